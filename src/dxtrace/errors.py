@@ -1,0 +1,62 @@
+"""Errors that dxtrace raises. Every message names what was wrong and what to do; none holds note text."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DxtraceError(Exception):
+    """Base of all errors that dxtrace raises on purpose."""
+
+
+class InputError(DxtraceError):
+    """What the user gave (a file, an option, a name) cannot be used. The command line exits with 2."""
+
+
+class CaseError(InputError):
+    """A case could not be read."""
+
+
+class CorpusError(InputError):
+    """A corpus, or one file or line of it, could not be read."""
+
+
+class KnowledgeError(InputError):
+    """A knowledge or taxonomy file breaks its schema."""
+
+
+class UnknownName(InputError):
+    """A name that is not in a closed list. Attributes: ``name``, ``suggestions``."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.suggestions = suggest(name, known)
+        hint = f"; did you mean {' or '.join(map(repr, self.suggestions))}?" if self.suggestions else ""
+        super().__init__(f"unknown {kind} {name[:80]!r}{hint}")
+
+
+class ModelError(DxtraceError):
+    """A model could not be fetched, verified or loaded."""
+
+
+class EngineError(DxtraceError):
+    """An engine failed while it ran."""
+
+
+class GroundingError(DxtraceError):
+    """An answer broke its contract: a quote that is not in the note, a diagnosis outside the taxonomy."""
+
+
+class MissingExtra(InputError):
+    """An optional part is not installed. The message names the extra to install."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an optional part that is not installed: pip install 'dxtrace[{extra}]'")
+
+
+def suggest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Return up to ``count`` of ``known`` that look like ``name``, best first (case does not matter)."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    close = difflib.get_close_matches(name.lower()[:200], by_lower, n=count, cutoff=0.6)
+    return [by_lower[match] for match in close]
