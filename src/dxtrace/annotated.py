@@ -1,0 +1,54 @@
+"""An annotated case: a case, the gold chain on it, and the patient it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dxtrace.case import Case, Section
+from dxtrace.chain import Chain
+
+
+@dataclass(frozen=True)
+class AnnotatedCase:
+    """A case with its gold chain.
+
+    ``gold`` is None for a case without annotation. ``patient`` keeps notes of one person in one split.
+    ``tags`` say what a case is (``style``, ``amended``, ``hard`` ...): plain strings, for reports and splits.
+    """
+
+    case: Case
+    gold: Chain | None
+    patient: str
+    tags: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        """The case's id."""
+        return self.case.id
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one row of a corpus file; :meth:`from_json` reads it back."""
+        row: dict[str, Any] = {
+            "id": self.case.id,
+            "patient": self.patient,
+            "note": self.case.note,
+            "sections": [vars(section) for section in self.case.sections],
+            "tags": dict(self.tags),
+        }
+        if self.gold is not None:
+            chain = self.gold.to_json()
+            row |= {key: chain[key] for key in ("diagnosis", "category", "path", "steps")}
+        return row
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> AnnotatedCase:
+        """Read a row that :meth:`to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, InputError: the row has another shape.
+        """
+        case = Case(row["note"], tuple(Section(**section) for section in row["sections"]), str(row["id"]))
+        gold = Chain.from_json(row) if "diagnosis" in row else None
+        return cls(case, gold, str(row["patient"]), dict(row.get("tags", {})))

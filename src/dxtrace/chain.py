@@ -1,0 +1,263 @@
+"""A chain of reasoning: the diagnosis, its steps with evidence quoted from the note, and the text forms of both.
+
+Two text forms are published. The *card* form::
+
+    FINAL DIAGNOSIS: Tuberculosis
+
+    Step 1: <rationale> Supporting evidence: <quote>
+
+The *trained* form names the node that each step supports: ``Step 1 [Suspected Tuberculosis]: ...``.
+In both, a run of white space inside a quote is one space; offsets into the note are exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dxtrace.errors import GroundingError, InputError
+
+Style = Literal["card", "trained"]
+
+DISCLAIMER = "For education and research only. Not for patient care. Not a medical device."
+
+EVIDENCE_MARK = " Supporting evidence: "
+_DIAGNOSIS = re.compile(r"\A\s*FINAL DIAGNOSIS:[ \t]*(?P<diagnosis>[^\n]+?)[ \t]*(?:\n|\Z)")
+_STEP = re.compile(r"^Step (?P<number>\d+)(?: \[(?P<supports>[^\]\n]+)\])?:[ \t]+(?P<body>[^\n]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A verbatim piece of a note: ``text == note[start:end]``, and the section that holds it."""
+
+    text: str
+    start: int
+    end: int
+    section: str
+
+
+@dataclass(frozen=True)
+class PremiseRef:
+    """The piece of medical knowledge that a rationale says: its id and its source."""
+
+    id: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: the node of the path that it supports, why, and the evidence."""
+
+    supports: str
+    rationale: str
+    evidence: Span
+    premise: PremiseRef | None = None
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One entry of a differential; ``probability`` lies between 0 and 1."""
+
+    diagnosis: str
+    category: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Differential:
+    """Diagnoses with probabilities, highest first; over all diagnoses of the taxonomy they sum to 1."""
+
+    entries: tuple[Ranked, ...]
+
+    @property
+    def top(self) -> Ranked:
+        """The most probable diagnosis."""
+        return self.entries[0]
+
+    def category_probabilities(self) -> dict[str, float]:
+        """Return the probability of each category, highest first."""
+        totals: dict[str, float] = {}
+        for entry in self.entries:
+            totals[entry.category] = totals.get(entry.category, 0.0) + entry.probability
+        return dict(sorted(totals.items(), key=lambda item: -item[1]))
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model that answered: name, SHA-256 of base and adapter (None without one)."""
+
+    name: str = ""
+    base_sha256: str | None = None
+    adapter_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Work done for one answer: tokens, and seconds of wall-clock time."""
+
+    prefill_tokens: int = 0
+    prefill_s: float = 0.0
+    decode_tokens: int = 0
+    decode_s: float = 0.0
+    total_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A final diagnosis on one note and the steps that lead to it; also the gold chain of an annotated case."""
+
+    id: str
+    note: str
+    diagnosis: str
+    category: str
+    path: tuple[str, ...]
+    steps: tuple[Step, ...]
+    differential: Differential = Differential(())
+    warnings: tuple[str, ...] = ()
+    model: ModelInfo = field(default=ModelInfo(), compare=False)
+    timing: Timing = field(default=Timing(), compare=False)
+
+    def verify(self) -> None:
+        """Check that every evidence is the note's own text and every step supports a node of the path.
+
+        Raises:
+            GroundingError: naming the step, never its text.
+        """
+        for number, step in enumerate(self.steps, 1):
+            evidence = step.evidence
+            if not evidence.text.strip() or self.note[evidence.start : evidence.end] != evidence.text:
+                raise GroundingError(f"step {number}: its evidence is not in the note")
+            if step.supports not in self.path:
+                raise GroundingError(f"step {number}: supports {step.supports!r}, which is not on the path")
+        if not self.path or self.path[-1] != self.diagnosis:
+            raise GroundingError("the path does not end at the diagnosis")
+
+    @property
+    def answer(self) -> Answer:
+        """The chain as it is said: without offsets."""
+        parts = (AnswerStep(s.rationale, flatten(s.evidence.text), s.supports) for s in self.steps)
+        return Answer(self.diagnosis, tuple(parts))
+
+    def text(self, style: Style = "card") -> str:
+        """Return the published text form."""
+        return self.answer.render(style)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form (the contract of ``dxtrace reason --format json``)."""
+        return {
+            "id": self.id,
+            "note": self.note,
+            "diagnosis": self.diagnosis,
+            "category": self.category,
+            "path": list(self.path),
+            "differential": [vars(entry) for entry in self.differential.entries],
+            "steps": [_step_to_json(number, step) for number, step in enumerate(self.steps, 1)],
+            "text": self.text(),
+            "warnings": list(self.warnings),
+            "model": vars(self.model),
+            "timing": vars(self.timing),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Chain:
+        """Read the JSON form back.
+
+        Raises:
+            InputError: a field is missing or of the wrong kind; names it.
+        """
+        try:
+            return cls(
+                id=str(data["id"]),
+                note=data["note"],
+                diagnosis=data["diagnosis"],
+                category=data["category"],
+                path=tuple(data["path"]),
+                steps=tuple(_step_from_json(step) for step in data["steps"]),
+                differential=Differential(tuple(Ranked(**entry) for entry in data.get("differential", ()))),
+                warnings=tuple(data.get("warnings", ())),
+                model=ModelInfo(**data.get("model", {})),
+                timing=Timing(**data.get("timing", {})),
+            )
+        except KeyError as error:
+            raise InputError(f"a result has no field {error}") from None
+        except (TypeError, AttributeError):
+            raise InputError("a result has a field of the wrong kind") from None
+
+    def _repr_html_(self) -> str:
+        from dxtrace.view import notebook_html
+
+        return notebook_html(self)
+
+
+@dataclass(frozen=True)
+class AnswerStep:
+    """One step as said: rationale, quote with single spaces, and the node (None in the card form)."""
+
+    rationale: str
+    quote: str
+    supports: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A chain as it is said, without a note: what the text forms hold."""
+
+    diagnosis: str
+    steps: tuple[AnswerStep, ...]
+
+    def render(self, style: Style = "card") -> str:
+        """Return the text form; :func:`parse` reads it back."""
+        lines = [f"FINAL DIAGNOSIS: {self.diagnosis}"]
+        for number, step in enumerate(self.steps, 1):
+            node = f" [{step.supports}]" if style == "trained" and step.supports else ""
+            lines.append(f"Step {number}{node}: {step.rationale}{EVIDENCE_MARK}{step.quote}")
+        return "\n\n".join(lines)
+
+
+def parse(text: str) -> Answer:
+    """Read an answer in either text form.
+
+    Raises:
+        InputError: it has no diagnosis line, or a step without evidence or out of order.
+    """
+    head = _DIAGNOSIS.match(text)
+    if head is None:
+        raise InputError("the answer does not start with 'FINAL DIAGNOSIS:'")
+    steps: list[AnswerStep] = []
+    for match in _STEP.finditer(text, head.end()):
+        rationale, mark, quote = match["body"].partition(EVIDENCE_MARK)
+        if not mark or not quote.strip() or not rationale.strip():
+            raise InputError(f"step {match['number']} has no rationale or no supporting evidence")
+        if int(match["number"]) != len(steps) + 1:
+            raise InputError(f"step {match['number']} stands where step {len(steps) + 1} belongs")
+        steps.append(AnswerStep(rationale.strip(), quote.strip(), match["supports"]))
+    return Answer(head["diagnosis"], tuple(steps))
+
+
+def flatten(text: str) -> str:
+    """Return ``text`` with every run of white space turned into one space, none at the ends."""
+    return " ".join(text.split())
+
+
+def _step_to_json(number: int, step: Step) -> dict[str, Any]:
+    return {
+        "number": number,
+        "supports": step.supports,
+        "rationale": step.rationale,
+        "premise": vars(step.premise) if step.premise else None,
+        "evidence": vars(step.evidence),
+    }
+
+
+def _step_from_json(data: Mapping[str, Any]) -> Step:
+    premise = data.get("premise")
+    return Step(
+        supports=data["supports"],
+        rationale=data["rationale"],
+        evidence=Span(**data["evidence"]),
+        premise=PremiseRef(**premise) if premise else None,
+    )
+
+

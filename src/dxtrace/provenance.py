@@ -1,0 +1,89 @@
+"""What an artefact was made from: it travels with every corpus, split, adapter, prediction file, report and card."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+#: Said of everything made from DiReCT, for ever. Source: PhysioNet, "Responsible use of MIMIC data with online
+#: services" (24 September 2025) and the data use agreement's rule on derived work (24 April 2024).
+CREDENTIALED_RULE = (
+    "Made from PhysioNet credentialed data: derived datasets and models are to be treated as sensitive and may be shared "
+    "only on PhysioNet under the same agreement; notes go to no third party, online service or API."
+)
+
+
+def version() -> str:
+    """Return the version of the installed package."""
+    return importlib.metadata.version("dxtrace")
+
+
+@dataclass(frozen=True)
+class CorpusInfo:
+    """A corpus: its name, id, hash over its cases, licence, and whether it falls under a credentialed-use agreement."""
+
+    name: str
+    id: str
+    sha256: str
+    licence: str
+    credentialed: bool = False
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where an artefact comes from. ``credentialed`` never goes back to false when provenances are joined."""
+
+    corpora: tuple[CorpusInfo, ...] = ()
+    base_model: str | None = None
+    base_sha256: str | None = None
+    recipe: str | None = None
+    seed: int | None = None
+    version: str = field(default_factory=version)
+    marked_credentialed: bool = False
+
+    @property
+    def credentialed(self) -> bool:
+        """True if anything in it came from credentialed data."""
+        return self.marked_credentialed or any(corpus.credentialed for corpus in self.corpora)
+
+    def joined(self, other: Provenance) -> Provenance:
+        """Return this provenance with the other's corpora, base model and mark added."""
+        return replace(
+            self,
+            corpora=tuple(dict.fromkeys(self.corpora + other.corpora)),
+            base_model=self.base_model or other.base_model,
+            base_sha256=self.base_sha256 or other.base_sha256,
+            recipe=self.recipe or other.recipe,
+            marked_credentialed=self.credentialed or other.credentialed,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object; :meth:`from_json` reads it back."""
+        data = asdict(self)
+        del data["marked_credentialed"]
+        data["corpora"] = [asdict(corpus) for corpus in self.corpora]
+        data["credentialed"] = self.credentialed
+        return data | ({"rule": CREDENTIALED_RULE} if self.credentialed else {})
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Provenance:
+        """Read what :meth:`to_json` wrote; what is missing stays empty."""
+        return cls(
+            corpora=tuple(CorpusInfo(**corpus) for corpus in data.get("corpora", ())),
+            base_model=data.get("base_model"),
+            base_sha256=data.get("base_sha256"),
+            recipe=data.get("recipe"),
+            seed=data.get("seed"),
+            version=data.get("version", ""),
+            marked_credentialed=bool(data.get("credentialed")),
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
