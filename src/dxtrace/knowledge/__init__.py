@@ -26,13 +26,17 @@ VITALS = frozenset({"temp_c", "hr", "sbp", "dbp", "rr", "spo2"})
 
 @dataclass(frozen=True)
 class Premise:
-    """A piece of medical knowledge: stable id, the node it supports, its statement, its source, ways to say it."""
+    """A piece of medical knowledge: stable id, the node it supports, its statement, its source, ways to say it.
+
+    ``only`` names the diagnoses that it holds for; empty for all below its node.
+    """
 
     id: str
     node: str
     text: str
     source: str
     rationales: tuple[str, ...]
+    only: tuple[str, ...] = ()
 
 
 def slug(name: str) -> str:
@@ -77,8 +81,8 @@ def premises(category: str) -> tuple[Premise, ...]:
         return ()
     prefix = slug(category)
     return tuple(
-        Premise(f"{prefix}/{finding.id}", finding.node, finding.premise, finding.source, finding.rationales)
-        for finding in load(category).findings
+        Premise(f"{prefix}/{f.id}", f.node, f.premise, f.source, f.rationales, f.only)
+        for f in load(category).findings
     )
 
 

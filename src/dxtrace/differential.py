@@ -1,0 +1,82 @@
+"""The differential: a probability for every diagnosis of the taxonomy, from the model's own choice among their names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dxtrace.chain import Differential, Ranked
+from dxtrace.choice import Options, rank
+from dxtrace.engines.base import Engine
+from dxtrace.errors import InputError
+from dxtrace.prompt import step_head
+from dxtrace.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Corrects the model's scores: ``log p' = log p / temperature + bias[diagnosis]``, then normalised.
+
+    Fitted on a development split (temperature scaling: Guo et al. 2017, arXiv 1706.04599; additive label bias as in
+    Zhao et al. 2021, arXiv 2102.09690). The default changes nothing.
+    """
+
+    temperature: float = 1.0
+    bias: Mapping[str, float] = field(default_factory=dict)
+
+    def apply(self, names: Sequence[str], probabilities: Sequence[float]) -> list[float]:
+        """Return corrected probabilities that sum to 1."""
+        scores = [
+            math.log(max(p, 1e-12)) / self.temperature + self.bias.get(name, 0.0)
+            for name, p in zip(names, probabilities, strict=True)
+        ]
+        top = max(scores)
+        weights = [math.exp(score - top) for score in scores]
+        total = sum(weights)
+        return [weight / total for weight in weights]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        return {"temperature": self.temperature, "bias": dict(self.bias)}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Calibration:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            InputError: another shape.
+        """
+        try:
+            temperature = float(data["temperature"])
+            bias = {str(name): float(value) for name, value in data.get("bias", {}).items()}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise InputError("a calibration needs a temperature and a bias for each diagnosis") from None
+        if not temperature > 0:
+            raise InputError("a calibration's temperature is above 0")
+        return cls(temperature, bias)
+
+
+def label_options(engine: Engine, taxonomy: Taxonomy) -> Options:
+    """Return the names of all diagnoses as a closed list of continuations of the prompt."""
+    *labels, head = engine.encode([*(f" {node.name}" for node in taxonomy.diagnoses), step_head(1, "x")])
+    return Options(tuple(tuple(label) for label in labels), (head[0],))
+
+
+def rank_diagnoses(
+    engine: Engine, prompt: Sequence[int], taxonomy: Taxonomy, options: Options, calibration: Calibration
+) -> Differential:
+    """Return every diagnosis of the taxonomy with its probability, highest first.
+
+    Args:
+        engine: the model.
+        prompt: token ids up to and including the cue of the diagnosis.
+        taxonomy: the diagnoses.
+        options: :func:`label_options` of engine and taxonomy.
+        calibration: the correction to apply.
+    """
+    nodes = taxonomy.diagnoses
+    shares = calibration.apply([node.name for node in nodes], rank(engine, prompt, options))
+    entries = [Ranked(node.name, node.category, share) for node, share in zip(nodes, shares, strict=True)]
+    return Differential(tuple(sorted(entries, key=lambda entry: (-entry.probability, entry.diagnosis))))

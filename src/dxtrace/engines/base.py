@@ -1,0 +1,81 @@
+"""The seam between clinical logic and the programs that run a model.
+
+An engine knows tokens and probabilities; it knows nothing of notes, diagnoses or steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+#: One piece of a prompt: its text, and whether control tokens in it are meant (template) or not (note).
+PromptPart = tuple[str, bool]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A place where the text may go on in several ways: ``prefix`` after the prompt, then one of ``candidates``."""
+
+    prefix: tuple[int, ...]
+    candidates: tuple[int, ...]
+
+
+@dataclass
+class Work:
+    """Tokens and seconds that an engine has spent since it was loaded."""
+
+    prefill_tokens: int = 0
+    prefill_s: float = 0.0
+    decode_tokens: int = 0
+    decode_s: float = 0.0
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What the reasoner needs of a model. One engine answers one request at a time."""
+
+    #: Longest prompt plus answer, in tokens.
+    context: int
+    #: True if many branches cost about as much as one (they are evaluated in one pass).
+    packs: bool
+    #: The model's chat template (Jinja), or None.
+    chat_template: str | None
+    #: Tokens that end an answer.
+    end_tokens: tuple[int, ...]
+    #: What has been spent.
+    work: Work
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text. Control tokens spelled in a text stay plain text."""
+        ...
+
+    def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
+        """Return the ids of a prompt; control tokens are recognised in the parts marked True alone."""
+        ...
+
+    def distributions(self, prompt: Sequence[int], branches: Sequence[Branch]) -> list[Mapping[int, float]]:
+        """Return, for each branch, the probability of each candidate after ``prompt + prefix``.
+
+        Probabilities are normalised over the branch's candidates.
+
+        Raises:
+            EngineError: the model failed, or the prompt does not fit.
+        """
+        ...
+
+    def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
+        """Yield the text that the model writes after ``prompt`` under a Lark grammar, piece by piece, greedily.
+
+        Raises:
+            EngineError: the grammar is invalid, the model failed, or the text breaks off before the grammar accepts.
+        """
+        ...
+
+    def forget(self) -> None:
+        """Drop what is cached of earlier prompts, so that the next answer depends on its own prompt alone."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...

@@ -1,0 +1,258 @@
+"""The default engine: llama.cpp through xllamacpp's prebuilt wheel. Runs GGUF files; needs no torch.
+
+A conditional distribution comes from one request of one token: every candidate's logit is raised by the same large bias,
+so that the probabilities that llama.cpp reports after sampling are those of the candidates alone. The prompt's cache is kept
+between requests. llama.cpp fails open on a bad grammar, so grammars are checked before and texts after.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import secrets
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dxtrace.engines.base import Branch, PromptPart, Work
+from dxtrace.errors import EngineError, ModelError
+
+#: Context in tokens unless asked otherwise: what a note of 5,000 words needs.
+DEFAULT_CONTEXT = 8192
+
+_BIAS = 1000.0
+_SEPARATOR = 0
+
+
+@dataclass(frozen=True)
+class LlamaCppOptions:
+    """How to run: context in tokens (None: 8192, or the model's own if that is less), CPU threads (None: one a core, at most 8)."""
+
+    context: int | None = None
+    threads: int | None = None
+    adapter: Path | None = None
+    gpu_layers: int = 0
+
+
+class LlamaCppEngine:
+    """One GGUF model, with at most one LoRA adapter, in this process."""
+
+    packs = False
+
+    def __init__(self, model: Path, options: LlamaCppOptions | None = None) -> None:
+        """Load a model.
+
+        Raises:
+            ModelError: the file is missing or llama.cpp refuses it; names the file.
+        """
+        self._options = options or LlamaCppOptions()
+        self.context = self._options.context or DEFAULT_CONTEXT
+        if not model.is_file():
+            raise ModelError(f"{model}: no such model file")
+        self.work = Work()
+        self._lock = threading.Lock()
+        self._fresh = True
+        self._key = secrets.token_urlsafe(32)
+        self._server = self._start(model)
+        self._address = str(self._server.listening_address)
+        about = self._call("/props")
+        self.chat_template: str | None = about.get("chat_template") or None
+        self.context = min(self.context, int(self._call("/v1/models")["data"][0]["meta"]["n_ctx_train"]))
+        self.end_tokens = tuple(self.encode_prompt([(about["eos_token"], True)])) if about.get("eos_token") else ()
+
+    def _start(self, model: Path) -> Any:
+        import xllamacpp
+
+        params = xllamacpp.CommonParams()
+        params.model.path = str(model)
+        params.n_ctx = self.context
+        params.n_parallel = 1
+        params.n_gpu_layers = self._options.gpu_layers
+        threads = self._options.threads or min(os.cpu_count() or 1, 8)
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.verbosity = -1
+        params.warmup = False
+        params.cache_ram_mib = 0
+        params.n_ctx_checkpoints = 0
+        params.ctx_shift = False
+        params.api_keys = [self._key]
+        params.ui = params.endpoint_slots = params.endpoint_props = params.endpoint_metrics = False
+        if self._options.adapter is not None:
+            lora = xllamacpp.CommonAdapterLoraInfo(str(self._options.adapter), 1.0)
+            params.lora_adapters = [lora]
+        try:
+            with _silenced():
+                return xllamacpp.Server(params)
+        except Exception as error:
+            raise ModelError(f"{model}: llama.cpp cannot load this model ({type(error).__name__})") from None
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        content: list[str | int] = []
+        for text in texts:
+            content += [text, _SEPARATOR]
+        result: list[list[int]] = [[]]
+        for token in self._tokenize(content, special=False):
+            if token == _SEPARATOR:
+                result.append([])
+            else:
+                result[-1].append(token)
+        return result[:-1]
+
+    def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        return [token for text, special in parts if text for token in self._tokenize([text], special)]
+
+    def _tokenize(self, content: list[str | int], special: bool) -> list[int]:
+        found = self._call("/tokenize", {"content": content, "add_special": False, "parse_special": special})
+        tokens: list[int] = found["tokens"]
+        return tokens
+
+    def _call(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        request = urllib.request.Request(
+            self._address + path,
+            json.dumps(body).encode() if body else None,
+            {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
+        )
+        try:
+            with _LOCAL.open(request, timeout=120) as answer:
+                found: dict[str, Any] = json.loads(answer.read())
+                return found
+        except (urllib.error.URLError, OSError, ValueError) as error:
+            raise EngineError(f"llama.cpp does not answer ({type(error).__name__})") from None
+
+    def distributions(self, prompt: Sequence[int], branches: Sequence[Branch]) -> list[Mapping[int, float]]:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        return [self._distribution([*prompt, *branch.prefix], branch.candidates) for branch in branches]
+
+    def _distribution(self, ids: list[int], candidates: tuple[int, ...]) -> Mapping[int, float]:
+        if len(candidates) == 1:
+            return {candidates[0]: 1.0}
+        answer = self._complete(
+            {
+                "prompt": ids,
+                "n_predict": 1,
+                "temperature": 1.0,
+                "samplers": ["temperature"],
+                "seed": 0,
+                "logit_bias": [[token, _BIAS] for token in candidates],
+                "n_probs": len(candidates),
+                "post_sampling_probs": True,
+            }
+        )
+        found = answer["choices"][0]["logprobs"]["content"][0]["top_probs"]
+        shares = dict.fromkeys(candidates, 0.0)
+        shares |= {entry["id"]: entry["prob"] for entry in found if entry["id"] in shares}
+        total = sum(shares.values())
+        if not total > 0:
+            raise EngineError("the model gave no probability to any candidate")
+        return {token: share / total for token, share in shares.items()}
+
+    def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        check_grammar(grammar)
+        pieces: queue.Queue[str | None] = queue.Queue()
+        stopped = threading.Event()
+        failures: list[str] = []
+
+        def receive(chunk: Any) -> bool:
+            entries = chunk if isinstance(chunk, list) else [chunk]
+            for entry in entries:
+                if "error" in entry:
+                    failures.append(str(entry["error"].get("type", "error")))
+                for choice in entry.get("choices", ()):
+                    pieces.put(choice.get("text") or "")
+            return stopped.is_set()
+
+        def run() -> None:
+            try:
+                body = {"prompt": list(prompt), "n_predict": max_tokens, "temperature": 0.0, "grammar": grammar, "stream": True}
+                self._complete(body, receive)
+            except EngineError as error:
+                failures.append(str(error))
+            finally:
+                pieces.put(None)
+
+        worker = threading.Thread(target=run, daemon=True)
+        worker.start()
+        try:
+            while (piece := pieces.get()) is not None:
+                if piece:
+                    yield piece
+        finally:
+            stopped.set()
+            worker.join()
+        if failures:
+            raise EngineError(f"the model stopped while writing ({failures[0]})")
+
+    def _complete(self, body: dict[str, Any], receive: Any = None) -> dict[str, Any]:
+        with self._lock:
+            body = {"cache_prompt": not self._fresh, **body}
+            self._fresh = False
+            started = time.perf_counter()
+            try:
+                answer = self._server.handle_completions(body, receive) if receive else self._server.handle_completions(body)
+            except Exception as error:
+                raise EngineError(f"llama.cpp failed ({type(error).__name__})") from None
+            spent = time.perf_counter() - started
+        if answer is None:
+            self.work.decode_s += spent
+            return {}
+        if "error" in answer:
+            raise EngineError(f"llama.cpp refused the request ({answer['error'].get('type', 'error')})")
+        self._count(answer.get("timings", {}), spent)
+        result: dict[str, Any] = answer
+        return result
+
+    def _count(self, timings: dict[str, Any], spent: float) -> None:
+        prefilled = int(timings.get("prompt_n", 0))
+        if prefilled > 32:
+            self.work.prefill_tokens += prefilled
+            self.work.prefill_s += spent
+        else:
+            self.work.decode_tokens += prefilled
+            self.work.decode_s += spent
+
+    def forget(self) -> None:
+        """See :class:`dxtrace.engines.base.Engine`. Cached and fresh prompts differ in the last digits."""
+        self._fresh = True
+
+    def close(self) -> None:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        self._server = None
+
+
+#: Opens loopback addresses directly, whatever proxy the environment names.
+_LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def check_grammar(grammar: str) -> None:
+    """Check a Lark grammar.
+
+    Raises:
+        EngineError: it is invalid. The message does not repeat it: a grammar holds the note.
+    """
+    from llguidance import LLMatcher
+
+    if LLMatcher.validate_grammar(grammar, None):
+        raise EngineError("the grammar of the answer is not valid")
+
+
+class _silenced:  # noqa: N801 - used as a keyword
+    """Send the file descriptor of stderr to nowhere while llama.cpp loads: it writes there whatever one asks."""
+
+    def __enter__(self) -> None:
+        self._saved = os.dup(2)
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        os.close(sink)
+
+    def __exit__(self, *exc: object) -> None:
+        os.dup2(self._saved, 2)
+        os.close(self._saved)

@@ -1,0 +1,232 @@
+"""Which pieces of a note may be quoted, and where a piece of text stands in it.
+
+A *quote* is a run of whole clauses within one sentence. A clause never clips a word or a value, and a clause that
+holds a cue of negation, uncertainty, family or past history is one unbreakable piece: no quote can drop its "denies".
+The cue words follow NegEx (Chapman 2001) and ConText (Harkema 2009) in kind; the list is ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dxtrace.case import INVISIBLE, Case, section_named
+from dxtrace.chain import Span
+
+#: Longest quote, in code points, once white space is flattened.
+MAX_QUOTE = 300
+
+_CUES = re.compile(
+    r"""
+    # negation
+    \b(?:no|not|none|nor|neither|never|without|w/o|denie[sd]|deny|denying|denial|negative|neg|absent|absence|lacks?|lacking
+       |lacked|cannot|unable|failed|fails|resolved|free\ of|rules?\ out|ruled\ out|unlikely|unremarkable|except|non[ei]?
+       |declines?|declined|refused|stopped|ceased|nothing|nobody|neither|hardly|barely|rather\ than|instead\ of|nil|0/\d
+       |un(?:changed|affected|likely)|exclud\w*|negat\w*|\w+n['\u2019]t)\b
+    | \(\s*[-\u2212\u2013]\s*\) | \[\s*[-\u2212]\s*\] | (?<![\w.])[-\u2212\u2013](?=[A-Za-z]{3}) | \u00f8 | \b(?:w/o|s\ )(?=\s)
+    # uncertainty
+    | \b(?:possibl[ey]|probabl[ey]|likely|may|might|could|maybe|perhaps|suspect(?:ed|s)?|suspicio\w*|question(?:able|ed)?
+       |presum\w*|consider\w*|concern(?:ing|ed)?\ (?:for|about)|cannot\ exclude|versus|vs|r/o|if|whether|unclear|uncertain
+       |equivocal|differential|indeterminate|appears?|apparent\w*|seems?|seemed|suggest\w*|consistent\ with|unsure|doubt\w*
+       |risk\ of|should|would|return\ if|evaluat\w*\ for)\b | \?
+    # family
+    | \b(?:mother|father|mom|dad|brothers?|sisters?|siblings?|sons?|daughters?|uncles?|aunts?|cousins?|grand\w+|famil\w+
+       |maternal|paternal|parents?|relatives?|nephews?|nieces?|wife|husband|spouse|twin|fh|fhx)\b
+    # past history
+    | \b(?:histor(?:y|ies|ical\w*)|h/o|hx|pmhx?|pshx?|s/p|status[\ -]post|previous\w*|prior|past|former\w*|ago|remote|childhood
+       |as\ a\ child|known|baseline|used\ to|last\ (?:year|month)|since\ (?:19|20)\d\d|in\ (?:19|20)\d\d|old\b(?=\s+(?:MI|infarct\w*|stroke))
+       |chronic\ since|when\ (?:he|she|they)\ was|years?\ earlier|months?\ earlier|quit|ex-\w+)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_CONTRAST = re.compile(r"(?:,\s*|\s)(?=(?:but|however|although|though|whereas)\b)|;\s+(?=(?:but|however)\b)", re.IGNORECASE)
+_TERMINAL = re.compile(r"[.!?;:)]['\"\u201d\u2019\])*]*\Z")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:dr|mr|mrs|ms|st|vs|e\.g|i\.e|etc|approx|no|fig|pt|pts|hosp|dept|jr|sr|prof|resp|neg|pos|max|min|hr|hrs|wk|wks"
+    r"|mo|yr|yrs|temp|q\.?d|b\.?i\.?d|t\.?i\.?d|p\.?o|i\.?v|p\.?r\.?n|a\.?m|p\.?m|u\.?s|ca|cf|al|sp|spp|subsp|incl|excl|abd|ext)"
+    r"|\b[A-Za-z])\.\Z",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?]['\"\u201d\u2019\])*]*(?=\s)")
+_SPLIT = re.compile(
+    r",\s+(?=[A-Za-z+<>\u2191\u2193(])"  # a comma before a word; never inside or before a number
+    r"|;\s+"
+    r"|\s+(?=(?:and|with|which|who|while|when|after|because|radiating|associated|followed)\s+[A-Za-z])"
+    r"|\s+\|\s+(?=[A-Za-z])",
+    re.IGNORECASE,
+)
+_LAB_PAIR = re.compile(r"\s+(?=[A-Za-z][A-Za-z0-9()/% ]{0,24}?-\s?[<>]?\d)")
+_BULLET = re.compile(r"\s*(?:[-*\u2022\u25cf\u25aa\u2013+>#]+|\(?\d{1,2}[.)]|[a-z][.)])\s+")
+_HEADING = re.compile(r"\s*([A-Za-z][A-Za-z /&]{0,40}):\s+(?=\S)")
+_LEAD = re.compile(r"(?:and|but|which|who)\s+", re.IGNORECASE)
+_CONTINUES = re.compile(
+    r"(?:[,\-\u2013/(&+]|\b(?:and|or|nor|but|of|the|an?|no|not|denie[sd]|deny|denying|without|with|for|to|in|on|at|by|from|as"
+    r"|is|are|was|were|has|had|have|his|her|that|which|any|including|negative|absent|mild|moderate|severe))\s*\Z",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """One quotable piece of a note: ``text`` is ``note[start:end]`` with white space flattened."""
+
+    text: str
+    start: int
+    end: int
+
+
+def has_cue(text: str) -> bool:
+    """True if ``text`` holds a cue of negation, uncertainty, family or past history."""
+    return _CUES.search(text) is not None
+
+
+def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> list[Quote]:
+    """Return every piece that may be quoted, in the order of the note, each text once (its first place).
+
+    Args:
+        note: the text that offsets refer to.
+        keep: half-open ranges of the note to take quotes from (default: all of it).
+    """
+    found: dict[str, Quote] = {}
+    for sentence in sentences(note):
+        clauses = list(_clauses(note, *sentence))
+        for first in range(len(clauses)):
+            for last in range(first, len(clauses)):
+                quote = _trim(note, clauses[first][0], clauses[last][1])
+                if quote is None or (keep is not None and not any(a <= quote.start and quote.end <= b for a, b in keep)):
+                    continue
+                if len(quote.text) > MAX_QUOTE:
+                    break
+                found.setdefault(quote.text, quote)
+    return list(found.values())
+
+
+def sentences(note: str) -> Iterator[tuple[int, int]]:
+    """Yield half-open ranges of the sentences of a note: lists by item, wrapped lines joined."""
+    for start, end in _paragraphs(note):
+        begin = start
+        for match in _SENTENCE_END.finditer(note, start, end):
+            stop = match.end()
+            if match[0].startswith(".") and _ABBREVIATION.search(note, begin, match.start() + 1):
+                continue
+            following = note[stop:end].lstrip()
+            if following[:1].islower() or re.match(r"(?:no|yes|denie[sd])\b", following, re.IGNORECASE) and match[0][0] == "?":
+                continue
+            yield begin, stop
+            begin = stop
+        if note[begin:end].strip():
+            yield begin, end
+
+
+def _paragraphs(note: str) -> Iterator[tuple[int, int]]:
+    """Yield ranges of lines that belong together: a wrapped line goes on, a denied list keeps its heading."""
+    lines = [match.span() for match in re.finditer(r"[^\r\n\v\f\u2028\u2029\x85]+", note)]
+    widths = sorted(end - start for start, end in lines)
+    width = widths[int(0.9 * len(widths))] if widths else 0
+    open_start: int | None = None
+    denying = False
+    for index, (start, end) in enumerate(lines):
+        if open_start is None:
+            open_start, denying = start, False
+        text = note[start:end].rstrip()
+        denying = denying or (text.endswith(":") and has_cue(text) and section_named(text) is None)
+        follows = lines[index + 1] if index + 1 < len(lines) else None
+        if follows is None or not _goes_on(note, (start, end), follows, width, denying):
+            if note[open_start:end].strip():
+                yield open_start, end
+            open_start = None
+
+
+def _goes_on(note: str, line: tuple[int, int], follows: tuple[int, int], width: int, denying: bool) -> bool:
+    if len(re.findall(r"\r\n|[\r\n\v\f\u2028\u2029\x85]", note[line[1] : follows[0]])) > 1:
+        return False
+    text, nxt = note[line[0] : line[1]].rstrip(), note[follows[0] : follows[1]]
+    heading = re.match(r"\s*([A-Za-z][A-Za-z /&]{1,40}):", nxt)
+    if heading and section_named(heading[1]):
+        return False
+    if denying:
+        return True
+    if _BULLET.match(nxt) or not text.strip():
+        return False
+    if _CONTINUES.search(text):
+        return True
+    if _TERMINAL.search(text):
+        return False
+    full = len(text) >= max(45, 0.7 * width) and width <= 140
+    starts_low = nxt.lstrip()[:1].islower()
+    return (full and (starts_low or len(text) >= 0.85 * width)) or (starts_low and has_cue(text))
+
+
+def _clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the clauses of one sentence; one with a cue is not divided further."""
+    for a, b in _divide(note, start, end, _CONTRAST):
+        piece = note[a:b]
+        if has_cue(_BULLET.sub("", piece, count=1) if _BULLET.match(piece) else piece):
+            yield a, b
+            continue
+        pattern = _LAB_PAIR if len(_LAB_PAIR.findall(piece)) >= 2 else _SPLIT
+        yield from _divide(note, a, b, pattern)
+
+
+def _divide(note: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    begin = start
+    for match in pattern.finditer(note, start, end):
+        if note[begin : match.start()].strip() and note[match.end() : end].strip():
+            yield begin, match.start()
+            begin = match.end()
+    yield begin, end
+
+
+def _trim(note: str, start: int, end: int) -> Quote | None:
+    """Cut bullets, white space and closing punctuation off the ends; None if nothing worth quoting is left."""
+    bullet = _BULLET.match(note, start, end)
+    if bullet and bullet.end() < end:
+        start = bullet.end()
+    heading = _HEADING.match(note, start, end)
+    if heading and section_named(heading[1]) and not has_cue(heading[1]):
+        start = heading.end()
+    junk = " \t\r\n\v\f\u00a0\u2028\u2029\x85" + INVISIBLE
+    while start < end and (note[start] in junk or note[start].isspace() or note[start] in ",;:|"):
+        start += 1
+    while end > start and (note[end - 1] in junk or note[end - 1].isspace() or note[end - 1] in ",;:.|"):
+        end -= 1
+    if lead := _LEAD.match(note, start, end):
+        start = lead.end()
+    text = note[start:end]
+    if sum(char.isalpha() for char in text) < 2 or "\x1b" in text:
+        return None
+    return Quote(" ".join(text.split()), start, end)
+
+
+def span_of(case: Case, quote: Quote) -> Span:
+    """Return the quote as evidence on its case."""
+    return Span(case.note[quote.start : quote.end], quote.start, quote.end, case.section_at(quote.start))
+
+
+def locate(note: str, text: str, section: tuple[int, int] | None = None) -> tuple[int, int] | None:
+    """Find ``text`` in ``note``: exactly, then with any white space, then in any case, then without a clipped end letter.
+
+    Args:
+        note: the text to search.
+        text: what to find; white space at its ends does not count.
+        section: half-open range to look in first.
+
+    Returns:
+        The half-open range of the first match, or None.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    words = [re.escape(word) for word in re.split(r"[\s" + INVISIBLE + r"]+", text) if word]
+    gap = r"[\s" + INVISIBLE + "]+"
+    attempts = [re.compile(re.escape(text)), re.compile(gap.join(words)), re.compile(gap.join(words), re.IGNORECASE)]
+    if len(text) > 4:
+        clipped = [re.escape(word) for word in re.split(gap, text[1:]) if word], [re.escape(word) for word in re.split(gap, text[:-1]) if word]
+        attempts += [re.compile(gap.join(part), re.IGNORECASE) for part in clipped]
+    ranges = ([section] if section else []) + [(0, len(note))]
+    for pattern in attempts:
+        for start, end in ranges:
+            if match := pattern.search(note, start, end):
+                return match.span()
+    return None
