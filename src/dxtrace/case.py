@@ -174,7 +174,8 @@ def find_sections(text: str) -> list[Section]:
     first = marks[0][0] if marks else len(text)
     if _visible(text[:first]):
         sections.append(_trimmed(text, 0, first, "history_of_present_illness"))
-    for (_, start, name), (end, _, _) in zip(marks, [*marks[1:], (len(text), 0, "")], strict=True):
+    ends = [start for start, _, _ in marks[1:]] + [len(text)]
+    for (_, start, name), end in zip(marks, ends, strict=False):
         if _visible(text[start:end]):
             sections.append(_trimmed(text, start, end, name))
     return sections or [_trimmed(text, 0, len(text), "history_of_present_illness")]
