@@ -18,8 +18,11 @@ CREDENTIALED_RULE = (
 
 
 def version() -> str:
-    """Return the version of the installed package."""
-    return importlib.metadata.version("dxtrace")
+    """Return the version of the installed package; "0+source" when it runs from a source tree without installation."""
+    try:
+        return importlib.metadata.version("dxtrace")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+source"
 
 
 @dataclass(frozen=True)
