@@ -1,0 +1,221 @@
+"""Laboratory results and studies: rows of a table as hospitals print them, or sentences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dxtrace.compose._compile import Said
+from dxtrace.compose._draw import finding_of
+from dxtrace.compose._style import Part, Print
+from dxtrace.compose._voice import Voice
+from dxtrace.compose._write import Item, Piece
+from dxtrace.knowledge.background import Test, background
+
+
+@dataclass(frozen=True)
+class Row:
+    """One result: names as three kinds of print give it, value, unit, reference, flag, and the finding quoted from it."""
+
+    dense: str
+    table: str
+    prose: str
+    value: str
+    unit: str = ""
+    reference: str = ""
+    flag: str = ""
+    tag: str | None = None
+    panel: str = ""
+
+
+def laboratory(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+    """Laboratory results: abnormal rows among normal ones, the rest in words."""
+    kind = voice.rng.choice(voice.style.prints)
+    if part.layout == "prose":
+        kind = "prose"
+    waiting = [said for said in own if said.id not in voice.said]
+    rows: list[Row] = []
+    for said in waiting:
+        lab = said.finding.lab if said.finding else None
+        share = 0.25 if kind == "prose" else 0.7
+        if lab and voice.rng.random() < share and (kind != "dense" or _is_short(lab.value.format_map(voice.values))):
+            voice.said.add(said.id)
+            rows.append(_row_of(voice, said))
+    words = [voice.say(said, part) for said in waiting if said.id not in voice.said]
+    rows += _normal_rows(voice, {row.table.lower() for row in rows})
+    printed = _PRINTERS[kind](voice, rows) if rows else []
+    return printed + words if voice.rng.random() < 0.7 else words + printed
+
+
+def _is_short(value: str) -> bool:
+    return bool(re.fullmatch(r"[<>]?[\d.,/]{1,9}", value))
+
+
+def _row_of(voice: Voice, said: Said) -> Row:
+    lab = finding_of(said).lab
+    assert lab is not None
+    value = lab.value.format_map(voice.values)
+    return Row(lab.name, lab.name, lab.name, value, lab.unit, lab.reference, lab.flag, said.id)
+
+
+def _normal_rows(voice: Voice, taken: set[str]) -> list[Row]:
+    draft, rng = voice.draft, voice.rng
+    shifts = {test: low_high for item in draft.comorbidities for test, low_high in item.shifts.items()}
+    free = [
+        t
+        for t in background().tests
+        if t.id not in draft.hidden and not taken & {n.lower() for n in (*t.table, *t.dense)}
+    ]
+    count = min(len(free), rng.randint(*voice.style.normal_tests))
+    panels = list(dict.fromkeys(test.panel for test in free))
+    rng.shuffle(panels)
+    order = sorted(free, key=lambda test: panels.index(test.panel))
+    chosen = [test for test in order if test.id in shifts or rng.random() < 0.85][:count]
+    chosen += [test for test in order if test.id in shifts and test not in chosen]
+    return [_normal_row(voice, test, shifts.get(test.id)) for test in chosen]
+
+
+def _normal_row(voice: Voice, test: Test, shift: tuple[float, float] | None) -> Row:
+    low, high = shift or test.range
+    number = voice.rng.uniform(low, high)
+    flag = ("H" if number > test.range[1] else "L") if shift else ""
+    pick = voice.rng.choice
+    return Row(
+        pick(test.dense), pick(test.table), pick(test.prose), f"{number:.{test.decimals}f}", test.unit, test.reference, flag,
+        panel=test.panel,
+    )  # fmt: skip
+
+
+def _joined(rows: Sequence[Row], text: Callable[[Row], str], separator: str, width: int) -> list[Item]:
+    """Print rows ``width`` to a line."""
+    lines: list[Item] = []
+    for at in range(0, len(rows), width):
+        pieces: list[Piece] = []
+        for row in rows[at : at + width]:
+            if pieces:
+                pieces.append((separator, None))
+            pieces.append((text(row), row.tag))
+        lines.append(Item(tuple(pieces)))
+    return lines
+
+
+def _time(voice: Voice) -> str:
+    hour = voice.rng.randint(1, 12)
+    stamp = f"{hour:02d}:{voice.rng.randrange(60):02d}{voice.rng.choice(('AM', 'PM'))}"
+    return stamp if voice.rng.random() < 0.5 else f"___ {stamp}"
+
+
+def _stamped(lines: list[Item], stamp: str) -> list[Item]:
+    return [Item(((stamp, None), *line.pieces)) for line in lines]
+
+
+def _dense(voice: Voice, rows: Sequence[Row]) -> list[Item]:
+    rows = _shuffled(voice, rows)
+    lines = _joined(rows, lambda r: f"{r.dense.upper()}-{r.value}{'*' if r.flag else ''}", " ", voice.rng.randint(3, 8))
+    return _stamped(lines, f"{_time(voice)}   ")
+
+
+def _chart(voice: Voice, rows: Sequence[Row]) -> list[Item]:
+    rows = _shuffled(voice, rows)
+    lines = _joined(rows, lambda r: f"{r.dense}-{r.value}{'*' if r.flag else ''}", " ", voice.rng.randint(4, 9))
+    return _stamped(lines, f"{_time(voice)} BLOOD ")
+
+
+def _table(voice: Voice, rows: Sequence[Row]) -> list[Item]:
+    reference, colon = (
+        voice.rng.choice((" (ref {})", " [{}]", " ({})", " (normal {})", "")),
+        voice.rng.choice((": ", " ", " - ")),
+    )
+    mark = voice.rng.choice((" {}", " ({})", " *"))
+
+    def text(row: Row) -> str:
+        tail = reference.format(row.reference) if row.reference and reference else ""
+        return f"{row.table}{colon}{row.value}{_unit(row)}{tail}{mark.format(row.flag) if row.flag else ''}"
+
+    return _joined(_shuffled(voice, rows), text, "", 1)
+
+
+def _columns(voice: Voice, rows: Sequence[Row]) -> list[Item]:
+    width = max(len(row.table) for row in rows) + voice.rng.randint(2, 6)
+
+    def text(row: Row) -> str:
+        value = f"{row.value}{_unit(row)}"
+        return f"{row.table:<{width}}{value:<16}{row.reference} {row.flag}".rstrip()
+
+    return _joined(_shuffled(voice, rows), text, "", 1)
+
+
+def _pipes(voice: Voice, rows: Sequence[Row]) -> list[Item]:
+    return _joined(_shuffled(voice, rows), lambda r: f"{r.dense} {r.value}{_arrow(r)}", " | ", voice.rng.randint(4, 8))
+
+
+def _short(voice: Voice, rows: Sequence[Row]) -> list[Item]:
+    units = voice.rng.random() < 0.3
+    separator = voice.rng.choice((", ", ", ", "; ", "  "))
+    text: Callable[[Row], str] = lambda r: f"{r.dense} {r.value}{_unit(r) if units else ''}{_arrow(r)}"  # noqa: E731
+    return _joined(_shuffled(voice, rows), text, separator, voice.rng.randint(3, 9))
+
+
+def _prose(voice: Voice, rows: Sequence[Row]) -> list[Item]:
+    with_reference = voice.rng.random() < 0.3
+    items: list[Item] = []
+    rows = _shuffled(voice, rows)
+    for at in range(0, len(rows), 5):
+        frame = voice.filled(voice.frame("labs"), list="\0")
+        before, _, after = frame.partition("\0")
+        some = rows[at : at + 5]
+        pieces: list[Piece] = [(before, None)]
+        for number, row in enumerate(some):
+            if number:
+                pieces.append((", and " if number == len(some) - 1 else ", ", None))
+            tail = f" (reference range, {row.reference})" if with_reference and row.reference else ""
+            pieces.append((f"{row.prose} {voice.rng.choice(('', '', 'of '))}{row.value}{_unit(row)}{tail}", row.tag))
+        items.append(Item((*pieces, (after, None)), sentence=after.endswith(".")))
+    return items
+
+
+def _unit(row: Row) -> str:
+    return row.unit if row.unit == "%" else f" {row.unit}" if row.unit else ""
+
+
+def _arrow(row: Row) -> str:
+    return {"H": " (H)", "HH": " (HH)", "L": " (L)", "LL": " (LL)", "A": " (A)"}.get(row.flag, "")
+
+
+def _shuffled(voice: Voice, rows: Sequence[Row]) -> list[Row]:
+    """Put the case's own rows among the others, whose panels stay together."""
+    own, others = [r for r in rows if r.tag], [r for r in rows if not r.tag]
+    for row in own:
+        others.insert(voice.rng.randint(0, len(others)), row)
+    return others
+
+
+_PRINTERS: dict[Print, Callable[[Voice, Sequence[Row]], list[Item]]] = {
+    "dense": _dense, "chart": _chart, "table": _table, "columns": _columns, "pipes": _pipes, "short": _short, "prose": _prose,
+}  # fmt: skip
+
+
+def studies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+    """Imaging, tracings, endoscopy: findings first or among normal studies of other kinds."""
+    waiting = [said for said in own if said.id not in voice.said]
+    items = [(said.modality, voice.say(said, part)) for said in waiting]
+    seen = {modality for modality, _ in items}
+    free = [s for s in background().studies if s.id not in voice.draft.hidden and s.modality not in seen]
+    free = [s for s in free if all(map(voice.draft.normal, s.needs))]
+    count = min(len(free), voice.rng.randint(*voice.style.studies))
+    chosen = {study.modality: study for study in voice.rng.sample(free, count)}
+    items += [(study.modality, voice.background(study.id, part)) for study in chosen.values()]
+    voice.rng.shuffle(items)
+    if part.layout != "lines" or voice.style.heading == "inline":
+        return [item for _, item in items]
+    return [_headed(voice, modality, item) for modality, item in items]
+
+
+def _headed(voice: Voice, modality: str, item: Item) -> Item:
+    """Print a study under its name as radiology does, where the wording does not name it already."""
+    labels = background().modality_labels.get(modality, ())
+    if not labels or re.search(background().modalities[modality], item.text, re.I):
+        return item
+    label = voice.choose(labels)
+    return Item(((f"{label}: ", None), *item.pieces), item.sentence)

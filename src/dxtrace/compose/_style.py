@@ -1,0 +1,358 @@
+"""The kinds of notes that the composer writes: which parts, in which order, under which headings, in whose words.
+
+Everything here is about form. A style is ``hard`` if only the hard test uses it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dxtrace.compose._ways import Register
+
+Layout = Literal["prose", "stops", "semicolons", "commas", "lines", "dashes", "bullets", "plus", "numbers"]
+Print = Literal["dense", "chart", "table", "pipes", "columns", "prose", "short"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a note: blocks that stand together, under one of ``headings`` (none: no heading).
+
+    ``share`` is how often the part is written; ``registers`` weighs terse, full and lay wording.
+    """
+
+    blocks: tuple[str, ...]
+    headings: tuple[str, ...] = ()
+    layout: Layout = "prose"
+    registers: tuple[float, float, float] = (0, 1, 0)
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Style:
+    """A kind of note. Number pairs are the fewest and the most of something in a note."""
+
+    name: str
+    opener: str
+    parts: tuple[Part, ...]
+    vitals: str
+    prints: tuple[Print, ...]
+    hard: bool = False
+    weight: float = 1.0
+    findings: tuple[int, int] = (6, 11)
+    negatives: tuple[int, int] = (4, 6)
+    alike: tuple[int, int] = (1, 2)
+    neutral: tuple[int, int] = (1, 3)
+    denials: tuple[int, int] = (2, 7)
+    normal_exam: float = 0.6
+    normal_tests: tuple[int, int] = (3, 9)
+    studies: tuple[int, int] = (0, 2)
+    course: tuple[int, int] = (0, 1)
+    most_comorbidities: int = 5
+    abbreviates: float = 0.0
+    typos: float = 0.0
+    wraps: float = 0.0
+    heading: Literal["line", "inline", "caps", "caps-inline", "markdown", "stars"] = "line"
+    gap: str = "\n\n"
+    systems: bool = True
+    masks: float = 0.0
+
+    def register(self, part: Part, roll: float) -> Register:
+        """Return the register for a roll from 0 to 1."""
+        terse, full, lay = part.registers
+        roll *= terse + full + lay
+        return "terse" if roll < terse else "full" if roll < terse + full else "lay"
+
+
+_CC = ("Chief Complaint", "CC", "Chief complaint", "Presenting complaint", "Reason for visit", "Chief Concern")
+_HPI = (
+    "History of Present Illness",
+    "HPI",
+    "History of the Present Illness",
+    "Present illness",
+    "History of presenting illness",
+)
+_PMH = (
+    "Past Medical History",
+    "PMH",
+    "Past medical history",
+    "PMHx",
+    "Past Medical Hx",
+    "Past history",
+    "Medical history",
+)
+_PSH = ("Past Surgical History", "PSH", "Surgical history")
+_MEDS = ("Medications", "Home Medications", "Meds", "Medications on Admission", "Current medications", "Home meds")
+_ALL = ("Allergies", "ALL", "Allergies")
+_SOC = ("Social History", "SH", "Social hx", "Soc Hx", "SocHx")
+_FAM = ("Family History", "FH", "FHx", "Family hx", "FamHx")
+_ROS = ("Review of Systems", "ROS")
+_EXAM = (
+    "Physical Exam",
+    "Physical Examination",
+    "Exam",
+    "Admission Physical Exam",
+    "Examination",
+    "Physical examination",
+)
+_VITALS = ("Vitals", "VS", "Vital signs", "Vital Signs")
+_LABS = ("Labs", "Laboratory data", "Laboratory results", "Admission Labs", "Lab results", "Laboratory studies")
+_IMAGING = ("Imaging", "Studies", "Imaging studies", "Diagnostic studies", "Imaging")
+_RESULTS = ("Pertinent Results", "Results", "Data", "Diagnostics", "Labs/Studies")
+
+_TERSE = (0.85, 0.15, 0)
+_MIXED = (0.4, 0.53, 0.07)
+_FULL = (0.03, 0.9, 0.07)
+_STORY = ("opener", "story", "denials", "course")
+
+RESIDENT = Style(
+    "resident-hp", "telegraphic",
+    (
+        Part(("cc",), ("CC", "Chief Complaint", "Chief complaint"), "commas", _TERSE, 0.85),
+        Part(_STORY, ("HPI", "History of Present Illness", "Present illness"), "stops", _TERSE),
+        Part(("ros",), _ROS, "semicolons", _TERSE, 0.4),
+        Part(("pmh", "psh"), ("PMH", "PMHx", "PMH/PSH", "Past Medical History"), "commas", _TERSE),
+        Part(("meds",), ("Meds", "Home meds", "Medications"), "commas", _TERSE, 0.7),
+        Part(("allergies",), ("All", "Allergies", "ALL"), "commas", _TERSE, 0.5),
+        Part(("social",), ("SH", "Social hx", "SHx"), "semicolons", _TERSE, 0.6),
+        Part(("family",), ("FH", "FHx", "Family hx"), "semicolons", _TERSE, 0.6),
+        Part(("vitals",), ("VS", "Vitals", "Vital signs"), "lines", _TERSE),
+        Part(("exam",), ("Exam", "PE", "Physical Exam", "O/E"), "lines", _TERSE),
+        Part(("labs",), ("Labs", "Lab results", "Data"), "lines", _TERSE),
+        Part(("imaging",), ("Imaging", "Studies", "Imaging studies"), "lines", _TERSE),
+    ),
+    "short", ("short", "pipes", "dense"), weight=1.4, abbreviates=0.7, typos=0.5, heading="inline", gap="\n",
+)  # fmt: skip
+
+ADMISSION = Style(
+    "admission-note", "hospital",
+    (
+        Part(("cc",), _CC, "commas", (0.5, 0.4, 0.1)),
+        Part(("opener", "story", "denials", "course", "ed"), _HPI, "prose", _FULL),
+        Part(("ros",), _ROS, "lines", _TERSE, 0.85),
+        Part(("pmh", "psh"), _PMH, "dashes", _TERSE),
+        Part(("meds",), _MEDS, "numbers", _TERSE, 0.9),
+        Part(("allergies",), _ALL, "commas", _TERSE, 0.8),
+        Part(("social",), _SOC, "prose", _MIXED, 0.9),
+        Part(("family",), _FAM, "prose", _MIXED, 0.9),
+        Part(("vitals", "exam"), _EXAM, "lines", (0.65, 0.35, 0)),
+        Part(("labs",), _LABS, "lines", _TERSE),
+        Part(("imaging",), _IMAGING, "lines", (0.3, 0.7, 0)),
+    ),
+    "long", ("dense", "chart", "table"), weight=1.6, findings=(7, 12), negatives=(4, 7), alike=(1, 2), neutral=(2, 4),
+    denials=(5, 12), normal_exam=0.95, normal_tests=(12, 26), studies=(1, 3), course=(1, 2),
+    abbreviates=0.3, typos=0.2, masks=0.5, wraps=0.25,
+)  # fmt: skip
+
+SIX_SECTIONS = Style(
+    "six-sections", "hospital",
+    (
+        Part(("cc",), ("Chief Complaint",), "commas", (0.6, 0.35, 0.05), 0.95),
+        Part(("opener", "story", "denials", "course", "ed"), ("History of Present Illness",), "prose", (0.15, 0.8, 0.05)),
+        Part(("pmh", "psh"), ("Past Medical History",), "plus", _TERSE),
+        Part(("family",), ("Family History",), "prose", _MIXED, 0.8),
+        Part(("vitals", "exam"), ("Physical Exam",), "lines", (0.7, 0.3, 0)),
+        Part(("labs", "imaging"), ("Pertinent Results",), "lines", (0.4, 0.6, 0)),
+    ),
+    "long", ("dense", "chart"), weight=2.0, findings=(7, 12), alike=(1, 2), neutral=(1, 3), denials=(3, 8),
+    normal_exam=0.85, normal_tests=(8, 20), studies=(0, 2), course=(0, 2), abbreviates=0.4, typos=0.3, masks=0.8,
+)  # fmt: skip
+
+TRIAGE = Style(
+    "ed-triage", "triage",
+    (
+        Part(("cc",), ("Triage complaint", "CC", "Reason for visit"), "commas", (0.5, 0.3, 0.2), 0.7),
+        Part(("opener", "story", "denials"), ("HPI", "Narrative", "History"), "stops", (0.6, 0.2, 0.2)),
+        Part(("pmh", "meds", "allergies"), ("PMH", "PMH/Meds", "PMHx"), "semicolons", _TERSE, 0.85),
+        Part(("vitals",), ("VS", "Vitals", "Initial vitals"), "lines", _TERSE),
+        Part(("exam",), ("Exam", "Objective"), "stops", _TERSE, 1),
+        Part(("labs", "imaging"), ("Workup", "Results", "Labs/imaging", "ED course"), "semicolons", _TERSE, 1),
+    ),
+    "short", ("short", "pipes"), findings=(4, 8), negatives=(4, 5), alike=(0, 1), neutral=(0, 1), denials=(0, 3), normal_exam=0.3,
+    normal_tests=(0, 5), studies=(0, 1), course=(0, 0), most_comorbidities=4, abbreviates=0.8, typos=0.6, heading="inline",
+    gap="\n", systems=False,
+)  # fmt: skip
+
+LETTER = Style(
+    "clinic-letter", "letter",
+    (
+        Part(("salutation", "opener", "story", "denials"), (), "prose", (0, 0.9, 0.1)),
+        Part(("pmh", "psh", "meds", "social", "family"), (), "prose", _FULL),
+        Part(("vitals", "exam"), (), "prose", _FULL),
+        Part(("labs", "imaging", "closing"), (), "prose", _FULL),
+    ),
+    "prose", ("prose",), findings=(5, 10), alike=(1, 2), neutral=(1, 3), denials=(1, 4), normal_exam=0.5, normal_tests=(1, 6),
+    systems=False, masks=0.6, wraps=0.2,
+)  # fmt: skip
+
+REPORT = Style(
+    "case-report", "report",
+    (
+        Part(("opener", "story", "denials"), (), "prose", (0, 1, 0)),
+        Part(("pmh", "psh", "meds", "social", "family"), (), "prose", (0, 1, 0)),
+        Part(("vitals", "exam"), (), "prose", (0, 1, 0)),
+        Part(("labs", "imaging"), (), "prose", (0, 1, 0)),
+    ),
+    "prose", ("prose",), weight=2.0, findings=(5, 11), alike=(1, 2), neutral=(1, 3), denials=(1, 4), normal_exam=0.5,
+    normal_tests=(1, 9), systems=False,
+)  # fmt: skip
+
+VIGNETTE = Style(
+    "vignette", "vignette",
+    (
+        Part(("opener", "story", "denials", "pmh", "meds", "social", "family"), (), "prose", (0, 0.93, 0.07)),
+        Part(("vitals", "exam", "labs", "imaging", "question"), (), "prose", (0, 1, 0)),
+    ),
+    "prose", ("prose",), weight=2.0, findings=(3, 7), negatives=(4, 4), alike=(0, 2), neutral=(0, 1), denials=(0, 1),
+    normal_exam=0.25, normal_tests=(0, 5), studies=(0, 1), course=(0, 0), most_comorbidities=3, gap=" ", systems=False,
+)  # fmt: skip
+
+OSCE = Style(
+    "osce-record", "record",
+    (
+        Part(("opener",), ("Demographics", "Patient", "Presentation"), "prose", (0, 1, 0)),
+        Part(("cc",), ("Presenting problem", "Chief complaint"), "commas", (0.4, 0.4, 0.2), 0.6),
+        Part(("story",), ("History", "Clinical history", "Patient presentation"), "prose", (0.1, 0.8, 0.1)),
+        Part(("ros", "denials"), ("Review of Systems",), "prose", _FULL, 0.9),
+        Part(("pmh", "psh", "meds"), ("Past Medical History",), "prose", _FULL),
+        Part(("social",), ("Social History",), "prose", _FULL, 0.9),
+        Part(("family",), ("Family History",), "prose", _FULL, 0.7),
+        Part(("vitals",), ("Vital Signs",), "lines", _TERSE),
+        Part(("exam",), ("Physical Examination", "Physical findings"), "lines", (0.2, 0.8, 0)),
+        Part(("labs",), ("Test Results", "Tests", "Laboratory findings"), "lines", (0.5, 0.5, 0)),
+        Part(("imaging",), ("Imaging", "Diagnostic tests"), "lines", (0.2, 0.8, 0)),
+    ),
+    "list", ("table", "columns"), findings=(4, 9), neutral=(0, 2), denials=(2, 5), normal_exam=0.5, normal_tests=(1, 8),
+    heading="inline", gap="\n",
+)  # fmt: skip
+
+BULLETED = Style(
+    "bulleted", "telegraphic",
+    (
+        Part(("cc",), ("Presenting complaint", "Chief complaint", "CC"), "bullets", (0.5, 0.4, 0.1), 0.8),
+        Part(("opener", "story", "denials"), ("HPI", "History", "Present illness"), "bullets", (0.6, 0.35, 0.05)),
+        Part(("pmh", "psh"), _PMH, "bullets", _TERSE),
+        Part(("meds",), _MEDS, "bullets", _TERSE, 0.7),
+        Part(("social", "family"), ("Background", "Social history", "Personal history"), "bullets", _TERSE, 0.7),
+        Part(("vitals", "exam"), ("Examination", "Exam", "Physical findings"), "bullets", (0.7, 0.3, 0)),
+        Part(("labs", "imaging"), ("Investigations", "Results", "Tests"), "bullets", (0.7, 0.3, 0)),
+    ),
+    "short", ("short", "table", "pipes"), findings=(5, 10), denials=(1, 4), normal_exam=0.5, abbreviates=0.5, typos=0.3,
+)  # fmt: skip
+
+DICTATED = Style(
+    "dictated", "dictated",
+    (
+        Part(("cc",), _CC, "prose", (0.4, 0.4, 0.2)),
+        Part(("opener", "story", "denials", "course"), ("History of Present Illness", "Present illness"), "prose", _FULL),
+        Part(("pmh",), ("Past Medical History",), "prose", _FULL),
+        Part(("psh",), ("Past Surgical History",), "prose", _FULL, 0.8),
+        Part(("meds",), ("Medications", "Current Medications", "Home Medications"), "prose", _FULL, 0.9),
+        Part(("allergies",), ("Allergies",), "prose", _FULL, 0.8),
+        Part(("family",), ("Family History",), "prose", _FULL, 0.9),
+        Part(("social",), ("Social History",), "prose", _FULL, 0.9),
+        Part(("ros",), ("Review of Systems",), "prose", _FULL, 0.8),
+        Part(("vitals", "exam"), ("Physical Examination",), "prose", _FULL),
+        Part(("labs", "imaging"), ("Laboratory Data", "Diagnostic Studies", "Laboratory Studies"), "prose", _FULL),
+    ),
+    "prose", ("prose",), weight=1.2, findings=(6, 12), neutral=(1, 4), denials=(4, 10), normal_exam=0.9, normal_tests=(4, 14),
+    studies=(1, 2), course=(0, 2), heading="caps", wraps=0.5, masks=0.4,
+)  # fmt: skip
+
+SOAP = Style(
+    "soap", "telegraphic",
+    (
+        Part(("opener", "story", "denials"), ("Subjective",), "stops", (0.55, 0.4, 0.05)),
+        Part(("pmh", "psh"), ("PMH", "PMHx"), "commas", _TERSE, 0.9),
+        Part(("meds",), ("Meds", "Medications"), "commas", _TERSE, 0.7),
+        Part(("social", "family"), ("Social history", "SH"), "semicolons", _TERSE, 0.5),
+        Part(("vitals", "exam"), ("Objective",), "lines", _TERSE),
+        Part(("labs", "imaging"), ("Data", "Labs", "Results"), "stops", _TERSE),
+    ),
+    "short", ("short", "pipes"), findings=(4, 9), neutral=(0, 2), denials=(1, 4), normal_exam=0.5, abbreviates=0.6, typos=0.4,
+    heading="inline", gap="\n\n",
+)  # fmt: skip
+
+CONSULT = Style(
+    "consult", "consult",
+    (
+        Part(("reason",), ("Reason for consult", "Reason for consultation", "Reason for referral"), "prose", (0.5, 0.5, 0)),
+        Part(("opener", "story", "denials", "course"), ("HPI", "History of Present Illness", "Interval history"), "prose", _MIXED),
+        Part(("pmh", "psh"), _PMH, "numbers", _TERSE),
+        Part(("meds",), _MEDS, "lines", _TERSE, 0.8),
+        Part(("social",), _SOC, "semicolons", _TERSE, 0.6),
+        Part(("family",), _FAM, "semicolons", _MIXED, 0.7),
+        Part(("vitals", "exam"), _EXAM, "lines", _MIXED),
+        Part(("labs", "imaging"), _RESULTS, "lines", _MIXED),
+    ),
+    "short", ("dense", "columns", "table"), findings=(6, 11), denials=(2, 6), normal_exam=0.7, normal_tests=(5, 16),
+    abbreviates=0.4, typos=0.3, heading="stars", masks=0.5,
+)  # fmt: skip
+
+HANDOFF = Style(
+    "hand-off", "telegraphic",
+    (
+        Part(("opener", "story", "denials", "pmh"), (), "semicolons", _TERSE),
+        Part(("vitals", "exam", "labs", "imaging"), (), "semicolons", _TERSE),
+    ),
+    "short", ("short",), weight=0.8, findings=(3, 7), negatives=(4, 4), alike=(0, 1), neutral=(0, 1), denials=(0, 1),
+    normal_exam=0.1, normal_tests=(0, 2), studies=(0, 1), course=(0, 0), most_comorbidities=3, abbreviates=0.8, typos=0.5,
+    gap="\n", systems=False,
+)  # fmt: skip
+
+CLERKING = Style(
+    "clerking", "clerking",
+    (
+        Part(("cc",), ("PC",), "commas", (0.6, 0.2, 0.2)),
+        Part(("opener", "story", "denials"), ("HPC",), "stops", (0.7, 0.25, 0.05)),
+        Part(("pmh", "psh"), ("PMH",), "lines", _TERSE),
+        Part(("meds",), ("DH", "Drug history"), "lines", _TERSE, 0.9),
+        Part(("allergies",), ("Allergies",), "commas", _TERSE, 0.8),
+        Part(("family",), ("FH",), "commas", _TERSE, 0.7),
+        Part(("social",), ("SH",), "stops", _TERSE, 0.8),
+        Part(("vitals", "exam"), ("O/E",), "lines", _TERSE),
+        Part(("labs",), ("Bloods",), "lines", _TERSE),
+        Part(("imaging",), ("Investigations",), "lines", _TERSE),
+    ),
+    "obs", ("pipes", "short"), hard=True, abbreviates=0.5, typos=0.4, heading="inline", gap="\n",
+)  # fmt: skip
+
+PRESENTATION = Style(
+    "case-presentation", "report",
+    (
+        Part(("opener", "story", "denials", "pmh", "psh", "meds", "social", "family"), ("Case presentation", "Clinical presentation"), "prose", (0, 1, 0)),
+        Part(("vitals", "exam"), ("Clinical examination", "Physical findings"), "prose", (0, 1, 0)),
+        Part(("labs", "imaging"), ("Investigations", "Ancillary studies"), "prose", (0, 1, 0)),
+    ),
+    "prose", ("prose",), hard=True, weight=1.5, findings=(5, 11), denials=(1, 4), normal_exam=0.5, normal_tests=(2, 10), systems=False,
+)  # fmt: skip
+
+MARKDOWN = Style(
+    "markdown-record", "record",
+    (
+        Part(("cc",), ("Chief complaint", "Presenting problem"), "prose", (0.4, 0.4, 0.2), 0.8),
+        Part(("opener", "story", "denials"), ("History", "Present illness"), "prose", (0.2, 0.7, 0.1)),
+        Part(("pmh", "psh", "meds"), ("Background", "Past history"), "dashes", _TERSE),
+        Part(("social", "family"), ("Social history",), "dashes", _TERSE, 0.6),
+        Part(("vitals", "exam"), ("Examination",), "dashes", (0.5, 0.5, 0)),
+        Part(("labs", "imaging"), ("Investigations",), "dashes", (0.5, 0.5, 0)),
+    ),
+    "list", ("table",), hard=True, findings=(5, 10), denials=(2, 5), normal_exam=0.6, heading="markdown",
+)  # fmt: skip
+
+BOARD_QUESTION = Style(
+    "vignette-with-table", "vignette",
+    (
+        Part(("opener", "story", "denials", "pmh", "meds", "social", "family", "vitals", "exam"), (), "prose", (0, 0.95, 0.05)),
+        Part(("labs",), ("Laboratory studies",), "lines", _TERSE),
+        Part(("imaging", "question"), (), "prose", (0, 1, 0)),
+    ),
+    "prose", ("columns",), hard=True, weight=1.5, findings=(4, 8), negatives=(4, 4), alike=(0, 2), neutral=(0, 1), denials=(0, 1),
+    normal_exam=0.25, normal_tests=(3, 8), studies=(0, 1), course=(0, 0), most_comorbidities=3, gap="\n", systems=False,
+)  # fmt: skip
+
+#: Every style, those of the hard test last.
+STYLES: tuple[Style, ...] = (
+    RESIDENT, ADMISSION, SIX_SECTIONS, TRIAGE, LETTER, REPORT, VIGNETTE, OSCE, BULLETED, DICTATED, SOAP, CONSULT, HANDOFF,
+    CLERKING, PRESENTATION, MARKDOWN, BOARD_QUESTION,
+)  # fmt: skip

@@ -1,0 +1,135 @@
+"""How one note is worded: registers, abbreviations, slips of the keyboard, masks for names and places."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+from dxtrace.compose._compile import Said, parted, says_of
+from dxtrace.compose._draw import Draft
+from dxtrace.compose._style import Part
+from dxtrace.compose._ways import Register, Ways
+from dxtrace.compose._write import Item, lowered, statement
+from dxtrace.knowledge.background import background
+
+#: Long form and what residents type for it.
+ABBREVIATIONS = (
+    ("shortness of breath", "SOB"), ("chest pain", "CP"), ("history of", "h/o"), ("emergency department", "ED"),
+    ("patient", "pt"), ("Patient", "Pt"), ("bilaterally", "b/l"), ("bilateral", "b/l"), ("without", "w/o"), ("with", "w/"),
+    ("nausea and vomiting", "N/V"), ("abdominal", "abd"), ("approximately", "~"), ("increased", "inc"), ("positive for", "+"),
+    ("blood pressure", "BP"), ("heart rate", "HR"), ("temperature", "temp"), ("chest radiograph", "CXR"),
+    ("electrocardiogram", "EKG"), ("negative", "neg"), ("secondary to", "2/2"), ("status post", "s/p"), ("left", "L"),
+    ("right", "R"), ("lower extremity", "LE"), ("upper extremity", "UE"), ("follow-up", "f/u"), ("laboratory", "lab"),
+    ("examination", "exam"), ("hours", "hrs"), ("weeks", "wks"), ("months", "mos"), ("years", "yrs"), ("decreased", "dec"),
+    ("Denies", "denies"), ("within normal limits", "wnl"), ("no known drug allergies", "NKDA"), ("daily", "qd"),
+    ("twice daily", "BID"), ("as needed", "prn"), ("because of", "2/2"), ("significant for", "sig for"),
+)  # fmt: skip
+
+_ABBREVIATION = {long: re.compile(rf"\b{long}\b") for long, _ in ABBREVIATIONS}
+_NO_TYPO = re.compile(
+    r"[^a-z]|^(?:denie[sd]|without|absent|negative|positive|never|normal|neither|increas|decreas|hyper|hypo)"
+)
+
+
+class Voice:
+    """The words of one note: everything random about wording is decided here, once a note or once a statement."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft, self.rng, self.style = draft, draft.rng, draft.style
+        self.short = self._abbreviations()
+        self.typing = 0.012 if self.rng.random() < self.style.typos else 0.0
+        self.title = self._title()
+        self.values = draft.values | {"age": str(draft.age), "title": self.title, "sex": "F" if draft.female else "M"}
+        self.values["male"] = "female" if draft.female else "male"
+        self.values["himself"] = "herself" if draft.female else "himself"
+        self.said: set[str] = set()
+        self.denied: set[str] = set()
+        self.complaint, self.complaint_of = self._complaint()
+
+    def _abbreviations(self) -> list[tuple[re.Pattern[str], str]]:
+        if self.rng.random() >= self.style.abbreviates:
+            return []
+        share = self.rng.uniform(0.2, 0.8)
+        return [(_ABBREVIATION[long], short) for long, short in ABBREVIATIONS if self.rng.random() < share]
+
+    def _title(self) -> str:
+        mark = "___" if self.rng.random() < 0.7 or self.style.masks else self.rng.choice("ABCDEGHJKLMNPRSTW") + "."
+        return f"{'Ms.' if self.draft.female else 'Mr.'} {mark}"
+
+    def _complaint(self) -> tuple[str, Said | None]:
+        """Return the chief complaint in words and the finding that it is of."""
+        chiefs = [s for s in self.draft.findings if s.chief[self.draft.side]]
+        if not chiefs:
+            return self.frame("complaints"), None
+        said = self.rng.choice(chiefs[:3])
+        return self.rng.choice(said.chief[self.draft.side]).format_map(self.values), said
+
+    def choose(self, texts: Sequence[str]) -> str:
+        """Return one of ``texts`` that this note's side may use."""
+        return self.rng.choice(parted(tuple(texts))[self.draft.side])
+
+    def frame(self, name: str) -> str:
+        """Return one of the frames called ``name``, not yet filled."""
+        return self.choose(background().frames[name])
+
+    def filled(self, text: str, **values: str) -> str:
+        """Fill the placeholders, then let this note's habits of typing have their way."""
+        if text.startswith("{He} ") and self.rng.random() < 0.3:
+            text = self._subject() + text[4:]
+        text = text.format_map(self.values | values if values else self.values)
+        for pattern, short in self.short:
+            text = pattern.sub(short, text)
+        return self._typed(text) if self.typing else text
+
+    def _subject(self) -> str:
+        if self.draft.style.opener in ("telegraphic", "triage"):
+            return "Pt" if self.rng.random() < 0.6 else "Patient"
+        return self.title if self.draft.style.masks and self.rng.random() < 0.4 else "The patient"
+
+    def _typed(self, text: str) -> str:
+        words = text.split(" ")
+        for number, word in enumerate(words):
+            if len(word) > 6 and self.rng.random() < self.typing and not _NO_TYPO.search(word):
+                at = self.rng.randrange(2, len(word) - 2)
+                kind = self.rng.random()
+                swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+                words[number] = (
+                    swapped
+                    if kind < 0.5
+                    else word[:at] + word[at + 1 :]
+                    if kind < 0.8
+                    else word[:at] + word[at : at + 1] + word[at:]
+                )
+        return " ".join(words)
+
+    def register(self, part: Part) -> Register:
+        """Draw the register of one statement."""
+        return self.style.register(part, self.rng.random())
+
+    def pick(self, ways: tuple[Ways, Ways], part: Part) -> str:
+        """Return one way of this side, filled in."""
+        return self.filled(ways[self.draft.side].pick(self.rng, self.register(part))[0])
+
+    def say(self, said: Said, part: Part) -> Item:
+        """Return a finding, negative or neutral statement in words; a finding may be quoted from it."""
+        self.said.add(said.id)
+        return statement(self.pick(said.ways, part), said.id if said.finding else None)
+
+    def background(self, id: str, part: Part) -> Item:
+        """Return a background statement in words."""
+        return statement(self.pick(says_of()[id], part))
+
+    def names(self, id: str, register: Register) -> str:
+        """Return an illness by one of its names."""
+        return self.filled(says_of()[id][self.draft.side].pick(self.rng, register)[0])
+
+    def complaint_phrase(self) -> str | None:
+        """Return the chief complaint as a noun phrase within a sentence, or None if its wording is no noun phrase."""
+        text = self.complaint
+        if re.match(
+            r"(?i)[\"“']|i |i'|my |can'?t|cannot|could|found|almost|nearly|passed|collapsed|just|feels? |felt |keeps|unable|threw|fell|getting|gets|not |woke|has |had |won|no longer|turned|kept|went|fainted|stopp|is |was ",
+            text,
+        ):
+            return None
+        return lowered(text)

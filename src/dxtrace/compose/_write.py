@@ -1,0 +1,132 @@
+"""Putting a note together piece by piece, so that the offsets of what is quoted are exact."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Piece = tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One statement: pieces of text, each with the id of the finding that may be quoted from it, or None.
+
+    ``sentence`` is true of a whole sentence with its final stop, false of a fragment without one.
+    """
+
+    pieces: tuple[Piece, ...]
+    sentence: bool = False
+
+    @property
+    def text(self) -> str:
+        """The text of all pieces."""
+        return "".join(text for text, _ in self.pieces)
+
+
+def statement(text: str, tag: str | None = None) -> Item:
+    """Make an item of one text; the final stop of a sentence stays outside what is quoted."""
+    if text.endswith("."):
+        return Item(((text[:-1], tag), (".", None)), sentence=True)
+    return Item(((text, tag),), sentence=text.endswith(('"', "?", "!", "”")))
+
+
+def capitalised(item: Item) -> Item:
+    """Return the item with its first letter raised, unless its first word has a spelling of its own ("pH", "eGFR")."""
+    (text, tag), *rest = item.pieces
+    word = text.split(" ", 1)[0]
+    if word[:1].islower() and word[1:].islower() | (len(word) == 1) | ("," in word) | ("-" in word):
+        return Item(((text[0].upper() + text[1:], tag), *rest), item.sentence)
+    return item
+
+
+def lowered(text: str) -> str:
+    """Return ``text`` with its first letter lowered, unless the first word is a name, an acronym or "I"."""
+    word = re.split(r"[ ,'’/-]", text, maxsplit=1)[0]
+    return text if len(word) < 2 or not word[1:].islower() else text[0].lower() + text[1:]
+
+
+def chained(items: Sequence[Item], separator: str) -> tuple[Piece, ...]:
+    """Return the pieces of items on one line: fragments parted by ``separator``, sentences left whole."""
+    pieces: list[Piece] = []
+    previous: Item | None = None
+    for item in items:
+        if previous is not None:
+            pieces.append((" " if previous.sentence else ". " if item.sentence else separator, None))
+        starts = previous is None or previous.sentence or item.sentence or separator == ". "
+        pieces += (capitalised(item) if starts else item).pieces
+        previous = item
+    if previous is not None and not previous.sentence and separator == ". ":
+        pieces.append((".", None))
+    return tuple(pieces)
+
+
+class Writer:
+    """A growing note. ``marks`` holds where each tag's text stands: (start, end), in code points."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._length = 0
+        self.marks: dict[str, tuple[int, int]] = {}
+
+    @property
+    def note(self) -> str:
+        """The text so far."""
+        return "".join(self._parts)
+
+    def add(self, text: str, tag: str | None = None) -> None:
+        """Append ``text``; the first text with a tag is the one that is quoted."""
+        if tag is not None and tag not in self.marks:
+            left = len(text) - len(text.lstrip())
+            self.marks[tag] = (self._length + left, self._length + len(text.rstrip()))
+        self._parts.append(text)
+        self._length += len(text)
+
+    def item(self, item: Item) -> None:
+        """Append all pieces of an item."""
+        for text, tag in item.pieces:
+            self.add(text, tag)
+
+    def prose(self, items: Sequence[Item]) -> None:
+        """Append items as running sentences; fragments become short sentences."""
+        for number, item in enumerate(items):
+            self.add(" " if number else "")
+            self.item(capitalised(item))
+            if not item.sentence and not item.text.endswith((".", ":", "?")):
+                self.add(".")
+
+    def chain(self, items: Sequence[Item], separator: str) -> None:
+        """Append items on one line: see :func:`chained`."""
+        for text, tag in chained(items, separator):
+            self.add(text, tag)
+
+    def lines(self, items: Sequence[Item], bullet: str) -> None:
+        """Append each item on a line of its own after ``bullet`` ("1" numbers them)."""
+        for number, item in enumerate(items, 1):
+            self.add("\n" if number > 1 else "")
+            self.add(f"{number}. " if bullet == "1" else bullet)
+            self.item(item)
+
+
+def wrapped(note: str, width: int) -> str:
+    """Return ``note`` with long lines broken at a space that becomes a line break: no offset changes."""
+    lines: list[str] = []
+    for line in note.split("\n"):
+        while len(line) > width:
+            cut = line.rfind(" ", width // 2, width + 1)
+            if cut < 0:
+                break
+            lines.append(line[:cut])
+            line = line[cut + 1 :]
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def listed(words: Sequence[str], last: str, rng: random.Random | None = None) -> str:
+    """Return "a, b and c" with ``last`` before the final one; with ``rng``, the serial comma comes and goes."""
+    if len(words) < 3:
+        return f" {last} ".join(words)
+    comma = "," if rng is None or rng.random() < 0.7 else ""
+    return f"{', '.join(words[:-1])}{comma} {last} {words[-1]}"

@@ -1,0 +1,259 @@
+"""The open teaching corpus: composing it into a folder, and reading it back.
+
+A folder holds ``train.jsonl``, ``dev.jsonl``, ``test.jsonl`` and ``hard.jsonl`` (one annotated case a line),
+``manifest.json`` (ids and hashes, no text) and ``README.md`` (the dataset card).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.compose import STYLES, Composer
+from dxtrace.corpus.split import split_by_patient
+from dxtrace.errors import CorpusError, DxtraceError, UnknownName
+from dxtrace.provenance import CorpusInfo, Provenance, sha256_of, version
+
+#: The splits of the corpus. ``hard`` comes besides the size asked for.
+SPLITS = ("train", "dev", "test", "hard")
+
+LICENCE = "Apache-2.0"
+
+Progress = Callable[[int, int], None]
+
+
+def hard_size(size: int) -> int:
+    """Return how many cases the hard test of a corpus of ``size`` cases has: a tenth, from 200 to 1,000."""
+    return min(max(200, size // 10), 1000)
+
+
+def make_corpus(size: int, seed: int, out: str | Path, progress: Progress | None = None) -> CorpusInfo:
+    """Compose ``size`` cases (train, dev, test: 80/10/10) and the hard test besides into the folder ``out``.
+
+    The same version, size and seed give byte-identical files. ``progress`` is called with (cases done, cases in all).
+    Files appear complete or not at all, the manifest last.
+
+    Raises:
+        CorpusError: the size is below 1, or the folder cannot be written.
+        KnowledgeError: a knowledge file breaks its schema.
+    """
+    if size < 1:
+        raise CorpusError(f"a corpus has at least 1 case, not {size}")
+    folder = Path(out)
+    composer = Composer(seed)
+    total = size + hard_size(size)
+    rows: dict[str, list[AnnotatedCase]] = {split: [] for split in SPLITS}
+    cases: list[AnnotatedCase] = []
+    for number in range(total):
+        case = composer.case(number) if number < size else composer.case(number - size, hard=True)
+        (cases if number < size else rows["hard"]).append(case)
+        if progress:
+            progress(number + 1, total)
+    splits = split_by_patient(((c.id, c.patient, c.gold.diagnosis if c.gold else "") for c in cases), seed=seed)
+    for case in cases:
+        rows[splits[case.id]].append(case)
+    return _write(folder, rows, size, seed)
+
+
+def read_teaching(folder: str | Path, split: str | None = None) -> Iterator[AnnotatedCase]:
+    """Yield the cases of one split, or of all, with the split's name as a tag; the file's hash is checked first.
+
+    Raises:
+        UnknownName: there is no such split.
+        CorpusError: the folder, a file or a line cannot be read, or a file is not the one that its manifest names.
+    """
+    if split is not None and split not in SPLITS:
+        raise UnknownName("split", split, SPLITS)
+    manifest = read_manifest(folder)
+    for name in SPLITS if split is None else (split,):
+        path = Path(folder) / f"{name}.jsonl"
+        try:
+            if sha256_of(path) != manifest["splits"][name]["sha256"]:
+                raise CorpusError(f"{path}: not the file that manifest.json names; compose the corpus again")
+            with path.open(encoding="utf-8") as lines:
+                for number, line in enumerate(lines, 1):
+                    yield _read_row(line, f"{path}, line {number}", name)
+        except OSError as error:
+            raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """Return the manifest of a teaching corpus.
+
+    Raises:
+        CorpusError: the folder holds none, or it is damaged.
+    """
+    path = Path(folder) / "manifest.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if not set(SPLITS) <= manifest["splits"].keys():
+            raise KeyError("splits")
+        return manifest
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror}); is {folder} a teaching corpus?") from None
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise CorpusError(f"{path}: not the manifest of a teaching corpus") from None
+
+
+def corpus_info(folder: str | Path) -> CorpusInfo:
+    """Return name, id, hash and licence of the corpus in ``folder``, as its manifest has them.
+
+    Raises:
+        CorpusError: as for :func:`read_manifest`.
+    """
+    try:
+        return CorpusInfo(**read_manifest(folder)["corpus"])
+    except (KeyError, TypeError):
+        raise CorpusError(f"{Path(folder) / 'manifest.json'}: has no description of its corpus") from None
+
+
+def _read_row(line: str, place: str, split: str) -> AnnotatedCase:
+    try:
+        case = AnnotatedCase.from_json(json.loads(line))
+    except (ValueError, KeyError, TypeError, DxtraceError) as error:
+        raise CorpusError(f"{place}: not an annotated case ({type(error).__name__})") from None
+    return replace(case, tags={**case.tags, "split": split})
+
+
+def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: int) -> CorpusInfo:
+    whole = hashlib.sha256()
+    splits: dict[str, Any] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "manifest.json").unlink(missing_ok=True)
+        for split, cases in rows.items():
+            lines = [_line(replace(case, tags={**case.tags, "split": split})) for case in cases]
+            hashes = [hashlib.sha256(line).hexdigest() for line in lines]
+            whole.update("".join(hashes).encode())
+            data = b"".join(lines)
+            _replace(folder / f"{split}.jsonl", data)
+            splits[split] = {
+                "cases": len(cases),
+                "sha256": hashlib.sha256(data).hexdigest(),
+                "rows": {case.id: hash for case, hash in zip(cases, hashes, strict=True)},
+            }
+        info = CorpusInfo(
+            "dxtrace teaching corpus", f"teaching-{version()}-s{seed}-n{size}", whole.hexdigest(), LICENCE
+        )
+        manifest = _manifest(info, splits, rows, size, seed)
+        _replace(folder / "README.md", _card(manifest).encode())
+        _replace(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+    except OSError as error:
+        raise CorpusError(f"{folder}: cannot be written ({error.strerror})") from None
+    return info
+
+
+def _line(case: AnnotatedCase) -> bytes:
+    return (json.dumps(case.to_json(), ensure_ascii=False) + "\n").encode()
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file beside its place, then move it there: a reader sees the old one or the whole new one."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_bytes(data)
+    beside.replace(path)
+
+
+def _manifest(
+    info: CorpusInfo, splits: dict[str, Any], rows: dict[str, list[AnnotatedCase]], size: int, seed: int
+) -> dict[str, Any]:
+    provenance = Provenance(corpora=(info,), seed=seed)
+    return {
+        "corpus": asdict(info),
+        "size": size,
+        "seed": seed,
+        "version": version(),
+        "counts": {split: len(cases) for split, cases in rows.items()},
+        "diagnoses": {split: _count(c.gold.diagnosis for c in cases if c.gold) for split, cases in rows.items()},
+        "styles": {split: _count(c.tags["style"] for c in cases) for split, cases in rows.items()},
+        "provenance": provenance.to_json(),
+        "splits": splits,
+    }
+
+
+def _count(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
+def _card(manifest: dict[str, Any]) -> str:
+    counts = manifest["counts"]
+    styles = ", ".join(style.name for style in STYLES if not style.hard)
+    hard = ", ".join(style.name for style in STYLES if style.hard)
+    diagnoses = sorted({name for split in manifest["diagnoses"].values() for name in split})
+    files = "\n".join(
+        f"      - split: {'validation' if split == 'dev' else split}\n        path: {split}.jsonl" for split in SPLITS
+    )
+    table = "\n".join(
+        f"| {split} | {counts[split]:,} | `{manifest['splits'][split]['sha256'][:16]}` |" for split in SPLITS
+    )
+    return _CARD.format(
+        files=files, table=table, styles=styles, hard=hard, diagnoses=len(diagnoses), id=manifest["corpus"]["id"],
+        sha256=manifest["corpus"]["sha256"], seed=manifest["seed"], size=manifest["size"], version=manifest["version"],
+    )  # fmt: skip
+
+
+_CARD = """---
+license: apache-2.0
+language:
+- en
+pretty_name: dxtrace teaching corpus
+task_categories:
+- text-generation
+- question-answering
+tags:
+- medical
+- clinical-notes
+- diagnosis
+- chain-of-thought
+- synthetic
+size_categories:
+- 1K<n<10K
+configs:
+  - config_name: default
+    data_files:
+{files}
+---
+
+# dxtrace teaching corpus
+
+Patient cases, each with a final diagnosis and a chain of reasoning in which every step quotes the case word for word.
+**Every patient is invented.** No note was written by a clinician about a person, none was copied or derived from a medical
+record, and no language model wrote any of it. For education and research only; never for patient care.
+
+| split | cases | SHA-256 of the file |
+|---|---|---|
+{table}
+
+Corpus `{id}`, made by dxtrace {version} with seed {seed}; SHA-256 over all rows `{sha256}`.
+Make it again, byte for byte: `dxtrace corpus compose --size {size} --seed {seed}`.
+
+## How it was made
+
+A composer draws a diagnosis ({diagnoses} occur here), a patient, findings at the frequency that our knowledge files give them,
+numbers that agree with each other, illnesses besides, findings that a look-alike would have, pertinent negatives and normal
+results. It writes them down as one of several kinds of notes: {styles}. About one case in ten ends at a diagnosis whose type is
+left open ("Asthma"). The chain is what was put in: its evidence is the note's own text, its rationales say a premise of the
+knowledge files, with its source. The name of the illness never stands in its note.
+
+Splits are by patient and stratified by diagnosis. The **hard** split is written in wordings, kinds of notes ({hard}) and with
+pairs of accompanying illnesses that no other split has.
+
+## A row
+
+`id`, `patient`, `note`, `sections` (name, start, end), `tags` (kind of note, whether the diagnosis is complete, split), `diagnosis`,
+`category`, `path`, `steps` (number, node supported, rationale, premise, evidence with `start` and `end` in code points).
+
+## What it is not good for
+
+- Frequencies are those of a teaching set: diagnoses are about equally common. It says nothing on how common an illness is.
+- Its patients have one illness that explains them, and the note always says enough to find it. Real notes often do not.
+- Wording varies as far as its authors' does. A model that reads it well may still read a hospital's notes badly: measure that.
+- It covers 25 categories of illness. A model trained on it knows no other.
+- It must not be used to judge or to treat anyone.
+"""

@@ -1,0 +1,177 @@
+"""What any patient may have besides: the schema of ``background.yaml`` and its loader.
+
+A background statement is not made where a finding says one of the item's ``words``, so a normal examination never
+contradicts an abnormal one, and no unexplained risk factor stands beside the chain. A word in small letters is the
+beginning of words, one with a capital is a whole word in any case, one with a space or a mark stands anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dxtrace.errors import KnowledgeError
+from dxtrace.knowledge import parse_yaml
+from dxtrace.knowledge.schema import Identifier, Range, Says, Text
+from dxtrace.taxonomy import Taxonomy
+
+#: Fewest ways of saying one thing: enough for the hard test to keep some for itself.
+FEWEST_WAYS = 3
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Item(_Strict):
+    id: Identifier
+    words: tuple[str, ...] = ()
+
+
+class Comorbidity(_Item):
+    """An illness that the patient has besides: ``names`` are noun phrases (terse for lists, full for sentences).
+
+    ``never_with`` names the categories that it is, or hints at; ``shifts`` moves normal laboratory values.
+    """
+
+    names: Says
+    medications: tuple[Text, ...] = ()
+    age: Range = (18, 100)
+    sex: Literal["female", "male"] | None = None
+    never_with: tuple[str, ...] = ()
+    shifts: dict[str, Range] = {}
+
+
+class Statement(_Item):
+    """Something true of a well patient, or that supports nothing. ``needs`` names vital signs that must be normal."""
+
+    says: Says
+    age: Range = (0, 120)
+    sex: Literal["female", "male"] | None = None
+    needs: tuple[str, ...] = ()
+    never_with: tuple[str, ...] = ()
+
+
+class Denial(_Item):
+    """A symptom that patients are asked for and do not have, as noun phrases, by system."""
+
+    system: Identifier
+    nouns: tuple[Text, ...] = Field(min_length=FEWEST_WAYS)
+
+
+class Test(_Item):
+    """A laboratory test with its normal ``range``: how hospitals name it in dense, tabular and prose print."""
+
+    panel: Identifier
+    dense: tuple[str, ...]
+    table: tuple[str, ...]
+    prose: tuple[Text, ...]
+    unit: str
+    reference: str
+    range: Range
+    decimals: int = Field(0, ge=0, le=3)
+
+
+class Study(Statement):
+    """A normal study: ``modality`` groups it with findings of the same study."""
+
+    modality: Identifier
+
+
+class Background(_Strict):
+    """Everything in ``background.yaml``. Openings, frames and vital signs are grouped by the kind of note."""
+
+    comorbidities: tuple[Comorbidity, ...]
+    surgeries: tuple[Comorbidity, ...]
+    allergies: tuple[Statement, ...]
+    social: tuple[Statement, ...]
+    family: tuple[Statement, ...]
+    ros: tuple[Denial, ...]
+    ros_labels: dict[str, tuple[str, ...]]
+    exam: dict[str, tuple[Statement, ...]]
+    exam_labels: dict[str, tuple[str, ...]]
+    exam_words: dict[str, str]
+    tests: tuple[Test, ...]
+    studies: tuple[Study, ...]
+    modalities: dict[str, str]
+    modality_labels: dict[str, tuple[str, ...]]
+    course: tuple[Statement, ...]
+    openers: dict[str, tuple[Text, ...]]
+    closers: dict[str, tuple[str, ...]]
+    frames: dict[str, tuple[Text, ...]]
+    vitals: dict[str, tuple[Text, ...]]
+
+    @model_validator(mode="after")
+    def _sound(self) -> Background:
+        if problems := list(self._problems()):
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        known = {category.name for category in Taxonomy.default().categories}
+        tests = {test.id for test in self.tests}
+        statements = [*self.allergies, *self.social, *self.family, *self.studies, *self.course]
+        statements += [item for items in self.exam.values() for item in items]
+        illnesses = [*self.comorbidities, *self.surgeries]
+        ids = [item.id for item in (*statements, *illnesses, *self.ros, *self.tests)]
+        yield from (f"the id {name!r} is used twice" for name in sorted({i for i in ids if ids.count(i) > 1}))
+        for item in (*statements, *illnesses):
+            says = item.says if isinstance(item, Statement) else item.names
+            if len(set(says.all)) < FEWEST_WAYS:
+                yield f"{item.id}: fewer than {FEWEST_WAYS} ways to say it"
+            if unknown := set(item.never_with) - known:
+                yield f"{item.id}: {sorted(unknown)} are not categories"
+        for illness in illnesses:
+            if unknown := set(illness.shifts) - tests:
+                yield f"{illness.id}: shifts unknown tests {sorted(unknown)}"
+
+
+@cache
+def background() -> Background:
+    """Load and check ``background.yaml``.
+
+    Raises:
+        KnowledgeError: the file breaks the schema; names every problem.
+    """
+    text = resources.files("dxtrace.knowledge").joinpath("background.yaml").read_text("utf-8")
+    try:
+        return Background.model_validate(parse_yaml(text))
+    except yaml.YAMLError as error:
+        raise KnowledgeError(f"background.yaml: not valid YAML: {error}") from None
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise KnowledgeError("background.yaml: " + "; ".join(problems)) from None
+
+
+class WordIndex:
+    """Finds which items' ``words`` stand in a text: see the module's first lines for how a word is written."""
+
+    def __init__(self, items: Iterable[_Item]) -> None:
+        self._beginnings: dict[str, set[str]] = {}
+        self._whole: dict[str, set[str]] = {}
+        self._phrases: dict[str, set[str]] = {}
+        for item in items:
+            for word in item.words:
+                index = self._whole if word != word.lower() else self._beginnings
+                index = index if re.fullmatch(r"[A-Za-z0-9]+", word) else self._phrases
+                index.setdefault(word.lower(), set()).add(item.id)
+        self._shortest = min(map(len, self._beginnings), default=0)
+
+    def found(self, text: str) -> frozenset[str]:
+        """Return the ids of the items of which a word stands in ``text``."""
+        text = text.lower()
+        ids: set[str] = set()
+        for word in set(re.findall(r"[a-z0-9]+", text)):
+            ids |= self._whole.get(word, set())
+            for end in range(self._shortest, len(word) + 1):
+                ids |= self._beginnings.get(word[:end], set())
+        for phrase, owners in self._phrases.items():
+            if phrase in text:
+                ids |= owners
+        return frozenset(ids)
