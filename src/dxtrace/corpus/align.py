@@ -1,0 +1,90 @@
+"""From what an annotator wrote (a diagnosis, evidence, reasons) to a gold chain with offsets into the note."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dxtrace.case import Case
+from dxtrace.chain import Chain, Span, Step, flatten
+from dxtrace.corpus.base import Problem, tidy
+from dxtrace.errors import UnknownName, suggest
+from dxtrace.grounding import locate
+from dxtrace.taxonomy import Node, Taxonomy
+
+
+@dataclass(frozen=True)
+class RawStep:
+    """One step as written down. ``span`` and ``section`` are where its evidence is said to stand, if that is said."""
+
+    evidence: str
+    rationale: str
+    supports: str | None = None
+    section: str | None = None
+    span: tuple[int, int] | None = None
+
+
+def find_node(name: str, taxonomy: Taxonomy) -> Node | None:
+    """Return the node called ``name``, also without a trailing remark in parentheses; None if there is none."""
+    for attempt in (name, name.split("(")[0]):
+        try:
+            return taxonomy.find(attempt) if attempt.strip() else None
+        except UnknownName:
+            continue
+    return None
+
+
+def unknown_name(kind: str, name: str, note: str, taxonomy: Taxonomy) -> str:
+    """Return what to say about a name that the taxonomy lacks; the name itself only if it is not the note's text."""
+    shown = f" {tidy(name)!r}" if 0 < len(name) <= 60 and flatten(name).lower() not in flatten(note).lower() else ""
+    close = suggest(name, [node.name for node in taxonomy.nodes])
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return f"the {kind}{shown} is not in the taxonomy{hint}"
+
+
+def find_evidence(case: Case, step: RawStep) -> Span | None:
+    """Return where the evidence of a step stands: at its own offsets if they are right, else searched for; or None."""
+    if step.span is not None:
+        start, end = step.span
+        if 0 <= start < end and flatten(case.note[start:end]) == flatten(step.evidence):
+            return _span(case, start, end)
+    text = step.evidence.strip()
+    if not text:
+        return None
+    ranges = [(s.start, s.end) for s in case.sections if s.name == step.section]
+    # An exact search first: it finds nearly all, and compiles no pattern.
+    for start, end in [*ranges, (0, len(case.note))]:
+        at = case.note.find(text, start, end)
+        if at >= 0:
+            return _span(case, at, at + len(text))
+    found = locate(case.note, text, ranges[0] if ranges else None)
+    return _span(case, *found) if found else None
+
+
+def build_gold(
+    case: Case, path: tuple[str, ...], category: str, steps: Sequence[RawStep], place: str
+) -> tuple[Chain, list[Problem]]:
+    """Make the gold chain of a case; a step whose evidence cannot be found in the note is left out and reported.
+
+    Steps come in the order of the path, suspicion first. A step that names no node supports the diagnosis.
+    """
+    built: list[Step] = []
+    problems: list[Problem] = []
+    for number, raw in enumerate(steps, 1):
+        where = f"{place}, observation {number}"
+        span = find_evidence(case, raw)
+        if span is None:
+            problems.append(Problem("unaligned", where, "this evidence is not in the note; the step is left out"))
+            continue
+        if raw.section and span.section != raw.section:
+            problems.append(Problem("section", where, f"said to stand in {raw.section}, found in {span.section}"))
+        supports = raw.supports if raw.supports in path else path[-1]
+        if raw.supports is not None and supports != raw.supports:
+            problems.append(Problem("off-path", where, "supports a node beside the path; now supports the diagnosis"))
+        built.append(Step(supports, flatten(tidy(raw.rationale)), span))
+    built.sort(key=lambda step: path.index(step.supports))
+    return Chain(case.id, case.note, path[-1], category, path, tuple(built)), problems
+
+
+def _span(case: Case, start: int, end: int) -> Span:
+    return Span(case.note[start:end], start, end, case.section_at(start))
