@@ -20,6 +20,10 @@ ProblemKind = Literal[
 ]  # fmt: skip
 
 
+#: The tag (value ``true``) of a case that is under a credentialed-use agreement: it stays with the case in every file.
+CREDENTIALED = "credentialed"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong: its kind, where it is (file, line, observation), and what to know; no note text."""

@@ -24,7 +24,7 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.case import case_from_json, decode
 from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
-from dxtrace.corpus.base import Corpus, Problem, assemble, row_bytes, tidy
+from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, row_bytes, tidy
 from dxtrace.errors import CorpusError, DxtraceError
 from dxtrace.taxonomy import Taxonomy
 
@@ -53,8 +53,14 @@ def read_jsonl(path: str | Path, split: str | None = None, taxonomy: Taxonomy | 
                 cases.append(case)
     if split is not None and not cases:
         raise CorpusError(f"{path}: no case of the split {split!r} (a file {split}.jsonl, or rows with that 'split')")
-    id = path.stem + (f":{split}" if split else "")
-    return assemble(cases, problems, name=path.stem, id=id, licence="not stated")
+    return assemble(
+        cases,
+        problems,
+        name=path.stem,
+        id=path.stem + (f":{split}" if split else ""),
+        licence="not stated",
+        credentialed=any(case.tags.get(CREDENTIALED) == "true" for case in cases),
+    )
 
 
 def write_jsonl(path: str | Path, cases: Iterable[AnnotatedCase]) -> int:
@@ -188,6 +194,5 @@ def _tags(row: Mapping[str, Any]) -> dict[str, str]:
     tags = row.get("tags")
     if not isinstance(tags, dict):
         return {}
-    return {
-        tidy(str(key)): tidy(str(value)) for key, value in tags.items() if isinstance(value, (str, int, float, bool))
-    }
+    plain = {key: value for key, value in tags.items() if isinstance(value, (str, int, float, bool))}
+    return {tidy(str(key)): tidy(str(value)) for key, value in plain.items()}

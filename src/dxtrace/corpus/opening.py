@@ -38,7 +38,7 @@ def open_corpus(spec: str, *, taxonomy: Taxonomy | None = None, allow_empty: boo
 
     Raises:
         UnknownName: no such kind of corpus, or no such split.
-        CorpusError: nothing there, its kind cannot be guessed, or (unless ``allow_empty``) none of its cases can be used.
+        CorpusError: nothing there, its kind cannot be guessed, or (unless ``allow_empty``) no case can be used.
     """
     name, path, split = parse_spec(spec)
     corpus = load_corpus(name, path, split=split, taxonomy=taxonomy)
