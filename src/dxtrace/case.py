@@ -198,7 +198,7 @@ def _check_text(text: str) -> None:
         raise CaseError(f"the note has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read")
     if not _visible(text):
         raise CaseError("the note is empty")
-    if re.search(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\ud800-\udfff]", text):
+    if re.search(r"[\x00-\x08\x0e-\x1f\ud800-\udfff]", text):
         raise CaseError("the note holds control characters: it is not plain text")
 
 

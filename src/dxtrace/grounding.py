@@ -17,16 +17,20 @@ from dxtrace.chain import Span
 #: Longest quote, in code points, once white space is flattened.
 MAX_QUOTE = 300
 
-_CUES = re.compile(
+_NEGATION = re.compile(
     r"""
-    # negation
     \b(?:no|not|none|nor|neither|never|without|w/o|denie[sd]|deny|denying|denial|negative|neg|absent|absence|lacks?|lacking
        |lacked|cannot|unable|failed|fails|resolved|free\ of|rules?\ out|ruled\ out|unlikely|unremarkable|except|non[ei]?
        |declines?|declined|refused|stopped|ceased|nothing|nobody|neither|hardly|barely|rather\ than|instead\ of|nil|0/\d
        |un(?:changed|affected|likely)|exclud\w*|negat\w*|\w+n['\u2019]t)\b
-    | \(\s*[-\u2212\u2013]\s*\) | \[\s*[-\u2212]\s*\] | (?<![\w.])[-\u2212\u2013](?=[A-Za-z]{3}) | \u00f8 | \b(?:w/o|s\ )(?=\s)
+    | \(\s*[-\u2212\u2013]\s*\) | \[\s*[-\u2212]\s*\] | (?<=[\s,;(])[-\u2212\u2013](?=[A-Za-z]{2}) | \u00f8
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_OTHER_CUES = re.compile(
+    r"""
     # uncertainty
-    | \b(?:possibl[ey]|probabl[ey]|likely|may|might|could|maybe|perhaps|suspect(?:ed|s)?|suspicio\w*|question(?:able|ed)?
+    \b(?:possibl[ey]|probabl[ey]|likely|may|might|could|maybe|perhaps|suspect(?:ed|s)?|suspicio\w*|question(?:able|ed)?
        |presum\w*|consider\w*|concern(?:ing|ed)?\ (?:for|about)|cannot\ exclude|versus|vs|r/o|if|whether|unclear|uncertain
        |equivocal|differential|indeterminate|appears?|apparent\w*|seems?|seemed|suggest\w*|consistent\ with|unsure|doubt\w*
        |risk\ of|should|would|return\ if|evaluat\w*\ for)\b | \?
@@ -45,7 +49,7 @@ _TERMINAL = re.compile(r"[.!?;:)]['\"\u201d\u2019\])*]*\Z")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|st|vs|e\.g|i\.e|etc|approx|no|fig|pt|pts|hosp|dept|jr|sr|prof|resp|neg|pos|max|min|hr|hrs|wk|wks"
     r"|mo|yr|yrs|temp|q\.?d|b\.?i\.?d|t\.?i\.?d|p\.?o|i\.?v|p\.?r\.?n|a\.?m|p\.?m|u\.?s|ca|cf|al|sp|spp|subsp|incl|excl|abd|ext)"
-    r"|\b[A-Za-z])\.\Z",
+    r")\.\Z|(?:(?<=\s)|\A)[A-Z]\.\Z",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!?]['\"\u201d\u2019\])*]*(?=\s)")
@@ -53,11 +57,26 @@ _SPLIT = re.compile(
     r",\s+(?=[A-Za-z+<>\u2191\u2193(])"  # a comma before a word; never inside or before a number
     r"|;\s+"
     r"|\s+(?=(?:and|with|which|who|while|when|after|because|radiating|associated|followed)\s+[A-Za-z])"
-    r"|\s+\|\s+(?=[A-Za-z])",
+    r"|\s+\|\s+(?=[A-Za-z])"
+    r"|(?<=:)\s+(?=[A-Za-z+])",
+    re.IGNORECASE,
+)
+# An item of a list that opens with its own cue: what stands before it is out of the cue's reach.
+_CUED_ITEM = re.compile(
+    r"[,;]\s+(?=(?:no|not|denie[sd]|denying|without|never|h/o|s/p|hx\s+of|history\s+of|mother|father|brother|sister|possible|probable)\s+\w)",
+    re.IGNORECASE,
+)
+_REACH = re.compile(r"[,;]\s+(?=\S)")
+# A denial that is over: it stands behind what it denies ("ketones neg").
+_CLOSED = re.compile(
+    r"\S\s+(?:neg|negative|absent|denied|none|resolved|ruled\ out|excluded|unremarkable|\(\s*[-\u2212]\s*\))(?:\s*x\s*\d+)?\W*\Z",
     re.IGNORECASE,
 )
 _LAB_PAIR = re.compile(r"\s+(?=[A-Za-z][A-Za-z0-9()/% ]{0,24}?-\s?[<>]?\d)")
-_BULLET = re.compile(r"\s*(?:[-*\u2022\u25cf\u25aa\u2013+>#]+|\(?\d{1,2}[.)]|[a-z][.)])\s+")
+_VALUE_PAIR = re.compile(r"[ \t\u00a0]+(?=[A-Za-z][A-Za-z0-9]{0,11}(?:[ -]sat)?(?::[ \t]*|[ \t]+)[<>]?\d)")
+_LABEL = re.compile(r"\s*[A-Za-z][\w /()&.,-]{0,30}:(?=\s)")
+_BULLET = re.compile(r"\s*(?:[-+*\u2022\u25cf\u25aa\u2013>#]+\s+|\(?\d{1,2}[.)]\s+|[a-z][.)]\s+|[-*\u2022\u25cf\u25aa](?=[A-Za-z]))")
+_SIGNED = re.compile(r"[\s,;][-+\u2212](?=[A-Za-z])")
 _HEADING = re.compile(r"\s*([A-Za-z][A-Za-z /&]{0,40}):\s+(?=\S)")
 _LEAD = re.compile(r"(?:and|but|which|who)\s+", re.IGNORECASE)
 _CONTINUES = re.compile(
@@ -78,7 +97,7 @@ class Quote:
 
 def has_cue(text: str) -> bool:
     """True if ``text`` holds a cue of negation, uncertainty, family or past history."""
-    return _CUES.search(text) is not None
+    return _NEGATION.search(text) is not None or _OTHER_CUES.search(text) is not None
 
 
 def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> list[Quote]:
@@ -98,6 +117,8 @@ def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> l
                     continue
                 if len(quote.text) > MAX_QUOTE:
                     break
+                if note[clauses[last][0] : clauses[last][1]].rstrip().endswith(":"):
+                    continue
                 found.setdefault(quote.text, quote)
     return list(found.values())
 
@@ -142,12 +163,12 @@ def _goes_on(note: str, line: tuple[int, int], follows: tuple[int, int], width: 
     if len(re.findall(r"\r\n|[\r\n\v\f\u2028\u2029\x85]", note[line[1] : follows[0]])) > 1:
         return False
     text, nxt = note[line[0] : line[1]].rstrip(), note[follows[0] : follows[1]]
-    heading = re.match(r"\s*([A-Za-z][A-Za-z /&]{1,40}):", nxt)
+    heading = _HEADING.match(nxt) or re.match(r"\s*([A-Za-z][A-Za-z /&]{1,40}):\s*\Z", nxt)
     if heading and section_named(heading[1]):
         return False
     if denying:
         return True
-    if _BULLET.match(nxt) or not text.strip():
+    if _BULLET.match(nxt) or _LABEL.match(nxt) or not text.strip() or _tabular(text) or _tabular(nxt):
         return False
     if _CONTINUES.search(text):
         return True
@@ -158,15 +179,69 @@ def _goes_on(note: str, line: tuple[int, int], follows: tuple[int, int], width: 
     return (full and (starts_low or len(text) >= 0.85 * width)) or (starts_low and has_cue(text))
 
 
+def _tabular(line: str) -> bool:
+    """True for a row of a table or a run of laboratory values: it ends where its line ends."""
+    return re.search(r"\S(?:\s{2,}|\t)\S", line.strip()) is not None or len(_LAB_PAIR.findall(line)) >= 2
+
+
 def _clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield the clauses of one sentence; one with a cue is not divided further."""
+    start = _after_heading(note, start, end)
     for a, b in _divide(note, start, end, _CONTRAST):
-        piece = note[a:b]
-        if has_cue(_BULLET.sub("", piece, count=1) if _BULLET.match(piece) else piece):
-            yield a, b
+        if not _cued(note[a:b]):
+            yield from _plain_clauses(note, a, b)
             continue
-        pattern = _LAB_PAIR if len(_LAB_PAIR.findall(piece)) >= 2 else _SPLIT
-        yield from _divide(note, a, b, pattern)
+        for c, d in _cued_clauses(note, a, b):
+            if _cued(note[c:d]):
+                yield c, d
+            else:
+                yield from _plain_clauses(note, c, d)
+
+
+def _cued_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Divide where no cue reaches across: before an item with a cue of its own; at a semicolon, unless an open denial runs on."""
+    begin = start
+    for match in _REACH.finditer(note, start, end):
+        left = note[begin : match.start()]
+        denial = _NEGATION.search(left) is not None and _CLOSED.search(left) is None
+        if not left.strip() or (denial and not _CUED_ITEM.match(note, match.start(), end)):
+            continue
+        if match[0].startswith(",") and not _CUED_ITEM.match(note, match.start(), end):
+            continue
+        yield begin, match.start()
+        begin = match.end()
+    yield begin, end
+
+
+def _plain_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    piece = note[start:end]
+    if len(_LAB_PAIR.findall(piece)) >= 2:
+        yield from _divide(note, start, end, _LAB_PAIR)
+    else:
+        paired = len(_VALUE_PAIR.findall(piece)) >= 2
+        for a, b in _divide(note, start, end, _SPLIT):
+            yield from _divide(note, a, b, _VALUE_PAIR) if paired else [(a, b)]
+
+
+def _cued(piece: str) -> bool:
+    """True if a clause holds a cue; a hyphen that opens a list item is none, one among signed findings is."""
+    bullet = _BULLET.match(piece)
+    if bullet is None:
+        return has_cue(piece)
+    body = piece[bullet.end() :]
+    return has_cue(body) or (piece[bullet.end() - 1] == "-" and _SIGNED.search(body) is not None)
+
+
+def _after_heading(note: str, start: int, end: int) -> int:
+    """Return where a sentence's own words begin: behind a section's heading, unless the heading alone says whose it is."""
+    heading = _HEADING.match(note, start, end)
+    section = section_named(heading[1]) if heading else None
+    if heading is None or section is None or re.match(r"(?:cxr|ct|mri|tte|echo\w*|e[ck]g|egd|chest x-ray)$", heading[1], re.I):
+        return start
+    body = note[heading.end() : end]
+    if section == "family_history" and not has_cue(body):
+        return start
+    return heading.end()
 
 
 def _divide(note: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
@@ -181,11 +256,8 @@ def _divide(note: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterat
 def _trim(note: str, start: int, end: int) -> Quote | None:
     """Cut bullets, white space and closing punctuation off the ends; None if nothing worth quoting is left."""
     bullet = _BULLET.match(note, start, end)
-    if bullet and bullet.end() < end:
+    if bullet and bullet.end() < end and not (note[bullet.end() - 1] == "-" and _SIGNED.search(note, bullet.end(), end)):
         start = bullet.end()
-    heading = _HEADING.match(note, start, end)
-    if heading and section_named(heading[1]) and not has_cue(heading[1]):
-        start = heading.end()
     junk = " \t\r\n\v\f\u00a0\u2028\u2029\x85" + INVISIBLE
     while start < end and (note[start] in junk or note[start].isspace() or note[start] in ",;:|"):
         start += 1
@@ -194,7 +266,7 @@ def _trim(note: str, start: int, end: int) -> Quote | None:
     if lead := _LEAD.match(note, start, end):
         start = lead.end()
     text = note[start:end]
-    if sum(char.isalpha() for char in text) < 2 or "\x1b" in text:
+    if sum(char.isalnum() for char in text) < 2 or not any(char.isalpha() for char in text):
         return None
     return Quote(" ".join(text.split()), start, end)
 
