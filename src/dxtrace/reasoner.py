@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from dxtrace import knowledge
 from dxtrace.case import Case
@@ -24,7 +23,6 @@ from dxtrace.taxonomy import Node, Taxonomy
 #: Tokens kept free for the answer.
 ANSWER_TOKENS = 1024
 
-EngineName = Literal["auto", "llamacpp", "hf"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,13 @@ class Reasoner:
 
     @classmethod
     def load(
-        cls, model: str = "default", *, adapter: str | Path | None = None, engine: EngineName = "auto", threads: int | None = None
+        cls,
+        model: str = "default",
+        *,
+        adapter: str | Path | None = None,
+        engine: str = "auto",
+        threads: int | None = None,
+        report: Callable[[str, float], None] | None = None,
     ) -> Reasoner:
         """Load a model by name, file, folder or hub id (see :mod:`dxtrace.models`).
 
@@ -64,7 +68,7 @@ class Reasoner:
         """
         from dxtrace.models import open_model
 
-        opened = open_model(model, adapter=adapter, engine=engine, threads=threads)
+        opened = open_model(model, adapter=adapter, engine=engine, threads=threads, report=report)
         return cls(opened.engine, opened.info, calibration=opened.calibration)
 
     def differential(self, case: Case) -> Differential:

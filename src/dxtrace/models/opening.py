@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal
 
 from dxtrace.chain import ModelInfo
 from dxtrace.differential import Calibration
@@ -17,9 +16,6 @@ from dxtrace.engines.base import Engine
 from dxtrace.errors import InputError, MissingExtra, ModelError, UnknownName
 from dxtrace.models import store
 from dxtrace.provenance import sha256_of
-
-EngineName = Literal["auto", "llamacpp", "hf"]
-
 
 @dataclass(frozen=True)
 class Opened:
@@ -45,7 +41,7 @@ def open_model(
     model: str = "default",
     *,
     adapter: str | Path | None = None,
-    engine: EngineName = "auto",
+    engine: str = "auto",
     threads: int | None = None,
     quantisation: str = "auto",
     report: store.Report | None = None,

@@ -1,0 +1,77 @@
+"""The command line. Each file parses, calls one function and prints; exit codes are set here alone.
+
+0 done; 2 the input or the command was wrong (one line on stderr); 1 anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+import typer
+
+from dxtrace.chain import DISCLAIMER
+from dxtrace.cli import answer, doctor, models
+from dxtrace.errors import DxtraceError, InputError
+
+app = typer.Typer(
+    name="dxtrace",
+    help=f"Diagnosis with a traceable chain of reasoning.\n\n{DISCLAIMER}",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(answer.demo)
+app.command("reason")(answer.reason)
+app.command("batch")(answer.batch)
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code. Errors become one line on stderr; a note's text never gets there."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        result = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())
+        return 0
+    except click.ClickException as error:
+        return _fail(error.format_message(), 2)
+    except InputError as error:
+        return _fail(str(error), 2)
+    except DxtraceError as error:
+        return _fail(str(error), 1)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _fail(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}", 1)
+    except Exception as error:
+        return _fail(f"internal error: {_place(error)}", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    print("dxtrace: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _place(error: Exception) -> str:
+    """Say what failed and where; an unexpected error's own message could hold a note's text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "dxtrace" in frame.filename] or list(frames)
+    last = own[-1]
+    return f"{type(error).__name__} in {last.name} ({os.path.basename(last.filename)}:{last.lineno}); please report it"

