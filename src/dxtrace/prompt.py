@@ -15,10 +15,7 @@ from dxtrace.chain import EVIDENCE_MARK, Answer
 from dxtrace.engines.base import PromptPart
 from dxtrace.grounding import sentences
 
-SYSTEM = (
-    "You read a patient case and explain its diagnosis. Give the final diagnosis, then numbered steps of reasoning from "
-    "suspicion to confirmation. Each step says why a finding matters and quotes its supporting evidence from the case."
-)
+SYSTEM = "Name the diagnosis of this case, then explain it in numbered steps, each quoting its evidence from the case."
 
 #: What every answer starts with; part of the prompt, so that the first token the model gives belongs to the diagnosis.
 CUE = "FINAL DIAGNOSIS:"
