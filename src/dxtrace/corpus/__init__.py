@@ -1,12 +1,16 @@
-"""Where annotated cases come from, and how they are split."""
+"""Where annotated cases come from, how they are checked, and how they are split."""
 
-from dxtrace.corpus.base import Corpus, Problem, ProblemKind
+from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, ProblemKind
+from dxtrace.corpus.direct import read_direct
+from dxtrace.corpus.direct_taxonomy import read_direct_taxonomy
 from dxtrace.corpus.jsonl import read_jsonl, write_jsonl
-from dxtrace.corpus.opening import NAMES, load_corpus, open_corpus
+from dxtrace.corpus.opening import NAMES, guess_kind, load_corpus, open_corpus, parse_spec
 from dxtrace.corpus.split import SHARES, split_by_patient
+from dxtrace.corpus.splitting import diagnosis_of, read_split, select, write_split
 from dxtrace.corpus.teaching import SPLITS, corpus_info, hard_size, make_corpus, read_manifest, read_teaching
 
 __all__ = [
+    "CREDENTIALED",
     "NAMES",
     "SHARES",
     "SPLITS",
@@ -14,13 +18,21 @@ __all__ = [
     "Problem",
     "ProblemKind",
     "corpus_info",
+    "diagnosis_of",
+    "guess_kind",
     "hard_size",
     "load_corpus",
     "make_corpus",
     "open_corpus",
+    "parse_spec",
+    "read_direct",
+    "read_direct_taxonomy",
     "read_jsonl",
     "read_manifest",
+    "read_split",
     "read_teaching",
+    "select",
     "split_by_patient",
     "write_jsonl",
+    "write_split",
 ]

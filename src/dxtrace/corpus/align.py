@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,6 +34,25 @@ def find_node(name: str, taxonomy: Taxonomy) -> Node | None:
         except UnknownName:
             continue
     return None
+
+
+def find_diagnosis(text: str, taxonomy: Taxonomy) -> tuple[Node | None, str | None]:
+    """Return the final diagnosis that free text names (None if there is none) and its category (None for no category).
+
+    Tried in turn: the whole text, without what stands in parentheses, what stands there, the text before a comma.
+    """
+    inner = re.findall(r"\(([^()]*)\)", text)
+    outer = re.sub(r"\([^()]*\)", " ", text)
+    category: str | None = None
+    for attempt in (text, outer, *inner, outer.split(",")[0], outer.split(" with ")[0], outer.split(" due to ")[0]):
+        if not attempt.strip():
+            continue
+        node = find_node(attempt, taxonomy)
+        if node is not None and node.final:
+            return node, node.category
+        with contextlib.suppress(UnknownName):
+            category = category or taxonomy.category(attempt).name
+    return None, category
 
 
 def unknown_name(kind: str, name: str, note: str, taxonomy: Taxonomy) -> str:

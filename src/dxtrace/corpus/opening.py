@@ -6,8 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from dxtrace.corpus.agentclinic import read_agentclinic
 from dxtrace.corpus.base import Corpus
+from dxtrace.corpus.direct import find_files, read_direct
 from dxtrace.corpus.jsonl import read_jsonl
+from dxtrace.corpus.medcasereasoning import HUB_ID, read_medcasereasoning
+from dxtrace.corpus.splitting import MANIFEST, read_split, select
 from dxtrace.corpus.teaching import corpus_info, read_manifest, read_teaching
 from dxtrace.errors import CorpusError, UnknownName
 from dxtrace.taxonomy import Taxonomy
@@ -56,6 +60,8 @@ def parse_spec(spec: str) -> tuple[str, str, str | None]:
         CorpusError: there is nothing at the path, or its kind cannot be guessed.
     """
     head, colon, rest = spec.partition(":")
+    if not colon and spec == "medcasereasoning" and not Path(spec).exists():
+        return spec, HUB_ID, None
     named = bool(colon) and head in _READERS
     path, split = _path_and_split(rest if named else spec)
     if named:
@@ -77,10 +83,20 @@ def guess_kind(path: str | Path) -> str:
     if path.is_dir():
         if (path / "manifest.json").is_file() and (path / "train.jsonl").is_file():
             return "teaching"
+        if (path / MANIFEST).is_file():
+            return "split"
         if any(path.glob("*.jsonl")):
             return "jsonl"
+        if any(find_files(path)):
+            return "direct"
+        if any(path.rglob("*.parquet")):
+            return "medcasereasoning"
+    elif path.name == MANIFEST:
+        return "split"
     elif path.suffix == ".jsonl":
-        return "jsonl"
+        return "agentclinic" if _starts_with(path, b'"OSCE_Examination"') else "jsonl"
+    elif path.suffix in (".json", ".parquet"):
+        return "direct" if path.suffix == ".json" else "medcasereasoning"
     raise CorpusError(f"{path}: what kind of corpus is this? Say so: NAME:{path}, with NAME one of {', '.join(NAMES)}")
 
 
@@ -92,6 +108,15 @@ def _path_and_split(text: str) -> tuple[str, str | None]:
     return str(Path(path).expanduser()), split
 
 
+def _starts_with(path: Path, words: bytes) -> bool:
+    """True if ``words`` stand in the first 4 kB of a file."""
+    try:
+        with path.open("rb") as file:
+            return words in file.read(4096)
+    except OSError:
+        return False
+
+
 def _teaching(path: str, split: str | None, taxonomy: Taxonomy) -> Corpus:  # noqa: ARG001 - every reader takes one
     info = corpus_info(path)
     cases = list(read_teaching(path, split))
@@ -100,7 +125,22 @@ def _teaching(path: str, split: str | None, taxonomy: Taxonomy) -> Corpus:  # no
     return Corpus(cases, info, [])
 
 
-_READERS: dict[str, Reader] = {"teaching": _teaching, "jsonl": read_jsonl}
+def _split(path: str, split: str | None, taxonomy: Taxonomy) -> Corpus:
+    manifest = read_split(path)
+    source = manifest["source"]
+    if source["kind"] == "split":
+        raise CorpusError(f"{path}: a split of a split cannot be opened")
+    return select(load_corpus(source["kind"], source["path"], taxonomy=taxonomy), manifest, split, path)
+
+
+_READERS: dict[str, Reader] = {
+    "teaching": _teaching,
+    "direct": read_direct,
+    "jsonl": read_jsonl,
+    "medcasereasoning": read_medcasereasoning,
+    "agentclinic": read_agentclinic,
+    "split": _split,
+}
 
 #: The kinds of corpora that can be read.
 NAMES: tuple[str, ...] = tuple(_READERS)
