@@ -1,0 +1,5 @@
+"""``python -m dxtrace``: the command line."""
+
+from dxtrace.cli import main
+
+main()
