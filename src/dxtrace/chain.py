@@ -259,5 +259,3 @@ def _step_from_json(data: Mapping[str, Any]) -> Step:
         evidence=Span(**data["evidence"]),
         premise=PremiseRef(**premise) if premise else None,
     )
-
-

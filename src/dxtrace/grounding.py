@@ -44,7 +44,9 @@ _OTHER_CUES = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_CONTRAST = re.compile(r"(?:,\s*|\s)(?=(?:but|however|although|though|whereas)\b)|;\s+(?=(?:but|however)\b)", re.IGNORECASE)
+_CONTRAST = re.compile(
+    r"(?:,\s*|\s)(?=(?:but|however|although|though|whereas)\b)|;\s+(?=(?:but|however)\b)", re.IGNORECASE
+)
 _TERMINAL = re.compile(r"[.!?;:)]['\"\u201d\u2019\])*]*\Z")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|st|vs|e\.g|i\.e|etc|approx|no|fig|pt|pts|hosp|dept|jr|sr|prof|resp|neg|pos|max|min|hr|hrs|wk|wks"
@@ -75,7 +77,9 @@ _CLOSED = re.compile(
 _LAB_PAIR = re.compile(r"\s+(?=[A-Za-z][A-Za-z0-9()/% ]{0,24}?-\s?[<>]?\d)")
 _VALUE_PAIR = re.compile(r"[ \t\u00a0]+(?=[A-Za-z][A-Za-z0-9]{0,11}(?:[ -]sat)?(?::[ \t]*|[ \t]+)[<>]?\d)")
 _LABEL = re.compile(r"\s*[A-Za-z][\w /()&.,-]{0,30}:(?=\s)")
-_BULLET = re.compile(r"\s*(?:[-+*\u2022\u25cf\u25aa\u2013>#]+\s+|\(?\d{1,2}[.)]\s+|[a-z][.)]\s+|[-*\u2022\u25cf\u25aa](?=[A-Za-z]))")
+_BULLET = re.compile(
+    r"\s*(?:[-+*\u2022\u25cf\u25aa\u2013>#]+\s+|\(?\d{1,2}[.)]\s+|[a-z][.)]\s+|[-*\u2022\u25cf\u25aa](?=[A-Za-z]))"
+)
 _SIGNED = re.compile(r"[\s,;][-+\u2212](?=[A-Za-z])")
 _HEADING = re.compile(r"\s*([A-Za-z][A-Za-z /&]{0,40}):\s+(?=\S)")
 _LEAD = re.compile(r"(?:and|but|which|who)\s+", re.IGNORECASE)
@@ -113,7 +117,9 @@ def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> l
         for first in range(len(clauses)):
             for last in range(first, len(clauses)):
                 quote = _trim(note, clauses[first][0], clauses[last][1])
-                if quote is None or (keep is not None and not any(a <= quote.start and quote.end <= b for a, b in keep)):
+                if quote is None or (
+                    keep is not None and not any(a <= quote.start and quote.end <= b for a, b in keep)
+                ):
                     continue
                 if len(quote.text) > MAX_QUOTE:
                     break
@@ -132,7 +138,9 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
             if match[0].startswith(".") and _ABBREVIATION.search(note, begin, match.start() + 1):
                 continue
             following = note[stop:end].lstrip()
-            if following[:1].islower() or re.match(r"(?:no|yes|denie[sd])\b", following, re.IGNORECASE) and match[0][0] == "?":
+            if following[:1].islower() or (
+                re.match(r"(?:no|yes|denie[sd])\b", following, re.IGNORECASE) and match[0][0] == "?"
+            ):
                 continue
             yield begin, stop
             begin = stop
@@ -236,7 +244,11 @@ def _after_heading(note: str, start: int, end: int) -> int:
     """Return where a sentence's own words begin: behind a section's heading, unless the heading alone says whose it is."""
     heading = _HEADING.match(note, start, end)
     section = section_named(heading[1]) if heading else None
-    if heading is None or section is None or re.match(r"(?:cxr|ct|mri|tte|echo\w*|e[ck]g|egd|chest x-ray)$", heading[1], re.I):
+    if (
+        heading is None
+        or section is None
+        or re.match(r"(?:cxr|ct|mri|tte|echo\w*|e[ck]g|egd|chest x-ray)$", heading[1], re.I)
+    ):
         return start
     body = note[heading.end() : end]
     if section == "family_history" and not has_cue(body):
@@ -256,7 +268,11 @@ def _divide(note: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterat
 def _trim(note: str, start: int, end: int) -> Quote | None:
     """Cut bullets, white space and closing punctuation off the ends; None if nothing worth quoting is left."""
     bullet = _BULLET.match(note, start, end)
-    if bullet and bullet.end() < end and not (note[bullet.end() - 1] == "-" and _SIGNED.search(note, bullet.end(), end)):
+    if (
+        bullet
+        and bullet.end() < end
+        and not (note[bullet.end() - 1] == "-" and _SIGNED.search(note, bullet.end(), end))
+    ):
         start = bullet.end()
     junk = " \t\r\n\v\f\u00a0\u2028\u2029\x85" + INVISIBLE
     while start < end and (note[start] in junk or note[start].isspace() or note[start] in ",;:|"):
@@ -294,7 +310,10 @@ def locate(note: str, text: str, section: tuple[int, int] | None = None) -> tupl
     gap = r"[\s" + INVISIBLE + "]+"
     attempts = [re.compile(re.escape(text)), re.compile(gap.join(words)), re.compile(gap.join(words), re.IGNORECASE)]
     if len(text) > 4:
-        clipped = [re.escape(word) for word in re.split(gap, text[1:]) if word], [re.escape(word) for word in re.split(gap, text[:-1]) if word]
+        clipped = (
+            [re.escape(word) for word in re.split(gap, text[1:]) if word],
+            [re.escape(word) for word in re.split(gap, text[:-1]) if word],
+        )
         attempts += [re.compile(gap.join(part), re.IGNORECASE) for part in clipped]
     ranges = ([section] if section else []) + [(0, len(note))]
     for pattern in attempts:

@@ -24,7 +24,6 @@ from dxtrace.taxonomy import Node, Taxonomy
 ANSWER_TOKENS = 1024
 
 
-
 @dataclass(frozen=True)
 class _Reading:
     """A case as the model reads it: prompt ids, and what may be quoted."""

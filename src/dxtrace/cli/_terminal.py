@@ -12,7 +12,18 @@ from rich.text import Text
 from dxtrace.chain import DISCLAIMER, Chain, Differential, Step
 
 #: Colours of the evidence of step 1, 2, ...; the number is shown as well.
-_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red", "bright_cyan", "bright_green", "bright_yellow", "bright_magenta")
+_COLOURS = (
+    "cyan",
+    "green",
+    "yellow",
+    "magenta",
+    "blue",
+    "red",
+    "bright_cyan",
+    "bright_green",
+    "bright_yellow",
+    "bright_magenta",
+)
 #: Below this width, in columns, steps stand under the note.
 _SIDE_BY_SIDE = 96
 
@@ -55,7 +66,9 @@ def differential_table(differential: Differential, top: int) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     for entry in differential.entries[:top]:
         bar = "\u2588" * round(20 * entry.probability) or "\u258f"
-        table.add_row(f"{entry.probability:6.1%}", Text(bar, style="cyan"), entry.diagnosis, Text(entry.category, style="dim"))
+        table.add_row(
+            f"{entry.probability:6.1%}", Text(bar, style="cyan"), entry.diagnosis, Text(entry.category, style="dim")
+        )
     return table
 
 

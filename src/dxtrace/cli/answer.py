@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
+from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ from dxtrace.cli._terminal import show
 from dxtrace.errors import InputError
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How a result is printed."""
 
     text = "text"
@@ -28,7 +28,7 @@ class Format(str, Enum):
     card = "card"
 
 
-class EngineChoice(str, Enum):
+class EngineChoice(StrEnum):
     """What runs the model."""
 
     auto = "auto"
@@ -51,7 +51,9 @@ def demo(model: Model = "default") -> None:
 
 def reason(
     file: Annotated[str, typer.Argument(help="A case: text, JSON, or '-' for standard input.")],
-    format: Annotated[Format, typer.Option(help="text: for reading; json: the full result; card: the published form.")] = Format.text,
+    format: Annotated[
+        Format, typer.Option(help="text: for reading; json: the full result; card: the published form.")
+    ] = Format.text,
     model: Model = "default",
     adapter: Adapter = None,
     engine: Engine = EngineChoice.auto,
@@ -89,7 +91,10 @@ def batch(
     with Progress(*columns, console=STDERR, disable=not STDERR.is_terminal) as progress:
         task = progress.add_task("", total=len(job.todo))
         failed = job.run(reasoner, lambda: progress.advance(task))
-    STDERR.print(f"{out}: {len(job.todo)} cases, {failed} of them could not be answered; {job.skipped} were there already", highlight=False)
+    STDERR.print(
+        f"{out}: {len(job.todo)} cases, {failed} of them could not be answered; {job.skipped} were there already",
+        highlight=False,
+    )
 
 
 def _answer(

@@ -23,7 +23,9 @@ def list_models() -> None:
     table = Table("name", "fetched", "adapter", "licence", "about", box=None)
     for model in PACKAGED:
         fetched = "yes" if store.base_file(model.name) else "no"
-        table.add_row(model.name, fetched, "shipped" if shipped_adapter(model.name) else "none", model.licence, model.about)
+        table.add_row(
+            model.name, fetched, "shipped" if shipped_adapter(model.name) else "none", model.licence, model.about
+        )
     console = Console()
     console.print(table)
     console.print("Besides: a GGUF file, a Hugging Face folder or a hub id, each with --adapter FOLDER.")

@@ -53,7 +53,9 @@ class HuggingFaceEngine:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        return [self.tokenizer.encode(t, add_special_tokens=False, split_special_tokens=True) if t else [] for t in texts]
+        return [
+            self.tokenizer.encode(t, add_special_tokens=False, split_special_tokens=True) if t else [] for t in texts
+        ]
 
     def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
         """See :class:`dxtrace.engines.base.Engine`."""
@@ -130,7 +132,9 @@ class HuggingFaceEngine:
             for path, row in place.items():
                 mask[row, [past + place[path[:n]] for n in range(1, len(path) + 1)]] = 0
             positions = torch.tensor([[past + len(path) - 1 for path in paths]], device=self._device)
-            logits = self._forward([path[-1] for path in paths], attention_mask=mask[None, None], position_ids=positions)
+            logits = self._forward(
+                [path[-1] for path in paths], attention_mask=mask[None, None], position_ids=positions
+            )
             self._cache.crop(-count)
             rows |= {path: logits[0, row] for path, row in place.items()}
         return [rows[tuple(prefix)] for prefix in prefixes]

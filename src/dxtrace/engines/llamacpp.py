@@ -172,7 +172,13 @@ class LlamaCppEngine:
 
         def run() -> None:
             try:
-                body = {"prompt": list(prompt), "n_predict": max_tokens, "temperature": 0.0, "grammar": grammar, "stream": True}
+                body = {
+                    "prompt": list(prompt),
+                    "n_predict": max_tokens,
+                    "temperature": 0.0,
+                    "grammar": grammar,
+                    "stream": True,
+                }
                 self._complete(body, receive)
             except EngineError as error:
                 failures.append(str(error))
@@ -197,7 +203,9 @@ class LlamaCppEngine:
             self._fresh = False
             started = time.perf_counter()
             try:
-                answer = self._server.handle_completions(body, receive) if receive else self._server.handle_completions(body)
+                answer = (
+                    self._server.handle_completions(body, receive) if receive else self._server.handle_completions(body)
+                )
             except Exception as error:
                 raise EngineError(f"llama.cpp failed ({type(error).__name__})") from None
             spent = time.perf_counter() - started

@@ -62,7 +62,9 @@ def read_lora(folder: Path, heads: int, kv_heads: int) -> LoraAdapter:
         config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
         tensors = load_file(folder / "adapter_model.safetensors")
     except OSError as error:
-        raise ModelError(f"{folder}: not a LoRA adapter ({error.strerror}: {Path(error.filename or '').name})") from None
+        raise ModelError(
+            f"{folder}: not a LoRA adapter ({error.strerror}: {Path(error.filename or '').name})"
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder}: the adapter cannot be read ({type(error).__name__})") from None
     if config.get("use_dora") or config.get("peft_type") != "LORA":
@@ -91,7 +93,9 @@ def _interleave(weight: Array, heads: int) -> Array:
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(weight.shape))
 
 
-def rewrite(source: Path, target: Path, quantisation: str, lora: Path | None = None, progress: Progress | None = None) -> None:
+def rewrite(
+    source: Path, target: Path, quantisation: str, lora: Path | None = None, progress: Progress | None = None
+) -> None:
     """Write ``source`` again with its matrices in another quantisation, an adapter merged in.
 
     Args:
@@ -113,7 +117,11 @@ def rewrite(source: Path, target: Path, quantisation: str, lora: Path | None = N
         reader = gguf.GGUFReader(source)
     except (ValueError, OSError) as error:
         raise ModelError(f"{source}: not a GGUF file ({type(error).__name__})") from None
-    adapter = read_lora(lora, _scalar(reader, "attention.head_count"), _scalar(reader, "attention.head_count_kv")) if lora else None
+    adapter = (
+        read_lora(lora, _scalar(reader, "attention.head_count"), _scalar(reader, "attention.head_count_kv"))
+        if lora
+        else None
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)

@@ -17,6 +17,7 @@ from dxtrace.errors import InputError, MissingExtra, ModelError, UnknownName
 from dxtrace.models import store
 from dxtrace.provenance import sha256_of
 
+
 @dataclass(frozen=True)
 class Opened:
     """A model ready to answer: its engine, what it is, its calibration, and why this engine was chosen."""
@@ -121,7 +122,7 @@ def _find_adapter(source: _Source, adapter: str | Path | None) -> Path | None:
     if str(adapter) == "none":
         return None
     path = Path(adapter).expanduser()
-    if path.is_file() and path.suffix == ".gguf" or (path / "adapter_config.json").is_file():
+    if (path.is_file() and path.suffix == ".gguf") or (path / "adapter_config.json").is_file():
         return path
     raise ModelError(f"{path}: not an adapter (a folder with adapter_config.json, or a LoRA .gguf file)")
 
@@ -141,7 +142,9 @@ def _open_llamacpp(
         folder = store.home() / "models" / re.sub(r"[^\w.-]+", "_", source.name)
         file = store.converted(file, folder, kind, adapter if lora is None else None, report)
     elif adapter is not None and lora is None:
-        raise ModelError("an adapter folder is merged while converting: choose a quantisation, or give a LoRA .gguf file")
+        raise ModelError(
+            "an adapter folder is merged while converting: choose a quantisation, or give a LoRA .gguf file"
+        )
     options = LlamaCppOptions(threads=threads or _thread_limit(), adapter=lora)
     return LlamaCppEngine(file, options), f"llamacpp: {why}"
 

