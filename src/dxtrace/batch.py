@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dxtrace.case import Case, CaseError, read_cases
-from dxtrace.errors import DxtraceError, InputError
+from dxtrace.case import Case, read_cases
+from dxtrace.errors import CaseError, DxtraceError, InputError
 from dxtrace.reasoner import Reasoner
 
 
 class Batch:
-    """The cases of a source that a results file does not hold yet. ``todo`` are those, ``skipped`` counts the others."""
+    """The cases of a source that a results file does not hold yet: ``todo``; ``skipped`` counts the others."""
 
     def __init__(self, source: Path, out: Path, *, limit: int | None, num_shards: int, shard_index: int) -> None:
         """Read source and results.

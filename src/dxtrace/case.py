@@ -36,7 +36,8 @@ _TITLES = {name: name.replace("_", " ").title().replace(" Of ", " of ") for name
 _HEADINGS: dict[str, tuple[str, ...]] = {
     "chief_complaint": (
         "chief complaint", "chief complaints", "chief concern", "presenting complaint", "presenting complaints",
-        "presenting problem", "reason for visit", "reason for consult", "reason for consultation", "reason for admission",
+        "presenting problem", "reason for visit", "reason for consult", "reason for consultation",
+        "reason for admission",
         "reason for referral", "cc", "pc", "c/o", "chief_complaint", "triage complaint",
     ),
     "history_of_present_illness": (
@@ -46,9 +47,11 @@ _HEADINGS: dict[str, tuple[str, ...]] = {
         "history of present illness (hpi)", "narrative", "case", "summary", "patient presentation", "hopi", "symptoms",
     ),
     "past_medical_history": (
-        "past medical history", "past history", "medical history", "pmh", "pmhx", "pmhx/pshx", "pmh/psh", "past medical hx",
+        "past medical history", "past history", "medical history", "pmh", "pmhx", "pmhx/pshx", "pmh/psh",
+        "past medical hx",
         "past medical and surgical history", "past medical/surgical history", "past surgical history", "psh", "pshx",
-        "surgical history", "medications", "home medications", "medications on admission", "current medications", "meds",
+        "surgical history", "medications", "home medications", "medications on admission", "current medications",
+        "meds",
         "home meds", "drug history", "dh", "allergies", "all", "social history", "social hx", "sh", "shx", "sochx",
         "personal history", "comorbidities", "background", "past medical history (pmh)", "obstetric history",
         "immunizations", "pmh/meds", "pmhx/meds", "soc hx",
@@ -62,7 +65,8 @@ _HEADINGS: dict[str, tuple[str, ...]] = {
     "pertinent_results": (
         "pertinent results", "results", "labs", "laboratory", "laboratory data", "laboratory results", "lab results",
         "laboratory findings", "laboratory studies", "investigations", "imaging", "studies", "data", "diagnostics",
-        "diagnostic studies", "diagnostic tests", "tests", "test results", "radiology", "ecg", "ekg", "cxr", "chest x-ray",
+        "diagnostic studies", "diagnostic tests", "tests", "test results", "radiology", "ecg", "ekg", "cxr",
+        "chest x-ray",
         "ct", "mri", "echocardiogram", "echo", "tte", "microbiology", "pathology", "imaging studies", "admission labs",
         "bloods", "labs/imaging", "labs and imaging", "labs/studies", "work-up", "workup", "ancillary studies", "egd",
         "assessment", "impression", "assessment and plan", "a/p", "plan", "hospital course", "course", "ed course",
@@ -81,7 +85,8 @@ _LINE_HEADING = re.compile(
 # Headings that are everyday words: a heading only with a colon, or alone on a line in capitals.
 _EVERYDAY = {"history", "case", "summary", "exam", "data", "all", "course", "plan", "background", "results", "symptoms",
              "presentation", "physical", "tests", "imaging", "studies", "impression", "assessment", "objective", "obs",
-             "pe", "ct", "sh", "dh", "pc", "echo", "labs", "narrative", "medications", "ecg", "ekg", "mri", "cxr", "egd"}  # fmt: skip
+             "pe", "ct", "sh", "dh", "pc", "echo", "labs", "narrative", "medications", "ecg", "ekg", "mri", "cxr",
+             "egd"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -308,7 +313,7 @@ def parse_json(text: str, place: str) -> Any:
 
 
 def read_cases(path: str | Path) -> Iterator[Case | CaseError]:
-    """Yield every case of a JSONL file, a folder of text and JSON files, or a single file; errors are yielded, not raised.
+    """Yield every case of a JSONL file, a folder of text and JSON files, or a file; errors are yielded, not raised.
 
     Raises:
         CaseError: the file or folder itself cannot be read.

@@ -1,8 +1,8 @@
-"""Choosing among closed lists of texts on an engine: the one way in which labels, nodes, rationales and quotes are picked.
+"""Choosing among closed lists of texts on an engine: how labels, nodes, rationales and quotes are all picked.
 
 The texts form a trie of tokens. A text's probability is the product, over the places where the trie branches, of the
-model's probability of its branch, normalised over the branches there. Tokens that are forced cost no model call, a longer
-text is not punished for what it cannot help saying, and the probabilities of all texts sum to 1.
+model's probability of its branch, normalised over the branches there. Tokens that are forced cost no model call, a
+longer text is not punished for what it cannot help saying, and the probabilities of all texts sum to 1.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def rank(engine: Engine, prompt: Sequence[int], options: Options, floor: float =
 
 
 def best(engine: Engine, prompt: Sequence[int], options: Options, limit: int = 16) -> int:
-    """Return the index of the most probable option, found best-first; after ``limit`` model calls, greedily from there."""
+    """Return the index of the most probable option, found best-first; greedily after ``limit`` model calls."""
     heap: list[tuple[float, int, _Place | int]] = [(-1.0, 0, _Place(options.trie(), (), 1.0))]
     calls = serial = 0
     while True:

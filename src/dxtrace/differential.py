@@ -1,4 +1,4 @@
-"""The differential: a probability for every diagnosis of the taxonomy, from the model's own choice among their names."""
+"""The differential: a probability for every diagnosis, from the model's own choice among their names."""
 
 from __future__ import annotations
 

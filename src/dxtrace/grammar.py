@@ -1,7 +1,8 @@
 """The Lark grammar of a whole answer for one note: one string for every engine that speaks llguidance.
 
-It says what :mod:`dxtrace.reasoner` writes choice by choice: a diagnosis, then steps whose nodes run along its path from the
-first to the last, each with a rationale (a premise's, where there are premises) and a quote out of a closed list.
+It says what :mod:`dxtrace.reasoner` writes choice by choice: a diagnosis, then steps whose nodes run along its path
+from the first to the last, each with a rationale (a premise's, where there are premises) and a quote out of a closed
+list.
 """
 
 from __future__ import annotations

@@ -17,6 +17,12 @@ from dxtrace.chain import Span
 #: Longest quote, in code points, once white space is flattened.
 MAX_QUOTE = 300
 
+# What keeps a runaway list from giving thousands of quotes: a sentence of up to 31 clauses gives every run of them, in a
+# longer one a run has at most 1,000 / clauses.
+_MAX_RUNS = 1000
+# No abbreviation, closing mark or last word is longer than this: enough to look at for what ends a line or a sentence.
+_TAIL = 40
+
 _NEGATION = re.compile(
     r"""
     \b(?:no|not|none|nor|neither|never|without|w/o|denie[sd]|deny|denying|denial|negative|neg|absent|absence|lacks?|lacking
@@ -31,15 +37,16 @@ _OTHER_CUES = re.compile(
     r"""
     # uncertainty
     \b(?:possibl[ey]|probabl[ey]|likely|may|might|could|maybe|perhaps|suspect(?:ed|s)?|suspicio\w*|question(?:able|ed)?
-       |presum\w*|consider\w*|concern(?:ing|ed)?\ (?:for|about)|cannot\ exclude|versus|vs|r/o|if|whether|unclear|uncertain
-       |equivocal|differential|indeterminate|appears?|apparent\w*|seems?|seemed|suggest\w*|consistent\ with|unsure|doubt\w*
-       |risk\ of|should|would|return\ if|evaluat\w*\ for)\b | \?
+       |presum\w*|consider\w*|concern(?:ing|ed)?\ (?:for|about)|cannot\ exclude|versus|vs|r/o|if|whether|unclear
+       |uncertain|equivocal|differential|indeterminate|appears?|apparent\w*|seems?|seemed|suggest\w*|consistent\ with
+       |unsure|doubt\w*|risk\ of|should|would|return\ if|evaluat\w*\ for)\b | \?
     # family
     | \b(?:mother|father|mom|dad|brothers?|sisters?|siblings?|sons?|daughters?|uncles?|aunts?|cousins?|grand\w+|famil\w+
        |maternal|paternal|parents?|relatives?|nephews?|nieces?|wife|husband|spouse|twin|fh|fhx)\b
     # past history
-    | \b(?:histor(?:y|ies|ical\w*)|h/o|hx|pmhx?|pshx?|s/p|status[\ -]post|previous\w*|prior|past|former\w*|ago|remote|childhood
-       |as\ a\ child|known|baseline|used\ to|last\ (?:year|month)|since\ (?:19|20)\d\d|in\ (?:19|20)\d\d|old\b(?=\s+(?:MI|infarct\w*|stroke))
+    | \b(?:histor(?:y|ies|ical\w*)|h/o|hx|pmhx?|pshx?|s/p|status[\ -]post|previous\w*|prior|past|former\w*|ago|remote
+       |childhood|as\ a\ child|known|baseline|used\ to|last\ (?:year|month)|since\ (?:19|20)\d\d|in\ (?:19|20)\d\d
+       |old\b(?=\s+(?:MI|infarct\w*|stroke))
        |chronic\ since|when\ (?:he|she|they)\ was|years?\ earlier|months?\ earlier|quit|ex-\w+)\b
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -54,12 +61,17 @@ _ABBREVIATION = re.compile(
     r")\.\Z|(?:(?<=\s)|\A)[A-Z]\.\Z",
     re.IGNORECASE,
 )
+# Abbreviations that often end a sentence: they do when a capitalised word follows ("after 20 min. He slept").
+_MEASURE = re.compile(r"\\b(?:etc|min|max|hrs?|wks?|mo|yrs?|[ap]\\.?m|q\\.?d|[bt]\\.?i\\.?d|p\\.?o|i\\.?v|p\\.?r\\.?n|neg|pos)\\.\\Z", re.IGNORECASE)
+_NAME = re.compile(r"[A-Z][a-z]")
 _SENTENCE_END = re.compile(r"[.!?]['\"\u201d\u2019\])*]*(?=\s)")
+_WORD = re.compile(r"\s*(\S)")
+_REPLY = re.compile(r"(?:no|yes|denie[sd])\b", re.IGNORECASE)
 _SPLIT = re.compile(
     r",\s+(?=[A-Za-z+<>\u2191\u2193(])"  # a comma before a word; never inside or before a number
     r"|;\s+"
-    r"|\s+(?=(?:and|with|which|who|while|when|after|because|radiating|associated|followed)\s+[A-Za-z])"
-    r"|\s+\|\s+(?=[A-Za-z])"
+    r"|(?<!\s)\s++(?=(?:and|with|which|who|while|when|after|because|radiating|associated|followed)\s+[A-Za-z])"
+    r"|(?<!\s)\s++\|\s+(?=[A-Za-z])"
     r"|(?<=:)\s+(?=[A-Za-z+])",
     re.IGNORECASE,
 )
@@ -71,12 +83,13 @@ _CUED_ITEM = re.compile(
 _REACH = re.compile(r"[,;]\s+(?=\S)")
 # A denial that is over: it stands behind what it denies ("ketones neg").
 _CLOSED = re.compile(
-    r"\S\s+(?:neg|negative|absent|denied|none|resolved|ruled\ out|excluded|unremarkable|\(\s*[-\u2212]\s*\))(?:\s*x\s*\d+)?\W*\Z",
+    r"\S\s+(?:neg|negative|absent|denied|none|resolved|ruled\ out|excluded|unremarkable|\(\s*[-\u2212]\s*\))"
+    r"(?:\s*x\s*\d+)?\W*\Z",
     re.IGNORECASE,
 )
-_LAB_PAIR = re.compile(r"\s+(?=[A-Za-z][A-Za-z0-9()/% ]{0,24}?-\s?[<>]?\d)")
-_VALUE_PAIR = re.compile(r"[ \t\u00a0]+(?=[A-Za-z][A-Za-z0-9]{0,11}(?:[ -]sat)?(?::[ \t]*|[ \t]+)[<>]?\d)")
-_LABEL = re.compile(r"\s*[A-Za-z][\w /()&.,-]{0,30}:(?=\s)")
+_LAB_PAIR = re.compile(r"(?<!\s)\s++(?=[A-Za-z][A-Za-z0-9()/% ]{0,24}?-\s?[<>]?\d)")
+_VALUE_PAIR = re.compile(r"(?<![ \t\u00a0])[ \t\u00a0]++(?=[A-Za-z][A-Za-z0-9]{0,11}(?:[ -]sat)?(?::[ \t]*|[ \t]+)[<>]?\d)")
+_LABEL = re.compile(r"\s*[A-Za-z](?:[\w /()&,-]|\.(?!\s)){0,30}:(?=\s)")
 _BULLET = re.compile(
     r"\s*(?:[-+*\u2022\u25cf\u25aa\u2013>#]+\s+|\(?\d{1,2}[.)]\s+|[a-z][.)]\s+|[-*\u2022\u25cf\u25aa](?=[A-Za-z]))"
 )
@@ -113,9 +126,14 @@ def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> l
     """
     found: dict[str, Quote] = {}
     for sentence in sentences(note):
+        if keep is not None and not any(a < sentence[1] and sentence[0] < b for a, b in keep):
+            continue
         clauses = list(_clauses(note, *sentence))
+        longest = max(1, _MAX_RUNS // max(1, len(clauses)))
         for first in range(len(clauses)):
-            for last in range(first, len(clauses)):
+            for last in range(first, min(first + longest, len(clauses))):
+                if clauses[last][1] - clauses[first][0] > 4 * MAX_QUOTE:
+                    break
                 quote = _trim(note, clauses[first][0], clauses[last][1])
                 if quote is None or (
                     keep is not None and not any(a <= quote.start and quote.end <= b for a, b in keep)
@@ -135,17 +153,23 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
         begin = start
         for match in _SENTENCE_END.finditer(note, start, end):
             stop = match.end()
-            if match[0].startswith(".") and _ABBREVIATION.search(note, begin, match.start() + 1):
+            following = _WORD.match(note, stop, end)
+            if match[0][0] == "." and _abbreviated(note, begin, match.start() + 1, following):
                 continue
-            following = note[stop:end].lstrip()
-            if following[:1].islower() or (
-                re.match(r"(?:no|yes|denie[sd])\b", following, re.IGNORECASE) and match[0][0] == "?"
-            ):
+            if following and (following[1].islower() or (match[0][0] == "?" and _REPLY.match(note, following.start(1)))):
                 continue
             yield begin, stop
             begin = stop
         if note[begin:end].strip():
             yield begin, end
+
+
+def _abbreviated(note: str, begin: int, end: int, following: re.Match[str] | None) -> bool:
+    """True if the full stop before ``end`` belongs to an abbreviation and does not end the sentence as well."""
+    tail = max(begin, end - _TAIL)
+    if not _ABBREVIATION.search(note, tail, end):
+        return False
+    return not (following and _NAME.match(note, following.start(1)) and _MEASURE.search(note, tail, end))
 
 
 def _paragraphs(note: str) -> Iterator[tuple[int, int]]:
@@ -178,9 +202,9 @@ def _goes_on(note: str, line: tuple[int, int], follows: tuple[int, int], width: 
         return True
     if _BULLET.match(nxt) or _LABEL.match(nxt) or not text.strip() or _tabular(text) or _tabular(nxt):
         return False
-    if _CONTINUES.search(text):
+    if _CONTINUES.search(text[-_TAIL:]):
         return True
-    if _TERMINAL.search(text):
+    if _TERMINAL.search(text[-_TAIL:]):
         return False
     full = len(text) >= max(45, 0.7 * width) and width <= 140
     starts_low = nxt.lstrip()[:1].islower()
@@ -207,18 +231,28 @@ def _clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _cued_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Divide where no cue reaches across: before an item with a cue of its own; at a semicolon, unless an open denial runs on."""
+    """Divide where no cue reaches across: before an item with its own cue; at a semicolon, unless a denial runs on."""
     begin = start
+    negation = _NEGATION.search(note, begin, end)
     for match in _REACH.finditer(note, start, end):
-        left = note[begin : match.start()]
-        denial = _NEGATION.search(left) is not None and _CLOSED.search(left) is None
-        if not left.strip() or (denial and not _CUED_ITEM.match(note, match.start(), end)):
+        stop = match.start()
+        if _blank(note, begin, stop):
             continue
-        if match[0].startswith(",") and not _CUED_ITEM.match(note, match.start(), end):
-            continue
-        yield begin, match.start()
+        if not _CUED_ITEM.match(note, stop, end):
+            denial = negation is not None and negation.end() <= stop and not _CLOSED.search(note[max(begin, stop - _TAIL) : stop])
+            if denial or match[0].startswith(","):
+                continue
+        yield begin, stop
         begin = match.end()
+        if negation and negation.start() < begin:
+            negation = _NEGATION.search(note, begin, end)
     yield begin, end
+
+
+def _blank(note: str, start: int, end: int) -> bool:
+    """True if ``note[start:end]`` is white space; stops at the first character that is not."""
+    word = _WORD.match(note, start, end)
+    return word is None
 
 
 def _plain_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -241,7 +275,7 @@ def _cued(piece: str) -> bool:
 
 
 def _after_heading(note: str, start: int, end: int) -> int:
-    """Return where a sentence's own words begin: behind a section's heading, unless the heading alone says whose it is."""
+    """Return where a sentence's own words begin: behind a section's heading, unless it alone says whose it is."""
     heading = _HEADING.match(note, start, end)
     section = section_named(heading[1]) if heading else None
     if (
@@ -259,7 +293,7 @@ def _after_heading(note: str, start: int, end: int) -> int:
 def _divide(note: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     begin = start
     for match in pattern.finditer(note, start, end):
-        if note[begin : match.start()].strip() and note[match.end() : end].strip():
+        if not _blank(note, begin, match.start()) and not _blank(note, match.end(), end):
             yield begin, match.start()
             begin = match.end()
     yield begin, end
@@ -293,7 +327,7 @@ def span_of(case: Case, quote: Quote) -> Span:
 
 
 def locate(note: str, text: str, section: tuple[int, int] | None = None) -> tuple[int, int] | None:
-    """Find ``text`` in ``note``: exactly, then with any white space, then in any case, then without a clipped end letter.
+    """Find ``text`` in ``note``: exactly, then with any white space, in any case, without a clipped end letter.
 
     Args:
         note: the text to search.

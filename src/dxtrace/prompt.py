@@ -1,6 +1,6 @@
 """Prompts: the one place where a note meets a chat template.
 
-The same functions make the prompt for training, for answering and for serving, so that all three see the same token ids.
+The same functions make the prompt for training, for answering and for serving: all three see the same token ids.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _template(source: str) -> Any:
 def answer_segments(answer: Answer) -> list[str]:
     """Return the trained form of an answer after :data:`CUE`, cut where the writer chooses.
 
-    Each segment is tokenised on its own, in training as in writing: label, step head, rationale, mark, quote, step head ...
+    Each segment is tokenised on its own, in training as in writing: label, head, rationale, mark, quote, head ...
     """
     segments = [f" {answer.diagnosis}"]
     for number, step in enumerate(answer.steps, 1):
@@ -104,8 +104,8 @@ def step_head(number: int, supports: str | None) -> str:
 class Fitted:
     """A note cut to a number of tokens.
 
-    ``text`` is what the model reads; ``keep`` the ranges of the note that are in it; ``left_out`` the number of characters
-    of each section that are not (empty when all fits).
+    ``text`` is what the model reads; ``keep`` the ranges of the note that are in it; ``left_out`` the number of
+    characters of each section that are not (empty when all fits).
     """
 
     text: str

@@ -12,8 +12,8 @@ from typing import Any
 #: Said of everything made from DiReCT, for ever. Source: PhysioNet, "Responsible use of MIMIC data with online
 #: services" (24 September 2025) and the data use agreement's rule on derived work (24 April 2024).
 CREDENTIALED_RULE = (
-    "Made from PhysioNet credentialed data: derived datasets and models are to be treated as sensitive and may be shared "
-    "only on PhysioNet under the same agreement; notes go to no third party, online service or API."
+    "Made from PhysioNet credentialed data: derived datasets and models are to be treated as sensitive and may be "
+    "shared only on PhysioNet under the same agreement; notes go to no third party, online service or API."
 )
 
 

@@ -63,7 +63,8 @@ class Reasoner:
         """Load a model by name, file, folder or hub id (see :mod:`dxtrace.models`).
 
         Raises:
-            UnknownName: no such model. ModelError: it cannot be fetched or loaded. MissingExtra: the engine is not installed.
+            UnknownName: no such model. ModelError: it cannot be fetched or loaded.
+            MissingExtra: the engine is not installed.
         """
         from dxtrace.models import open_model
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from pathlib import Path
 
 import click
 import typer
@@ -74,4 +75,4 @@ def _place(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "dxtrace" in frame.filename] or list(frames)
     last = own[-1]
-    return f"{type(error).__name__} in {last.name} ({os.path.basename(last.filename)}:{last.lineno}); please report it"
+    return f"{type(error).__name__} in {last.name} ({Path(last.filename).name}:{last.lineno}); please report it"

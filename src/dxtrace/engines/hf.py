@@ -1,7 +1,7 @@
 """The transformers engine: any causal language model of the hub, with an optional PEFT adapter, on CPU or CUDA.
 
-The key-value cache of the last prompt is kept. Many branches are evaluated in one pass: their tokens are packed behind the
-cached prompt as a tree, with a mask that lets each token see its own ancestors alone.
+The key-value cache of the last prompt is kept. Many branches are evaluated in one pass: their tokens are packed behind
+the cached prompt as a tree, with a mask that lets each token see its own ancestors alone.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class HuggingFaceEngine:
         return out.logits
 
     def _packed_logits(self, prefixes: Sequence[tuple[int, ...]]) -> list[Any]:
-        """Return the logits after each prefix on top of the cached prompt, in one pass over the tree of their tokens."""
+        """Return the logits after each prefix on the cached prompt, in one pass over the tree of their tokens."""
         torch = self._torch
         paths = sorted({prefix[:n] for prefix in prefixes for n in range(1, len(prefix) + 1)})
         place = {path: index for index, path in enumerate(paths)}

@@ -1,8 +1,8 @@
 """The default engine: llama.cpp through xllamacpp's prebuilt wheel. Runs GGUF files; needs no torch.
 
-A conditional distribution comes from one request of one token: every candidate's logit is raised by the same large bias,
-so that the probabilities that llama.cpp reports after sampling are those of the candidates alone. The prompt's cache is kept
-between requests. llama.cpp fails open on a bad grammar, so grammars are checked before and texts after.
+A conditional distribution comes from one request of one token: every candidate's logit is raised by the same large
+bias, so that the probabilities that llama.cpp reports after sampling are those of the candidates alone. The prompt's
+cache is kept between requests. llama.cpp fails open on a bad grammar, so grammars are checked before and texts after.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ _SEPARATOR = 0
 
 @dataclass(frozen=True)
 class LlamaCppOptions:
-    """How to run: context in tokens (None: 8192, or the model's own if that is less), CPU threads (None: one a core, at most 8)."""
+    """How to run.
+
+    ``context`` in tokens (None: 8192, or the model's own if that is less); ``threads`` None: one a core, at most 8.
+    """
 
     context: int | None = None
     threads: int | None = None

@@ -51,14 +51,15 @@ def open_model(
 
     Args:
         model: ``default``, a name of :mod:`dxtrace.models.store`, a GGUF file, a Hugging Face folder, or a hub id.
-        adapter: folder of a PEFT adapter or a LoRA GGUF file; None for the one shipped with the model, ``none`` for none.
+        adapter: folder of a PEFT adapter or a LoRA GGUF file; None: the one shipped with the model; ``none``: none.
         engine: ``llamacpp``, ``hf``, or ``auto`` (llamacpp for GGUF, hf for the rest).
         threads: CPU threads; None for one a core.
-        quantisation: for llamacpp: ``auto`` for the fastest on this CPU, or a name such as ``Q8_0``; ``as-is`` for none.
+        quantisation: for llamacpp: ``auto`` for the fastest on this CPU, a name such as ``Q8_0``, or ``as-is``.
         report: told what is being done while fetching and converting.
 
     Raises:
-        UnknownName: no such model. ModelError: it cannot be fetched or loaded. MissingExtra: the engine is not installed.
+        UnknownName: no such model. ModelError: it cannot be fetched or loaded.
+        MissingExtra: the engine is not installed.
     """
     if engine not in ("auto", "llamacpp", "hf"):
         raise UnknownName("engine", engine, ["auto", "llamacpp", "hf"])
