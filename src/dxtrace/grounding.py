@@ -17,8 +17,8 @@ from dxtrace.chain import Span
 #: Longest quote, in code points, once white space is flattened.
 MAX_QUOTE = 300
 
-# What keeps a runaway list from giving thousands of quotes: a sentence of up to 31 clauses gives every run of them, in a
-# longer one a run has at most 1,000 / clauses.
+# What keeps a runaway list from giving thousands of quotes: a sentence of up to 31 clauses gives every run of them,
+# in a longer one a run has at most 1,000 / clauses.
 _MAX_RUNS = 1000
 # No abbreviation, closing mark or last word is longer than this: enough to look at for what ends a line or a sentence.
 _TAIL = 40
@@ -62,7 +62,9 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 # Abbreviations that often end a sentence: they do when a capitalised word follows ("after 20 min. He slept").
-_MEASURE = re.compile(r"\\b(?:etc|min|max|hrs?|wks?|mo|yrs?|[ap]\\.?m|q\\.?d|[bt]\\.?i\\.?d|p\\.?o|i\\.?v|p\\.?r\\.?n|neg|pos)\\.\\Z", re.IGNORECASE)
+_MEASURE = re.compile(
+    r"\b(?:etc|min|max|hrs?|wks?|mo|yrs?|[ap]\.?m|q\.?d|[bt]\.?i\.?d|p\.?o|i\.?v|p\.?r\.?n|neg|pos)\.\Z", re.IGNORECASE
+)
 _NAME = re.compile(r"[A-Z][a-z]")
 _SENTENCE_END = re.compile(r"[.!?]['\"\u201d\u2019\])*]*(?=\s)")
 _WORD = re.compile(r"\s*(\S)")
@@ -88,7 +90,9 @@ _CLOSED = re.compile(
     re.IGNORECASE,
 )
 _LAB_PAIR = re.compile(r"(?<!\s)\s++(?=[A-Za-z][A-Za-z0-9()/% ]{0,24}?-\s?[<>]?\d)")
-_VALUE_PAIR = re.compile(r"(?<![ \t\u00a0])[ \t\u00a0]++(?=[A-Za-z][A-Za-z0-9]{0,11}(?:[ -]sat)?(?::[ \t]*|[ \t]+)[<>]?\d)")
+_VALUE_PAIR = re.compile(
+    r"(?<![ \t\u00a0])[ \t\u00a0]++(?=[A-Za-z][A-Za-z0-9]{0,11}(?:[ -]sat)?(?::[ \t]*|[ \t]+)[<>]?\d)"
+)
 _LABEL = re.compile(r"\s*[A-Za-z](?:[\w /()&,-]|\.(?!\s)){0,30}:(?=\s)")
 _BULLET = re.compile(
     r"\s*(?:[-+*\u2022\u25cf\u25aa\u2013>#]+\s+|\(?\d{1,2}[.)]\s+|[a-z][.)]\s+|[-*\u2022\u25cf\u25aa](?=[A-Za-z]))"
@@ -156,7 +160,9 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
             following = _WORD.match(note, stop, end)
             if match[0][0] == "." and _abbreviated(note, begin, match.start() + 1, following):
                 continue
-            if following and (following[1].islower() or (match[0][0] == "?" and _REPLY.match(note, following.start(1)))):
+            if following and (
+                following[1].islower() or (match[0][0] == "?" and _REPLY.match(note, following.start(1)))
+            ):
                 continue
             yield begin, stop
             begin = stop
@@ -239,7 +245,11 @@ def _cued_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         if _blank(note, begin, stop):
             continue
         if not _CUED_ITEM.match(note, stop, end):
-            denial = negation is not None and negation.end() <= stop and not _CLOSED.search(note[max(begin, stop - _TAIL) : stop])
+            denial = (
+                negation is not None
+                and negation.end() <= stop
+                and not _CLOSED.search(note[max(begin, stop - _TAIL) : stop])
+            )
             if denial or match[0].startswith(","):
                 continue
         yield begin, stop
