@@ -1,16 +1,33 @@
-"""The blocks of a note that tell a story or list a history: each turns a draft into items."""
+"""The blocks of a note that tell a story: each turns a draft into items. ``_past`` has those that list a history."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from dxtrace.compose._compile import Said
+from dxtrace.compose._past import allergies, family, medications, past_history, social, some_of, surgical_history
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
-from dxtrace.compose._write import Item, listed, lowered, statement
-from dxtrace.knowledge.background import Comorbidity, Denial, background
+from dxtrace.compose._ways import Register
+from dxtrace.compose._write import Item, Piece, listed, statement
+from dxtrace.knowledge.background import Denial, background
 
 Block = Callable[[Voice, Part, Sequence[Said]], list[Item]]
+
+#: First words that lose their capital inside a sentence.
+_PLAIN = frozenset(
+    "He She The A An There His Her It Over For In On At Since After No Both Lying Neither These This During With When While "
+    "Two Three Four Five Six Each Most Some Several About Under".split()
+)
+
+#: Age and sex as an opening gives them.
+_AGE = re.compile(
+    r"\b\d{1,3}(?:[ -]?(?:yr|years?)[ -]old|[ -]?(?:yo|y/o|y\.o\.))?[ -]?(?:man|woman|male|female|[MF])\b"
+)
+
+#: Linked sentences are shorter than this, in characters.
+_LINKABLE = 90
 
 
 def chief_complaint(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
@@ -19,36 +36,50 @@ def chief_complaint(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]
     if said and said.section in ("history_of_present_illness", "chief_complaint") and voice.rng.random() < 0.3:
         voice.said.add(said.id)
         tag = said.id
-    items = [statement(voice.filled(voice.complaint.replace("{", "").replace("}", "")), tag)]
-    return items + [
-        voice.say(said, part) for said in own if said.id not in voice.said and said.section == "chief_complaint"
-    ]
+    first = statement(voice.typed(voice.complaint), tag)
+    more = [said for said in own if said.id not in voice.said and said.section == "chief_complaint"]
+    return [first, *(voice.say(said, part) for said in more)]
 
 
 def opener(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """The first sentence: who comes, how, and mostly why."""
+    own = [s for s in voice.draft.findings if s.openings[voice.draft.side] and s.id not in voice.said]
+    if own and voice.rng.random() < 0.35:
+        return [voice.open_with(own[0])]
     texts = background().openers[voice.style.opener]
     values = {"history": _short_history(voice)}
-    cc = voice.complaint_phrase() if "reason" not in part.blocks else None
+    cc = voice.complaint_phrase()
     if cc:
         values["cc"] = cc
     usable = [t for t in texts if ("{cc}" in t) <= bool(cc) and ("{history}" in t) <= bool(values["history"])]
-    return [statement(voice.filled(voice.choose(usable), **values))]
+    return [_with_age(voice, voice.filled(voice.choose(usable), **values))]
+
+
+def _with_age(voice: Voice, text: str) -> Item:
+    """Return the opening; where age or sex is itself a finding, it may be quoted from here ("82-year-old woman")."""
+    item = statement(text)
+    telling = [said for said in voice.draft.findings if said.by_age and said.id not in voice.said]
+    found = _AGE.search(text)
+    if not telling or not found or voice.rng.random() < 0.3:
+        return item
+    voice.said.add(telling[0].id)
+    parts = ((text[: found.start()], None), (found[0], telling[0].id), (text[found.end() :], None))
+    return Item(tuple(piece for piece in parts if piece[0]), item.sentence)
 
 
 def _short_history(voice: Voice) -> str:
-    known = [*voice.draft.comorbidities][:3]
-    register = "terse" if voice.style.opener in ("telegraphic", "triage", "clerking") else "full"
+    """Return one to three illnesses besides, the weightier first, as an opening sentence names them."""
+    order = [item.id for item in background().comorbidities]
+    known = sorted(voice.draft.comorbidities, key=lambda item: order.index(item.id))[: voice.rng.randint(1, 3)]
+    register: Register = "terse" if voice.style.opener in ("telegraphic", "triage", "clerking") else "full"
     names = [voice.names(item.id, register) for item in known]
-    if register == "terse":
-        return ", ".join(names)
-    return listed(names, "and", voice.rng)
+    return ", ".join(names) if register == "terse" else listed(names, "and", voice.rng)
 
 
 def story(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """What brought the patient: findings first, then what is absent and what means nothing, not too orderly."""
     said = [s for s in own if s.id not in voice.said]
-    positive = [s for s in said if s.finding or s.neutral]
+    positive = [s for s in said if not s.negative]
     negative = [s for s in said if s.negative]
     voice.rng.shuffle(positive)
     positive.sort(key=lambda s: (s.neutral is not None) * voice.rng.random() * 2 + voice.rng.random())
@@ -56,89 +87,43 @@ def story(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
         for one in negative:
             positive.insert(voice.rng.randint(min(1, len(positive)), len(positive)), one)
         negative = []
-    return [voice.say(s, part) for s in (*positive, *negative)]
+    items = [voice.say(s, part) for s in (*positive, *negative)]
+    return _linked(voice, items) if part.layout == "prose" else items
 
 
-def past_history(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
-    """Illnesses and whatever else of the past belongs here."""
-    return _history(voice, part, own, voice.draft.comorbidities, "pmh")
+def _linked(voice: Voice, items: Sequence[Item]) -> list[Item]:
+    """Link some sentences: "Of note, ...", or two in one. What may be quoted stays what it was, but for a capital."""
+    linked: list[Item] = []
+    for item in items:
+        roll = voice.rng.random()
+        before = linked[-1] if linked else None
+        if before is None or roll > 0.3 or not _can_follow(item):
+            linked.append(item)
+        elif roll < 0.14:
+            linked.append(_after(((voice.frame("connectives"), None),), item))
+        elif (
+            before.pieces[-1][0] == "." and max(len(before.text), len(item.text)) < _LINKABLE and ";" not in before.text
+        ):
+            joint = voice.rng.choice((", and ", "; ", "; "))
+            linked[-1] = _after((*before.pieces[:-1], (joint, None)), item)
+        else:
+            linked.append(item)
+    return linked
 
 
-def surgical_history(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
-    """Operations."""
-    if not voice.draft.surgeries and (not part.headings or part.blocks[0] != "psh"):
-        return []
-    return _history(voice, part, own, voice.draft.surgeries, "psh")
+def _can_follow(item: Item) -> bool:
+    return item.sentence and item.pieces[0][0].split(" ", 1)[0] in _PLAIN and '"' not in item.text
 
 
-def _history(voice: Voice, part: Part, own: Sequence[Said], items: Sequence[Comorbidity], kind: str) -> list[Item]:
-    others = [voice.say(s, part) for s in own if s.id not in voice.said]
-    if part.layout == "prose":
-        names = [voice.names(item.id, "full") for item in items]
-        first = [statement(voice.filled(voice.frame(kind), list=listed(names, "and", voice.rng)))] if names else []
-        if not names and not others:
-            first = [statement(voice.filled(voice.frame(f"{kind}_none")))]
-        return first + others
-    both = [statement(voice.names(item.id, "terse")) for item in items] + others
-    voice.rng.shuffle(both)
-    return both or [statement(voice.filled(voice.frame(f"{kind}_none_terse")))]
-
-
-def medications(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
-    """What the patient takes: for the illnesses besides, and what people with the present one take."""
-    rng, draft = voice.rng, voice.draft
-    drugs = [rng.choice(item.medications) for item in draft.comorbidities if item.medications and rng.random() < 0.85]
-    usual = draft.compiled.knowledge.medications
-    drugs += rng.sample(usual, min(len(usual), rng.choice((0, 1, 1, 2, 3))))
-    drugs = list({drug.split()[0].lower(): drug for drug in drugs}.values())
-    rng.shuffle(drugs)
-    if part.layout == "prose":
-        if not drugs:
-            return [statement(voice.filled(voice.frame("meds_none")))] if rng.random() < 0.5 or part.headings else []
-        names = [lowered(drug if rng.random() < 0.5 else drug.split(" ")[0]) for drug in drugs[:6]]
-        return [statement(voice.filled(voice.frame("meds"), list=listed(names, "and", rng)))]
-    return [statement(voice.filled(drug)) for drug in drugs] or [
-        statement(voice.filled(voice.frame("meds_none_terse")))
-    ]
-
-
-def allergies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
-    """Allergies, mostly none."""
-    return _some(voice, part, [item.id for item in background().allergies], 1)
-
-
-def social(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
-    """Work, home, habits."""
-    draft = voice.draft
-    fits = [
-        item.id for item in background().social
-        if item.age[0] <= draft.age <= item.age[1] and item.sex in (None, "female" if draft.female else "male")
-    ]  # fmt: skip
-    few = len(part.blocks) > 3
-    return [voice.say(s, part) for s in own if s.id not in voice.said] + _some(
-        voice, part, fits, 1 if few else voice.rng.randint(1, 4)
-    )
-
-
-def family(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
-    """What runs in the family."""
-    items = [voice.say(s, part) for s in own if s.id not in voice.said]
-    if items and voice.rng.random() < 0.6:
-        return items
-    if not items and not part.headings and voice.rng.random() < 0.5:
-        return []
-    return items + _some(voice, part, [item.id for item in background().family], voice.rng.randint(1, 2))
-
-
-def _some(voice: Voice, part: Part, ids: Sequence[str], count: int) -> list[Item]:
-    allowed = [id for id in ids if id not in voice.draft.hidden]
-    return [voice.background(id, part) for id in voice.rng.sample(allowed, min(count, len(allowed)))]
+def _after(before: tuple[Piece, ...], item: Item) -> Item:
+    (text, tag), *rest = item.pieces
+    return Item((*before, (text[0].lower() + text[1:], tag), *rest), item.sentence)
 
 
 def course(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """What was done on the way: it supports nothing."""
     low, high = voice.style.course
-    return _some(voice, part, [item.id for item in background().course], voice.rng.randint(low, high))
+    return some_of(voice, part, background().course, voice.rng.randint(low, high))
 
 
 def _denials(voice: Voice, count: int) -> list[Denial]:
@@ -150,44 +135,46 @@ def _denials(voice: Voice, count: int) -> list[Denial]:
 
 def denials(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """Symptoms that the patient does not have, in one breath."""
-    items = [voice.say(s, part) for s in own if s.id not in voice.said]
     chosen = _denials(voice, voice.rng.randint(*voice.style.denials) if "ros" not in part.blocks else 2)
-    return items + ([_denied(voice, part, chosen)] if chosen else [])
+    return [_denied(voice, part, chosen)] if chosen else []
 
 
 def _denied(voice: Voice, part: Part, chosen: Sequence[Denial]) -> Item:
     nouns = [voice.choose(denial.nouns) for denial in chosen]
     terse = voice.register(part) == "terse"
-    comma = listed(nouns, "or", voice.rng)
-    return statement(
-        voice.filled(voice.frame("denials_terse" if terse else "denials"), list=", ".join(nouns), either=comma)
-    )
+    name = ("ros_terse" if "ros" in part.blocks else "denials_terse") if terse else "denials"
+    return statement(voice.filled(voice.frame(name), list=", ".join(nouns), either=listed(nouns, "or", voice.rng)))
 
 
 def systems_review(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """The review of systems: by system on lines, or in a few sentences."""
-    items = [voice.say(s, part) for s in own if s.id not in voice.said]
-    chosen = _denials(voice, voice.rng.randint(6, 18) if part.layout == "lines" else voice.rng.randint(3, 9))
-    if part.layout != "lines":
-        half = voice.rng.randint(2, 5)
-        return items + [_denied(voice, part, chosen[at : at + half]) for at in range(0, len(chosen), half)]
-    labels = background().ros_labels
-    by_system = {system: [d for d in chosen if d.system == system] for system in labels}
-    for system, some in by_system.items():
-        if some:
-            nouns = [voice.choose(d.nouns) for d in some]
-            text = voice.filled(voice.frame("ros_line"), list=", ".join(nouns), either=listed(nouns, "or", voice.rng))
-            items.append(statement(f"{voice.choose(labels[system])}: {text}"))
+    by_lines = part.layout == "lines"
+    chosen = _denials(
+        voice,
+        voice.rng.randint(20, 40)
+        if voice.style.long
+        else voice.rng.randint(6, 16)
+        if by_lines
+        else voice.rng.randint(3, 9),
+    )
+    if not by_lines:
+        some = voice.rng.randint(2, 5)
+        return [_denied(voice, part, chosen[at : at + some]) for at in range(0, len(chosen), some)]
+    items: list[Item] = []
+    for system, labels in background().ros_labels.items():
+        nouns = [voice.choose(d.nouns) for d in chosen if d.system == system]
+        if nouns:
+            values = {"list": ", ".join(nouns), "either": listed(nouns, "or", voice.rng)}
+            items.append(statement(f"{voice.choose(labels)}: {voice.filled(voice.frame('ros_line'), **values)}"))
     return items
 
 
 def framed(name: str) -> Block:
-    """Return a block that writes one sentence out of the closers called ``name``."""
+    """Return a block that writes one of the closers called ``name``; "-" stands for nothing."""
 
     def block(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
-        texts = background().closers[name]
         cc = voice.complaint_phrase()
-        usable = [text for text in texts if ("{cc}" in text) <= bool(cc)]
+        usable = [text for text in background().closers[name] if ("{cc}" in text) <= bool(cc)]
         text = voice.filled(voice.choose(usable), **({"cc": cc} if cc else {}))
         return [statement(text)] if text != "-" else []
 

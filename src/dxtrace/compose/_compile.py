@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,19 +14,26 @@ from dxtrace.knowledge.schema import Finding, Negative, Neutral
 from dxtrace.taxonomy import Category, Node, Taxonomy
 
 #: Comorbidities fall into this many groups. Two of one group meet only in the hard test, two of different groups elsewhere.
-GROUPS = 8
+GROUPS = 10
+
+
+_OPENING = re.compile(r"(?:An?|This|The patient is an?) (?:[\w-]+ ){0,2}\{age\}")
 
 
 @dataclass(frozen=True)
 class Said:
     """A finding, negative or neutral statement of a category with its ways for both sides.
 
-    ``hides`` are the background items that cannot stand beside it; ``system`` and ``modality`` say where it is printed.
+    ``openings`` are ways that present the patient ("A {age}-year-old {man} ..."): they begin a note and nothing else does.
+    ``hides`` are the background items that cannot stand beside it; ``topic`` ("social", "family" or none), ``system`` and
+    ``modality`` say where in its section it is printed.
     """
 
     id: str
     section: str
+    topic: str
     ways: tuple[Ways, Ways]
+    openings: tuple[tuple[str, ...], tuple[str, ...]]
     hides: frozenset[str]
     system: str
     modality: str
@@ -34,7 +41,7 @@ class Said:
     negative: Negative | None = None
     neutral: Neutral | None = None
     chief: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    texts: tuple[str, ...] = ()
+    by_age: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,29 +121,49 @@ def _said(
     negative: Negative | None = None,
     neutral: Neutral | None = None,
 ) -> Said:
-    whole = "\n".join(texts)
+    openings = tuple(way for way in item.says.full if _OPENING.match(way)) if finding else ()
     chief = divide(finding.chief) if finding else ((), ())
     return Said(
         id=item.id,
         section=item.section,
-        ways=sides(item.says),
-        hides=_words().found(whole),
-        system=_first_match(background().exam_words, texts, "other") if item.section == "physical_exam" else "",
+        topic=_topic(item.says.all) if item.section == "past_medical_history" else "",
+        ways=sides(item.says.model_copy(update={"full": tuple(way for way in item.says.full if way not in openings)})),
+        openings=divide(openings),
+        hides=_words().found("\n".join(texts)),
+        system=_system(texts, finding) if item.section == "physical_exam" else "",
         modality=_first_match(background().modalities, texts, "other") if item.section == "pertinent_results" else "",
         finding=finding,
         negative=negative,
         neutral=neutral,
         chief=chief,
-        texts=texts,
+        by_age=finding is not None and finding.kind == "demographics" and _is_age(item.says.all),
     )
 
 
 def _first_match(patterns: Mapping[str, str], texts: Iterable[str], default: str) -> str:
-    """Return the key whose pattern matches the most texts; the earlier one on a tie."""
+    """Return the key whose pattern matches the most texts, the earlier one on a tie; ``default`` below a third of them."""
     texts = list(texts)
     counts = {key: sum(bool(pattern.search(text)) for text in texts) for key, pattern in _compiled(patterns).items()}
     best = max(counts, key=lambda key: counts[key])
-    return best if counts[best] else default
+    return best if counts[best] * 3 >= len(texts) else default
+
+
+def _is_age(texts: Sequence[str]) -> bool:
+    """True if the finding is the patient's age and sex, and nothing that an opening does not say."""
+    plain = [set(re.findall(r"\{(\w+)\}", text)) <= {"age", "man", "he", "He", "his", "His"} for text in texts]
+    return all(plain) and 3 * sum("{age}" in text for text in texts) >= len(texts)
+
+
+def _system(texts: Iterable[str], finding: Finding | None) -> str:
+    return "vital" if finding and finding.vital else _first_match(background().exam_words, texts, "other")
+
+
+def _topic(texts: Sequence[str]) -> str:
+    """Return what a statement on the past is mostly about: habits and home, relatives, or illness ("")."""
+    for topic, words in (("family", background().family_words), ("social", background().social_words)):
+        if 2 * sum(bool(re.search(words, text)) for text in texts) > len(texts):
+            return topic
+    return ""
 
 
 def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
@@ -148,6 +175,8 @@ def statements(data: Background) -> Iterable[Statement]:
     yield from (*data.allergies, *data.social, *data.family, *data.studies, *data.course)
     for items in data.exam.values():
         yield from items
+    for report in data.reports.values():
+        yield from report.normal
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import TypeVar
 from dxtrace.compose import _formula
 from dxtrace.compose._compile import Compiled, Said, Target, comorbidity_groups
 from dxtrace.compose._style import Style
-from dxtrace.knowledge.background import Comorbidity, background
+from dxtrace.knowledge.background import Comorbidity, Statement, background
 from dxtrace.knowledge.schema import Finding, Quantity, Range, When
 from dxtrace.taxonomy import Node
 
@@ -77,6 +77,12 @@ class Draft:
         """True if a vital sign lies in its normal range."""
         low, high = _LIMITS[vital]
         return low <= self.numbers[vital] <= high
+
+    def permits(self, item: Statement) -> bool:
+        """True if a background statement can stand in this patient's note."""
+        if item.id in self.hidden or not item.age[0] <= self.age <= item.age[1]:
+            return False
+        return item.sex in (None, "female" if self.female else "male") and all(map(self.normal, item.needs))
 
     def allows(self, when: When) -> bool:
         """True if a statement with this condition can be true of the patient."""
@@ -256,7 +262,7 @@ def _draw_comorbidities(draft: Draft) -> list[Comorbidity]:
     """Draw illnesses: from different groups in training, all from one group in the hard test (see ``GROUPS``)."""
     rng, groups = draft.rng, comorbidity_groups()
     counts, weights = zip(*_COMORBIDITY_COUNTS, strict=True)
-    wanted = min(rng.choices(counts, weights)[0], draft.style.most_comorbidities)
+    wanted = min(rng.choices(counts, weights)[0] + draft.style.long * rng.randint(0, 3), draft.style.most_comorbidities)
     pool = [item for item in background().comorbidities if _fits(draft, item)]
     rng.shuffle(pool)
     if draft.side:

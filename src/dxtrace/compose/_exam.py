@@ -9,7 +9,7 @@ from dxtrace.compose._compile import Said
 from dxtrace.compose._draw import finding_of
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
-from dxtrace.compose._write import Item, Piece, chained
+from dxtrace.compose._write import Item, Piece, bare, chained
 from dxtrace.knowledge.background import background
 
 #: The quantity by which a vital sign is recognised in a template of the line of vital signs.
@@ -17,6 +17,13 @@ _SLOT = {
     "temperature": ("{temp_c}", "{temp_f}"), "heart_rate": ("{hr}",), "blood_pressure": ("{sbp}",),
     "respiratory_rate": ("{rr}",), "oxygen_saturation": ("{spo2}",),
 }  # fmt: skip
+
+#: How a fragment names the system that it belongs to.
+_LABEL = re.compile(
+    r"(?:General|Gen|HEENT|Neck|CV|Cor|Heart|Cardiac|CVS|Lungs?|Pulm|Resp|Chest|Abdomen|Abd|Extremities|Ext|Skin|Derm|Neuro"
+    r"|Psych|Eyes|Thyroid|Exam|VS)\s*:\s*",
+    re.IGNORECASE,
+)
 
 _SEGMENT = re.compile(r"\[([^\]]*)\]")
 
@@ -40,7 +47,7 @@ def emergency(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 
 def vital_line(voice: Voice, kind: str, tags: dict[str, str]) -> Item:
     """Return the vital signs in one of the formats called ``kind``; ``tags`` maps a vital sign to its finding."""
-    template = voice.choose(background().vitals[kind])
+    template = voice.choose([t for t in background().vitals[kind] if _names_all(t, tags)])
     numbers = voice.draft.numbers
     values = voice.values | {"temp_f": f"{numbers['temp_c'] * 9 / 5 + 32:.1f}"}
     values["map"] = f"{(numbers['sbp'] + 2 * numbers['dbp']) / 3:.0f}"
@@ -57,9 +64,19 @@ def vital_line(voice: Voice, kind: str, tags: dict[str, str]) -> Item:
     return Item(tuple(pieces), sentence=template.endswith("."))
 
 
+def _names_all(template: str, tags: dict[str, str]) -> bool:
+    """True if each vital sign to be quoted stands with its name: a bare number is no evidence."""
+    segments = _SEGMENT.findall(template)
+    for vital in tags:
+        own = [text for text in segments if any(slot in text for slot in _SLOT[vital])]
+        if not own or not re.search(r"[A-Za-z]{1,}", re.sub(r"\{\w+\}|RA|on|air|room", "", own[0])):
+            return False
+    return True
+
+
 def examination(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """The systems in order. Systems without a finding may be normal, in words, or passed over."""
-    by_system: dict[str, list[Item]] = {system: [] for system in (*background().exam_labels, "other")}
+    by_system: dict[str, list[Item]] = {system: [] for system in ("vital", *background().exam_labels, "other")}
     for said in own:
         if said.id not in voice.said:
             by_system[said.system if said.system in by_system else "other"].append(voice.say(said, part))
@@ -80,13 +97,8 @@ def examination(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 
 
 def _normal(voice: Voice, part: Part, system: str) -> list[Item]:
-    draft = voice.draft
-    usable = [
-        item.id for item in background().exam[system]
-        if item.id not in draft.hidden and all(map(draft.normal, item.needs))
-        and item.sex in (None, "female" if draft.female else "male")
-    ]  # fmt: skip
-    count = min(len(usable), voice.rng.choice((1, 1, 2, 3)))
+    usable = [item.id for item in background().exam[system] if voice.draft.permits(item)]
+    count = min(len(usable), voice.rng.randint(3, 8) if voice.style.long else voice.rng.choice((1, 1, 2, 3)))
     chosen = set(voice.rng.sample(usable, count))
     return [voice.background(id, part) for id in usable if id in chosen]
 
@@ -100,13 +112,8 @@ def _by_line(voice: Voice, by_system: dict[str, list[Item]]) -> list[Item]:
     for system, items in by_system.items():
         if not items:
             continue
-        label = "" if system == "other" else parted_label(voice, system, column)
-        pieces = chained(items, separator)
+        label = labels[system][column] if system in labels else ""
+        pieces = chained([bare(item, _LABEL) for item in items] if label else items, separator)
         head = f"{label.upper() if upper else label}: " if label else ""
         lines.append(Item(((head, None), *pieces) if head else pieces, sentence=pieces[-1][0].endswith(".")))
     return lines
-
-
-def parted_label(voice: Voice, system: str, column: int) -> str:
-    """Return the system's label in this note's set of labels; never one that names the illness ("MS", "PE")."""
-    return background().exam_labels[system][column]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from dxtrace.compose._blocks import BLOCKS, Block
 from dxtrace.compose._compile import Said
 from dxtrace.compose._draw import Draft
 from dxtrace.compose._exam import emergency, examination, vitals
-from dxtrace.compose._results import laboratory, studies
+from dxtrace.compose._results import laboratory
+from dxtrace.compose._studies import studies
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, Writer, wrapped
 from dxtrace.knowledge import leaked_names
+from dxtrace.taxonomy import Taxonomy
 
 _ALL_BLOCKS: Mapping[str, Block] = {
     **BLOCKS, "vitals": vitals, "ed": emergency, "exam": examination, "labs": laboratory, "imaging": studies,
@@ -23,6 +26,8 @@ _HOMES = {
     "chief_complaint": ("story",),
     "history_of_present_illness": ("story",),
     "past_medical_history": ("pmh", "story"),
+    "social": ("social", "pmh", "story"),
+    "family": ("family", "pmh", "story"),
     "family_history": ("family", "pmh", "story"),
     "physical_exam": ("exam",),
     "pertinent_results": ("imaging", "labs"),
@@ -43,13 +48,12 @@ def write_note(draft: Draft) -> tuple[str, dict[str, tuple[int, int]]]:
         homes[_home(said, blocks)].append(said)
     if "vitals" in homes:
         homes["vitals"] = [said for said in homes.get("exam", ()) if said.finding and said.finding.vital]
-    order = _render_order(parts)
-    rendered = {number: _items(voice, parts[number], homes) for number in order}
+    rendered = [_items(voice, part, homes) for part in parts]
     caps = voice.rng.random() < 0.12 and draft.style.heading in ("line", "inline")
     bullet = voice.choose(("- ", "* ", "• ", "– ", "-", "o "))
     style = voice.rng.random()
-    for number, part in enumerate(parts):
-        if items := rendered[number]:
+    for part, items in zip(parts, rendered, strict=True):
+        if items:
             _write_part(voice, writer, part, items, _heading(voice, part, caps, style), bullet)
     note = writer.note
     if voice.rng.random() < draft.style.wraps:
@@ -69,7 +73,7 @@ def _home(said: Said, blocks: list[str]) -> str:
     """Return the block that says a statement."""
     if said.section == "pertinent_results" and _is_laboratory(said) and "labs" in blocks:
         return "labs"
-    return next((block for block in _HOMES[said.section] if block in blocks), "story")
+    return next((block for block in _HOMES[said.topic or said.section] if block in blocks), "story")
 
 
 def _is_laboratory(said: Said) -> bool:
@@ -78,20 +82,22 @@ def _is_laboratory(said: Said) -> bool:
     return said.modality == "other"
 
 
-def _render_order(parts: list[Part]) -> list[int]:
-    return list(range(len(parts)))
-
-
 def _items(voice: Voice, part: Part, homes: Mapping[str, list[Said]]) -> list[Item]:
     return [item for block in part.blocks for item in _ALL_BLOCKS[block](voice, part, homes[block])]
+
+
+@cache
+def _headings(category: str, headings: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the headings that do not name the illness: "PE" is no heading in a note on pulmonary embolism."""
+    entry = Taxonomy.default().category(category)
+    return tuple(heading for heading in headings if not leaked_names(heading, entry)) or headings[-1:]
 
 
 def _heading(voice: Voice, part: Part, caps: bool, roll: float) -> str:
     """Return the heading with its mark, as this note prints headings; empty for a part without one."""
     if not part.headings:
         return ""
-    category = voice.draft.compiled.category
-    name = voice.rng.choice([h for h in part.headings if not leaked_names(h, category)] or [part.headings[-1]])
+    name = voice.rng.choice(_headings(voice.draft.compiled.category.name, part.headings))
     kind = voice.style.heading
     if kind == "markdown":
         return f"{'##' if roll < 0.6 else '###'} {name}\n"

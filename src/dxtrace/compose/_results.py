@@ -10,7 +10,7 @@ from dxtrace.compose._compile import Said
 from dxtrace.compose._draw import finding_of
 from dxtrace.compose._style import Part, Print
 from dxtrace.compose._voice import Voice
-from dxtrace.compose._write import Item, Piece
+from dxtrace.compose._write import Item, Piece, lowered
 from dxtrace.knowledge.background import Test, background
 
 
@@ -38,18 +38,26 @@ def laboratory(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     rows: list[Row] = []
     for said in waiting:
         lab = said.finding.lab if said.finding else None
-        share = 0.25 if kind == "prose" else 0.7
-        if lab and voice.rng.random() < share and (kind != "dense" or _is_short(lab.value.format_map(voice.values))):
-            voice.said.add(said.id)
-            rows.append(_row_of(voice, said))
+        if lab and voice.rng.random() < (0.25 if kind == "prose" else 0.7):
+            row = _row_of(voice, said)
+            if _fits(kind, row):
+                voice.said.add(said.id)
+                rows.append(row)
     words = [voice.say(said, part) for said in waiting if said.id not in voice.said]
-    rows += _normal_rows(voice, {row.table.lower() for row in rows})
+    taken = {row.table.lower() for row in rows}
+    rows += _normal_rows(voice, taken)
     printed = _PRINTERS[kind](voice, rows) if rows else []
+    if voice.style.long and kind in ("dense", "chart") and voice.rng.random() < 0.8:
+        again = _normal_rows(voice, taken)[: voice.rng.randint(8, 22)]
+        printed += _PRINTERS[kind](voice, again) if again else []
     return printed + words if voice.rng.random() < 0.7 else words + printed
 
 
-def _is_short(value: str) -> bool:
-    return bool(re.fullmatch(r"[<>]?[\d.,/]{1,9}", value))
+def _fits(kind: Print, row: Row) -> bool:
+    """True if the row can be printed so: dense print has room for short names and bare numbers only."""
+    if kind in ("dense", "chart"):
+        return len(row.dense) <= 16 and bool(re.fullmatch(r"[<>]?[\d.,/]{1,9}", row.value))
+    return kind not in ("pipes", "short") or len(row.dense) + len(row.value) <= 40
 
 
 def _row_of(voice: Voice, said: Said) -> Row:
@@ -168,9 +176,12 @@ def _prose(voice: Voice, rows: Sequence[Row]) -> list[Item]:
         pieces: list[Piece] = [(before, None)]
         for number, row in enumerate(some):
             if number:
-                pieces.append((", and " if number == len(some) - 1 else ", ", None))
+                last = " and " if len(some) == 2 else ", and "
+                pieces.append((last if number == len(some) - 1 else ", ", None))
             tail = f" (reference range, {row.reference})" if with_reference and row.reference else ""
-            pieces.append((f"{row.prose} {voice.rng.choice(('', '', 'of '))}{row.value}{_unit(row)}{tail}", row.tag))
+            pieces.append(
+                (f"{lowered(row.prose)} {voice.rng.choice(('', '', 'of '))}{row.value}{_unit(row)}{tail}", row.tag)
+            )
         items.append(Item((*pieces, (after, None)), sentence=after.endswith(".")))
     return items
 
@@ -194,28 +205,3 @@ def _shuffled(voice: Voice, rows: Sequence[Row]) -> list[Row]:
 _PRINTERS: dict[Print, Callable[[Voice, Sequence[Row]], list[Item]]] = {
     "dense": _dense, "chart": _chart, "table": _table, "columns": _columns, "pipes": _pipes, "short": _short, "prose": _prose,
 }  # fmt: skip
-
-
-def studies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
-    """Imaging, tracings, endoscopy: findings first or among normal studies of other kinds."""
-    waiting = [said for said in own if said.id not in voice.said]
-    items = [(said.modality, voice.say(said, part)) for said in waiting]
-    seen = {modality for modality, _ in items}
-    free = [s for s in background().studies if s.id not in voice.draft.hidden and s.modality not in seen]
-    free = [s for s in free if all(map(voice.draft.normal, s.needs))]
-    count = min(len(free), voice.rng.randint(*voice.style.studies))
-    chosen = {study.modality: study for study in voice.rng.sample(free, count)}
-    items += [(study.modality, voice.background(study.id, part)) for study in chosen.values()]
-    voice.rng.shuffle(items)
-    if part.layout != "lines" or voice.style.heading == "inline":
-        return [item for _, item in items]
-    return [_headed(voice, modality, item) for modality, item in items]
-
-
-def _headed(voice: Voice, modality: str, item: Item) -> Item:
-    """Print a study under its name as radiology does, where the wording does not name it already."""
-    labels = background().modality_labels.get(modality, ())
-    if not labels or re.search(background().modalities[modality], item.text, re.I):
-        return item
-    label = voice.choose(labels)
-    return Item(((f"{label}: ", None), *item.pieces), item.sentence)

@@ -5,7 +5,7 @@ Everything here is about form. A style is ``hard`` if only the hard test uses it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dxtrace.compose._ways import Register
@@ -30,7 +30,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Style:
-    """A kind of note. Number pairs are the fewest and the most of something in a note."""
+    """A kind of note. Number pairs are the fewest and the most of something in a note.
+
+    ``abbreviates``, ``typos``, ``wraps`` and ``masks`` are the shares of notes that do so; ``reports`` is the share of
+    studies printed as a whole report; a ``long`` note leaves little out.
+    """
 
     name: str
     opener: str
@@ -56,6 +60,8 @@ class Style:
     gap: str = "\n\n"
     systems: bool = True
     masks: float = 0.0
+    long: bool = False
+    reports: float = 0.0
 
     def register(self, part: Part, roll: float) -> Register:
         """Return the register for a roll from 0 to 1."""
@@ -139,8 +145,8 @@ ADMISSION = Style(
         Part(("labs",), _LABS, "lines", _TERSE),
         Part(("imaging",), _IMAGING, "lines", (0.3, 0.7, 0)),
     ),
-    "long", ("dense", "chart", "table"), weight=1.6, findings=(7, 12), negatives=(4, 7), alike=(1, 2), neutral=(2, 4),
-    denials=(5, 12), normal_exam=0.95, normal_tests=(12, 26), studies=(1, 3), course=(1, 2),
+    "long", ("dense", "chart", "table"), weight=1.5, findings=(7, 12), negatives=(5, 8), alike=(1, 2), neutral=(2, 5),
+    denials=(5, 12), normal_exam=0.95, normal_tests=(12, 30), studies=(1, 4), course=(1, 4), reports=0.4,
     abbreviates=0.3, typos=0.2, masks=0.5, wraps=0.25,
 )  # fmt: skip
 
@@ -154,9 +160,32 @@ SIX_SECTIONS = Style(
         Part(("vitals", "exam"), ("Physical Exam",), "lines", (0.7, 0.3, 0)),
         Part(("labs", "imaging"), ("Pertinent Results",), "lines", (0.4, 0.6, 0)),
     ),
-    "long", ("dense", "chart"), weight=2.0, findings=(7, 12), alike=(1, 2), neutral=(1, 3), denials=(3, 8),
+    "long", ("dense", "chart"), weight=1.6, findings=(7, 12), alike=(1, 2), neutral=(1, 3), denials=(3, 8),
     normal_exam=0.85, normal_tests=(8, 20), studies=(0, 2), course=(0, 2), abbreviates=0.4, typos=0.3, masks=0.8,
+    reports=0.3,
 )  # fmt: skip
+
+_LONG = {
+    "findings": (8, 12), "negatives": (8, 13), "alike": (2, 3), "neutral": (4, 9), "denials": (5, 12), "normal_exam": 1.0,
+    "normal_tests": (28, 34), "studies": (4, 8), "course": (9, 17), "most_comorbidities": 8, "long": True, "reports": 0.9,
+}  # fmt: skip
+
+SIX_SECTIONS_LONG = replace(
+    SIX_SECTIONS,
+    name="six-sections-long",
+    weight=2.2,
+    parts=(
+        SIX_SECTIONS.parts[0],
+        replace(SIX_SECTIONS.parts[1], blocks=("opener", "story", "denials", "course", "ed", "ros")),
+        *SIX_SECTIONS.parts[2:],
+    ),
+    prints=("dense", "chart", "table"),
+    **_LONG,
+)
+
+FULL_ADMISSION = replace(
+    ADMISSION, name="full-admission", weight=2.4, prints=("table", "dense", "columns", "chart"), **_LONG
+)
 
 TRIAGE = Style(
     "ed-triage", "triage",
@@ -176,10 +205,12 @@ TRIAGE = Style(
 LETTER = Style(
     "clinic-letter", "letter",
     (
-        Part(("salutation", "opener", "story", "denials"), (), "prose", (0, 0.9, 0.1)),
+        Part(("salutation",), (), "prose", _FULL),
+        Part(("opener", "story", "denials"), (), "prose", (0, 0.9, 0.1)),
         Part(("pmh", "psh", "meds", "social", "family"), (), "prose", _FULL),
         Part(("vitals", "exam"), (), "prose", _FULL),
-        Part(("labs", "imaging", "closing"), (), "prose", _FULL),
+        Part(("labs", "imaging"), (), "prose", _FULL),
+        Part(("closing",), (), "prose", _FULL),
     ),
     "prose", ("prose",), findings=(5, 10), alike=(1, 2), neutral=(1, 3), denials=(1, 4), normal_exam=0.5, normal_tests=(1, 6),
     systems=False, masks=0.6, wraps=0.2,
@@ -353,6 +384,6 @@ BOARD_QUESTION = Style(
 
 #: Every style, those of the hard test last.
 STYLES: tuple[Style, ...] = (
-    RESIDENT, ADMISSION, SIX_SECTIONS, TRIAGE, LETTER, REPORT, VIGNETTE, OSCE, BULLETED, DICTATED, SOAP, CONSULT, HANDOFF,
+    RESIDENT, ADMISSION, FULL_ADMISSION, SIX_SECTIONS, SIX_SECTIONS_LONG, TRIAGE, LETTER, REPORT, VIGNETTE, OSCE, BULLETED, DICTATED, SOAP, CONSULT, HANDOFF,
     CLERKING, PRESENTATION, MARKDOWN, BOARD_QUESTION,
 )  # fmt: skip

@@ -17,14 +17,30 @@ from dxtrace.knowledge.background import background
 ABBREVIATIONS = (
     ("shortness of breath", "SOB"), ("chest pain", "CP"), ("history of", "h/o"), ("emergency department", "ED"),
     ("patient", "pt"), ("Patient", "Pt"), ("bilaterally", "b/l"), ("bilateral", "b/l"), ("without", "w/o"), ("with", "w/"),
-    ("nausea and vomiting", "N/V"), ("abdominal", "abd"), ("approximately", "~"), ("increased", "inc"), ("positive for", "+"),
+    ("nausea and vomiting", "N/V"), ("mg daily", "mg qd"), ("abdominal", "abd"), ("approximately", "~"), ("increased", "inc"), ("positive for", "+"),
     ("blood pressure", "BP"), ("heart rate", "HR"), ("temperature", "temp"), ("chest radiograph", "CXR"),
     ("electrocardiogram", "EKG"), ("negative", "neg"), ("secondary to", "2/2"), ("status post", "s/p"), ("left", "L"),
     ("right", "R"), ("lower extremity", "LE"), ("upper extremity", "UE"), ("follow-up", "f/u"), ("laboratory", "lab"),
     ("examination", "exam"), ("hours", "hrs"), ("weeks", "wks"), ("months", "mos"), ("years", "yrs"), ("decreased", "dec"),
-    ("Denies", "denies"), ("within normal limits", "wnl"), ("no known drug allergies", "NKDA"), ("daily", "qd"),
-    ("twice daily", "BID"), ("as needed", "prn"), ("because of", "2/2"), ("significant for", "sig for"),
+    ("within normal limits", "wnl"), ("no known drug allergies", "NKDA"), ("twice daily", "BID"), ("as needed", "prn"), ("because of", "2/2"), ("significant for", "sig for"),
 )  # fmt: skip
+
+_NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+#: Numbers that begin with a vowel sound: "an 84-year-old".
+_VOWEL_NUMBER = re.compile(r"\b([Aa]) (?=(?:8\d?|11|18)\b|8\d(?=y))")
+
+#: Complaints that have not lasted for a time.
+_NO_SYMPTOM = re.compile(
+    r"(?i)check|screen|abnormal|review|follow|referr|evaluat|result|incidental|physical|visit|request"
+)
+
+#: First words of a complaint that is no noun phrase: it cannot follow "because of".
+_NO_NOUN = re.compile(
+    r"(?i)[\"“']|(?:i|i'm|my|can'?t|cannot|could|found|almost|nearly|passed|collapsed|just|feels?|felt|keeps?|unable|threw|fell"
+    r"|getting|gets|got|not|woke|has|had|won'?t|no|turned|kept|went|fainted|stopped|is|was|brought|sent|short|out|everything"
+    r"|wandered|losing|lost|forgets?|wheezes|coughs|tired|hot|he|she|they|wife|husband|daughter|son|review|follow-up|told|something)\b"
+)
 
 _ABBREVIATION = {long: re.compile(rf"\b{long}\b") for long, _ in ABBREVIATIONS}
 _NO_TYPO = re.compile(
@@ -43,19 +59,27 @@ class Voice:
         self.values = draft.values | {"age": str(draft.age), "title": self.title, "sex": "F" if draft.female else "M"}
         self.values["male"] = "female" if draft.female else "male"
         self.values["himself"] = "herself" if draft.female else "himself"
+        self.values["onset"] = self._onset()
         self.said: set[str] = set()
         self.denied: set[str] = set()
         self.complaint, self.complaint_of = self._complaint()
 
-    def _abbreviations(self) -> list[tuple[re.Pattern[str], str]]:
+    def _abbreviations(self) -> list[tuple[str, str]]:
         if self.rng.random() >= self.style.abbreviates:
             return []
         share = self.rng.uniform(0.2, 0.8)
-        return [(_ABBREVIATION[long], short) for long, short in ABBREVIATIONS if self.rng.random() < share]
+        return [(long, short) for long, short in ABBREVIATIONS if self.rng.random() < share]
 
     def _title(self) -> str:
         mark = "___" if self.rng.random() < 0.7 or self.style.masks else self.rng.choice("ABCDEGHJKLMNPRSTW") + "."
         return f"{'Ms.' if self.draft.female else 'Mr.'} {mark}"
+
+    def _onset(self) -> str:
+        """Return how long the illness has lasted, the number spelled out in half of the notes that are written as prose."""
+        number, unit = self.draft.values["onset"].split(" ")
+        if self.style.prints == ("prose",) and int(number) < len(_NUMBERS) and self.rng.random() < 0.5:
+            return f"{_NUMBERS[int(number)]} {unit}"
+        return f"{number} {unit}"
 
     def _complaint(self) -> tuple[str, Said | None]:
         """Return the chief complaint in words and the finding that it is of."""
@@ -75,19 +99,24 @@ class Voice:
 
     def filled(self, text: str, **values: str) -> str:
         """Fill the placeholders, then let this note's habits of typing have their way."""
-        if text.startswith("{He} ") and self.rng.random() < 0.3:
+        if text.startswith("{He} ") and self.rng.random() < 0.18:
             text = self._subject() + text[4:]
         text = text.format_map(self.values | values if values else self.values)
-        for pattern, short in self.short:
-            text = pattern.sub(short, text)
-        return self._typed(text) if self.typing else text
+        text = _VOWEL_NUMBER.sub(r"\1n ", text)
+        for long, short in self.short:
+            if long in text:
+                text = _ABBREVIATION[long].sub(short, text)
+        return self.typed(text)
 
     def _subject(self) -> str:
         if self.draft.style.opener in ("telegraphic", "triage"):
             return "Pt" if self.rng.random() < 0.6 else "Patient"
         return self.title if self.draft.style.masks and self.rng.random() < 0.4 else "The patient"
 
-    def _typed(self, text: str) -> str:
+    def typed(self, text: str) -> str:
+        """Return ``text`` as this note's writer types it: now and then two letters swapped, one left out or doubled."""
+        if not self.typing:
+            return text
         words = text.split(" ")
         for number, word in enumerate(words):
             if len(word) > 6 and self.rng.random() < self.typing and not _NO_TYPO.search(word):
@@ -116,6 +145,11 @@ class Voice:
         self.said.add(said.id)
         return statement(self.pick(said.ways, part), said.id if said.finding else None)
 
+    def open_with(self, said: Said) -> Item:
+        """Return a finding in words that present the patient."""
+        self.said.add(said.id)
+        return statement(self.filled(self.rng.choice(said.openings[self.draft.side])), said.id)
+
     def background(self, id: str, part: Part) -> Item:
         """Return a background statement in words."""
         return statement(self.pick(says_of()[id], part))
@@ -126,10 +160,6 @@ class Voice:
 
     def complaint_phrase(self) -> str | None:
         """Return the chief complaint as a noun phrase within a sentence, or None if its wording is no noun phrase."""
-        text = self.complaint
-        if re.match(
-            r"(?i)[\"“']|i |i'|my |can'?t|cannot|could|found|almost|nearly|passed|collapsed|just|feels? |felt |keeps|unable|threw|fell|getting|gets|not |woke|has |had |won|no longer|turned|kept|went|fainted|stopp|is |was ",
-            text,
-        ):
+        if self.complaint_of is None or _NO_NOUN.match(self.complaint) or _NO_SYMPTOM.search(self.complaint):
             return None
-        return lowered(text)
+        return lowered(self.complaint)

@@ -42,6 +42,13 @@ def capitalised(item: Item) -> Item:
     return item
 
 
+def bare(item: Item, label: re.Pattern[str]) -> Item:
+    """Return the item without a label at its start: under the heading "FHx", a fragment needs no "FHx:" of its own."""
+    (text, tag), *rest = item.pieces
+    found = label.match(text)
+    return Item(((text[found.end() :], tag), *rest), item.sentence) if found and found.end() < len(text) - 2 else item
+
+
 def lowered(text: str) -> str:
     """Return ``text`` with its first letter lowered, unless the first word is a name, an acronym or "I"."""
     word = re.split(r"[ ,'’/-]", text, maxsplit=1)[0]
@@ -94,7 +101,7 @@ class Writer:
         for number, item in enumerate(items):
             self.add(" " if number else "")
             self.item(capitalised(item))
-            if not item.sentence and not item.text.endswith((".", ":", "?")):
+            if not item.sentence and not item.text.endswith((".", ":", "?", ",")):
                 self.add(".")
 
     def chain(self, items: Sequence[Item], separator: str) -> None:

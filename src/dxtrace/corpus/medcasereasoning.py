@@ -31,8 +31,7 @@ _ITEM = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]+", re.MULTILINE)
 _QUOTED = re.compile(r"[\"\u201c]([^\"\u201c\u201d]{3,600})[\"\u201d]")
 _WORD = re.compile(r"\d+(?:\.\d+)?|[a-z]+")
 _EMPTY_WORDS = frozenset(
-    ("a", "an", "and", "are", "as", "at", "by", "for", "from", "had", "has", "he", "her", "his", "in", "is", "of", "on")
-    + ("or", "she", "that", "the", "to", "was", "were", "with")
+    re.findall(r"\w+", "a an and are as at by for from had has he her his in is of on or she that the to was were with")
 )
 
 
@@ -122,7 +121,8 @@ def _to_case(
     if node is None:
         return AnnotatedCase(case, None, id, {**tags, "scope": "out"}), []
     steps = read_reasoning(reasoning)
-    found = [moved for step in steps if (moved := _find(case, step, threshold)) is not None]
+    clauses = Clauses(prompt)
+    found = [moved for step in steps if (moved := _find(case, clauses, step, threshold)) is not None]
     chain, problems = build_gold(case, node.path, node.category, found, place)
     if len(found) < len(steps):
         lost = f"{len(steps) - len(found)} of {len(steps)} quotes are not in the prompt; their steps are left out"
@@ -130,10 +130,10 @@ def _to_case(
     return AnnotatedCase(case, chain, id, {**tags, "scope": "in"}), problems
 
 
-def _find(case: Case, step: RawStep, threshold: float) -> RawStep | None:
+def _find(case: Case, clauses: Clauses, step: RawStep, threshold: float) -> RawStep | None:
     if find_evidence(case, step) is not None:
         return step
-    quote = Clauses(case.note).best(step.evidence, threshold)
+    quote = clauses.best(step.evidence, threshold)
     if quote is None:
         return None
     return RawStep(case.note[quote.start : quote.end], step.rationale, span=(quote.start, quote.end))
@@ -168,7 +168,7 @@ def _local_tables(path: Path, split: str | None) -> Iterator[tuple[str, str, Ite
     for file in files:
         own = re.split(r"[-_.]", file.name)[0].lower()
         own = _SPLITS.get(own, own)
-        if split is not None and path.is_dir() and own != split:
+        if split is not None and own != split:
             continue
         try:
             yield str(file), own, pyarrow.parquet.read_table(file).to_pylist()

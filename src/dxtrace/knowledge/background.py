@@ -49,9 +49,14 @@ class Comorbidity(_Item):
 
 
 class Statement(_Item):
-    """Something true of a well patient, or that supports nothing. ``needs`` names vital signs that must be normal."""
+    """Something true of a well patient, or that supports nothing. ``needs`` names vital signs that must be normal.
+
+    At most one statement of a ``group`` is made; one that is ``alone`` is made beside no other of its list.
+    """
 
     says: Says
+    group: Identifier | None = None
+    alone: bool = False
     age: Range = (0, 120)
     sex: Literal["female", "male"] | None = None
     needs: tuple[str, ...] = ()
@@ -84,6 +89,15 @@ class Study(Statement):
     modality: Identifier
 
 
+class Report(_Strict):
+    """A study as hospitals print it: title, technique, normal statements, and an impression for want of a finding."""
+
+    titles: tuple[Text, ...]
+    technique: tuple[Text, ...]
+    impression: tuple[Text, ...]
+    normal: tuple[Statement, ...]
+
+
 class Background(_Strict):
     """Everything in ``background.yaml``. Openings, frames and vital signs are grouped by the kind of note."""
 
@@ -102,6 +116,10 @@ class Background(_Strict):
     modalities: dict[str, str]
     modality_labels: dict[str, tuple[str, ...]]
     course: tuple[Statement, ...]
+    reports: dict[str, Report]
+    drugs: tuple[Text, ...]
+    social_words: str
+    family_words: str
     openers: dict[str, tuple[Text, ...]]
     closers: dict[str, tuple[str, ...]]
     frames: dict[str, tuple[Text, ...]]
@@ -118,6 +136,7 @@ class Background(_Strict):
         tests = {test.id for test in self.tests}
         statements = [*self.allergies, *self.social, *self.family, *self.studies, *self.course]
         statements += [item for items in self.exam.values() for item in items]
+        statements += [item for report in self.reports.values() for item in report.normal]
         illnesses = [*self.comorbidities, *self.surgeries]
         ids = [item.id for item in (*statements, *illnesses, *self.ros, *self.tests)]
         yield from (f"the id {name!r} is used twice" for name in sorted({i for i in ids if ids.count(i) > 1}))
