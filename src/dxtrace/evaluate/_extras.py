@@ -1,0 +1,25 @@
+"""The optional libraries of the ``evaluate`` extra, imported when they are first needed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from dxtrace.errors import MissingExtra
+
+
+def library(name: str, what: str, extra: str = "evaluate") -> Any:
+    """Import and return a module by its dotted name.
+
+    Raises:
+        MissingExtra: it is not installed; ``what`` says what needs it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise MissingExtra(f"{what} ({name.split('.')[0]})", extra) from None
+
+
+def numpy_and_optimize() -> tuple[Any, Any]:
+    """Return numpy and scipy.optimize."""
+    return library("numpy", "optimal matching"), library("scipy.optimize", "optimal matching")

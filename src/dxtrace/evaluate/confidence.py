@@ -1,0 +1,111 @@
+"""How far stated probabilities can be trusted: calibration error, Brier score, reliability, abstention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+#: Bins of equal width for the calibration error and the reliability diagram.
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Stated:
+    """One answer's stated confidence, whether it was right, and its Brier score over all diagnoses."""
+
+    confidence: float
+    right: bool
+    brier: float
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One bin of a reliability diagram: range of confidence, cases, mean confidence, share right."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Calibration of one system. ``curve`` holds (coverage, accuracy) of the most confident answers."""
+
+    n: int
+    ece: float
+    brier: float
+    bins: tuple[Bin, ...]
+    curve: tuple[tuple[float, float], ...]
+    area_under_risk: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        return asdict(self)
+
+
+def brier(probabilities: dict[str, float], gold: str) -> float:
+    """Return the multi-class Brier score of one case, 0 (best) to 2: the sum over diagnoses of (probability - truth)
+    squared.
+
+    Source: Brier 1950, Monthly Weather Review 78. A gold diagnosis without a probability has probability 0.
+    """
+    missed = 0.0 if gold in probabilities else 1.0
+    return missed + sum((p - (name == gold)) ** 2 for name, p in probabilities.items())
+
+
+def reliability(stated: Sequence[Stated], bins: int = BINS) -> tuple[Bin, ...]:
+    """Return the bins of equal width that hold a case, lowest first. A confidence of 1 is in the last bin."""
+    groups: list[list[Stated]] = [[] for _ in range(bins)]
+    for one in stated:
+        groups[min(int(one.confidence * bins), bins - 1)].append(one)
+    return tuple(
+        Bin(
+            low=number / bins,
+            high=(number + 1) / bins,
+            n=len(group),
+            confidence=sum(one.confidence for one in group) / len(group),
+            right=sum(one.right for one in group) / len(group),
+        )
+        for number, group in enumerate(groups)
+        if group
+    )
+
+
+def expected_calibration_error(bins: Sequence[Bin]) -> float:
+    """Return ECE: the mean over cases of abs(share right - mean confidence) of their bin.
+
+    Source: Naeini et al. 2015 (AAAI); Guo et al. 2017, arXiv 1706.04599.
+    """
+    total = sum(one.n for one in bins)
+    return sum(one.n * abs(one.right - one.confidence) for one in bins) / total if total else 0.0
+
+
+def abstention_curve(stated: Sequence[Stated]) -> tuple[tuple[float, float], ...]:
+    """Return (coverage, accuracy) when only the most confident answers are given, from few to all.
+
+    Answers of equal confidence are given or withheld together.
+    """
+    order = sorted(stated, key=lambda one: -one.confidence)
+    points: list[tuple[float, float]] = []
+    right = 0
+    for number, one in enumerate(order, 1):
+        right += one.right
+        if number == len(order) or order[number].confidence < one.confidence:
+            points.append((number / len(order), right / number))
+    return tuple(points)
+
+
+def measure(stated: Sequence[Stated]) -> Confidence | None:
+    """Return the calibration of a system's answers; None if none states a probability."""
+    if not stated:
+        return None
+    bins, curve = reliability(stated), abstention_curve(stated)
+    area = last = 0.0
+    for coverage, accuracy in curve:
+        area += (coverage - last) * (1 - accuracy)
+        last = coverage
+    mean = sum(one.brier for one in stated) / len(stated)
+    return Confidence(len(stated), expected_calibration_error(bins), mean, bins, curve, area)

@@ -1,0 +1,249 @@
+"""Reading what a system answered: our result rows, or a folder in the published prediction layout."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.chain import Chain
+from dxtrace.errors import DxtraceError, InputError
+from dxtrace.evaluate.accounts import Account, chain_account, published_account
+
+ProblemKind = Literal[
+    "unreadable",
+    "bad-json",
+    "bad-shape",
+    "no-id",
+    "unknown-id",
+    "duplicate-id",
+    "error-row",
+    "missing",
+    "form",
+    "other-file",
+]
+
+
+@dataclass(frozen=True)
+class RowProblem:
+    """One thing wrong in what was read: where (file and line), the case if known, and what; never note text."""
+
+    place: str
+    kind: ProblemKind
+    message: str
+    id: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message} [{self.kind}]"
+
+
+@dataclass
+class Answers:
+    """What one system answered: accounts by case id, ids of broken rows, and the problems met."""
+
+    name: str
+    accounts: dict[str, Account] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    problems: list[RowProblem] = field(default_factory=list)
+    model: dict[str, Any] = field(default_factory=dict)
+
+    def note_missing(self, ids: Sequence[str]) -> None:
+        """Name every case of ``ids`` that has neither an answer nor a broken row."""
+        for id in ids:
+            if id not in self.accounts and id not in self.broken:
+                self.problems.append(RowProblem(self.name, "missing", f"no prediction for the case {id!r}", id))
+
+    def count_problems(self) -> dict[str, int]:
+        """Return how many problems of each kind there are, most frequent first."""
+        return dict(Counter(problem.kind for problem in self.problems).most_common())
+
+    def problems_json(self) -> list[dict[str, Any]]:
+        """Return the problems as JSON objects."""
+        return [asdict(problem) for problem in self.problems]
+
+
+def read_predictions(path: str | Path, cases: Mapping[str, AnnotatedCase], name: str | None = None) -> Answers:
+    """Read a JSONL file of our result rows, or a folder in the published prediction layout.
+
+    What cannot be used is in ``.problems`` with its line; the rest is there. Of rows with one id the first answer
+    counts.
+
+    Raises:
+        InputError: the path cannot be read, or nothing in it is a prediction.
+    """
+    path = Path(path).expanduser()
+    answers = Answers(name or _name_of(path))
+    if path.is_dir():
+        rows: Iterator[None] = _read_folder(path, cases, answers)
+    elif path.is_file():
+        rows = _read_rows(path, cases, answers)
+    else:
+        raise InputError(f"{path}: no such file or folder of predictions")
+    for _ in rows:
+        pass
+    if not answers.accounts and not answers.broken:
+        first = f"; {len(answers.problems)} problems, the first: {answers.problems[0]}" if answers.problems else ""
+        raise InputError(f"{path}: holds no prediction for any case of the corpus{first}")
+    answers.note_missing(list(cases))
+    return answers
+
+
+def _name_of(path: Path) -> str:
+    return path.parent.name if path.stem == "predictions" and path.parent.name else path.stem
+
+
+def _read_rows(path: Path, cases: Mapping[str, AnnotatedCase], answers: Answers) -> Iterator[None]:
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip(b" \t\r\n\xef\xbb\xbf"):
+                    _take_row(line, f"{path}, line {number}", cases, answers)
+                yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _take_row(line: bytes, place: str, cases: Mapping[str, AnnotatedCase], answers: Answers) -> None:
+    row = _parse(line, place, answers)
+    if row is None:
+        return
+    id = row.get("id")
+    if not isinstance(id, str | int) or isinstance(id, bool):
+        answers.problems.append(RowProblem(place, "no-id", "the row has no id"))
+    elif str(id) not in cases:
+        answers.problems.append(
+            RowProblem(place, "unknown-id", f"no case of the corpus has the id {str(id)[:80]!r}", str(id))
+        )
+    elif str(id) in answers.accounts:
+        answers.problems.append(
+            RowProblem(place, "duplicate-id", f"the id {str(id)!r} was answered before; the first counts", str(id))
+        )
+    else:
+        _take_answer(row, str(id), place, cases[str(id)], answers)
+
+
+def _parse(line: bytes, place: str, answers: Answers) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        answers.problems.append(RowProblem(place, "bad-json", "not UTF-8 text"))
+    except json.JSONDecodeError as error:
+        answers.problems.append(RowProblem(place, "bad-json", f"not valid JSON (column {error.colno})"))
+    except (RecursionError, ValueError):
+        answers.problems.append(
+            RowProblem(place, "bad-json", "not usable JSON (nested too deep, or a number too long)")
+        )
+    else:
+        if isinstance(row, dict):
+            return row
+        answers.problems.append(RowProblem(place, "bad-shape", f"expected an object, got {type(row).__name__}"))
+    return None
+
+
+def _take_answer(row: Mapping[str, Any], id: str, place: str, case: AnnotatedCase, answers: Answers) -> None:
+    if "error" in row:
+        error = row["error"]
+        kind = str(error.get("type", "error"))[:60] if isinstance(error, Mapping) else "error"
+        answers.broken[id] = "error-row"
+        answers.problems.append(RowProblem(place, "error-row", f"the system failed on {id!r} ({kind})", id))
+        return
+    try:
+        chain = Chain.from_json(row)
+        text = row.get("text")
+        account = chain_account(chain, case.case, text if isinstance(text, str) else "")
+    except (DxtraceError, TypeError, AttributeError, KeyError, ValueError) as error:
+        message = str(error) if isinstance(error, DxtraceError) else "a field is of the wrong kind"
+        answers.broken[id] = "bad-shape"
+        answers.problems.append(RowProblem(place, "bad-shape", f"{id!r}: {message}", id))
+        return
+    answers.broken.pop(id, None)
+    answers.accounts[id] = account
+    answers.model = answers.model or vars(chain.model)
+    if account.faults:
+        answers.problems.append(RowProblem(place, "form", f"{id!r}: {'; '.join(account.faults)}", id))
+
+
+def is_evaluation_folder(path: str | Path) -> bool:
+    """Return True if the first JSON file below ``path`` is in the published evaluation layout."""
+    for file in _json_files(Path(path)):
+        try:
+            data = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        return isinstance(data, dict) and "ob_record_paired" in data
+    return False
+
+
+def _json_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*.json") if file.is_file()) if folder.is_dir() else []
+
+
+def read_json_folder(folder: Path, answers: Answers) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    """Yield (file, path in the folder without suffix, object) of each JSON file; problems go to ``answers``."""
+    for file in _json_files(folder):
+        try:
+            data = _parse(file.read_bytes(), str(file), answers)
+        except OSError as error:
+            answers.problems.append(RowProblem(str(file), "unreadable", f"cannot be read ({error.strerror})"))
+            continue
+        if data is not None:
+            yield file, file.relative_to(folder).with_suffix("").as_posix(), data
+
+
+def _read_folder(folder: Path, cases: Mapping[str, AnnotatedCase], answers: Answers) -> Iterator[None]:
+    index = _CaseIndex(cases)
+    for file, place, data in read_json_folder(folder, answers):
+        yield
+        if "chain" not in data:
+            answers.problems.append(RowProblem(str(file), "other-file", 'not a published prediction (no "chain")'))
+            continue
+        id = index.find(place)
+        if id is None:
+            answers.problems.append(
+                RowProblem(str(file), "unknown-id", "no case of the corpus, or more than one, goes by this path")
+            )
+        elif id in answers.accounts:
+            answers.problems.append(
+                RowProblem(str(file), "duplicate-id", f"the case {id!r} was answered by another file", id)
+            )
+        else:
+            _take_published(file, id, data, cases[id], answers)
+
+
+def _take_published(file: Path, id: str, data: Mapping[str, Any], case: AnnotatedCase, answers: Answers) -> None:
+    try:
+        account = published_account(id, data, case.case)
+    except InputError as error:
+        answers.broken[id] = "bad-shape"
+        answers.problems.append(RowProblem(str(file), "bad-shape", str(error), id))
+        return
+    answers.accounts[id] = account
+    if account.faults:
+        answers.problems.append(RowProblem(str(file), "form", "; ".join(account.faults), id))
+
+
+class _CaseIndex:
+    """Finds the case that a file of the published layout answers: by whole path, by its end, by file name if unique."""
+
+    def __init__(self, cases: Mapping[str, AnnotatedCase]) -> None:
+        self._ids = set(cases)
+        self._by_tail: dict[str, list[str]] = defaultdict(list)
+        for id in cases:
+            parts = id.removesuffix(".json").split("/")
+            for start in range(len(parts)):
+                self._by_tail["/".join(parts[start:])].append(id)
+
+    def find(self, place: str) -> str | None:
+        """Return the id of the one case that goes by the path, or None."""
+        if place in self._ids:
+            return place
+        parts = place.split("/")
+        for start in range(len(parts)):
+            found = self._by_tail.get("/".join(parts[start:]), [])
+            if len(found) == 1:
+                return found[0]
+        return None

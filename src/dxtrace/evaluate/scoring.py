@@ -1,0 +1,262 @@
+"""From answers to one result a case: judged, matched, scored; kept on disk so that nothing is done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.errors import InputError
+from dxtrace.evaluate.accounts import Account, Observation, find_node, gold_account
+from dxtrace.evaluate.confidence import Stated, brier
+from dxtrace.evaluate.judges.base import Judge, Pair, Statement
+from dxtrace.evaluate.matching import Pairs, judge_all, match_greedy, match_optimal
+from dxtrace.evaluate.metrics import diagnosis_scores, evidence_scores, form_scores, missing_scores
+from dxtrace.evaluate.published import Counts, Scores, accuracy, same_name
+from dxtrace.evaluate.reading import Answers
+from dxtrace.taxonomy import Taxonomy
+
+#: Changes when a formula changes: results on disk of another version are not used again.
+FORMULAS = 1
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who decides: on observations, and on rationales."""
+
+    observations: Judge
+    rationales: Judge
+
+    def to_json(self) -> dict[str, str]:
+        """Return the names, as reports show them."""
+        return {"observations": self.observations.name, "rationales": self.rationales.name}
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One system's result on one case. It holds no text of the note: indexes, names and numbers.
+
+    ``pairs`` and ``optimal_pairs`` are (gold, predicted, rationale the same) by index into the unique observations.
+    ``status`` is ``answered``, ``missing`` or ``broken``.
+    """
+
+    id: str
+    patient: str
+    category: str
+    diagnosis: str
+    specialty: str
+    amended: bool
+    status: str
+    predicted_category: str = ""
+    predicted_diagnosis: str = ""
+    scores: Scores = field(default_factory=dict)
+    pairs: tuple[tuple[int, int, bool], ...] = ()
+    optimal_pairs: tuple[tuple[int, int, bool], ...] = ()
+    stated: Stated | None = None
+    sections: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    seconds: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object; :meth:`from_json` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> CaseResult:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: another shape.
+        """
+        stated = data.get("stated")
+        return cls(**{
+            **data,
+            "pairs": tuple((i, j, same) for i, j, same in data["pairs"]),
+            "optimal_pairs": tuple((i, j, same) for i, j, same in data["optimal_pairs"]),
+            "stated": Stated(**stated) if stated else None,
+            "sections": {name: tuple(counts) for name, counts in data["sections"].items()},
+        })  # fmt: skip
+
+
+def score_cases(
+    answers: Answers,
+    cases: Sequence[AnnotatedCase],
+    judges: Judges,
+    store: Path | None = None,
+    progress: Progress | None = None,
+) -> list[CaseResult]:
+    """Score a system on every annotated case, in the order of the corpus; a missing or broken answer scores 0.
+
+    Args:
+        answers: what the system answered.
+        cases: the corpus; cases without a gold chain are left out.
+        judges: who decides.
+        store: a JSONL file that results are added to as they come, and read from first.
+        progress: called with (cases done, cases in all).
+    """
+    known = _read_store(store) if store else {}
+    annotated = [case for case in cases if case.gold is not None]
+    results = []
+    with _Writer(store) as writer:
+        for number, case in enumerate(annotated, 1):
+            account = answers.accounts.get(case.id)
+            key = _key(case, account, answers.broken.get(case.id), judges)
+            result = known.get(key) or score_case(case, account, judges, broken=case.id in answers.broken)
+            if key not in known:
+                writer.write(key, result)
+            results.append(result)
+            if progress:
+                progress(number, len(annotated))
+    return results
+
+
+def score_case(case: AnnotatedCase, account: Account | None, judges: Judges, broken: bool = False) -> CaseResult:
+    """Score one answer; None for a missing one (or a broken one, if ``broken``).
+
+    Raises:
+        InputError: the case has no gold chain.
+    """
+    taxonomy = Taxonomy.default()
+    gold = gold_account(case)
+    node = find_node(gold.diagnosis, taxonomy)
+    about: dict[str, Any] = {
+        "id": case.id,
+        "patient": case.patient,
+        "category": gold.category,
+        "diagnosis": gold.diagnosis,
+        "specialty": taxonomy.category_of(node).specialty if node else "",
+        "amended": case.tags.get("amended", "").lower() in ("true", "yes", "1"),
+    }
+    if account is None:
+        status = "broken" if broken else "missing"
+        return CaseResult(**about, status=status, scores=missing_scores(gold, taxonomy), sections=_sections(gold, None))
+    greedy, optimal = _match(gold, account, judges)
+    scores = missing_scores(gold, taxonomy) | accuracy(gold.path, account.category, account.path)
+    scores |= _counts(gold, account, greedy).scores()
+    scores |= {f"optimal_{key}": value for key, value in _counts(gold, account, optimal).scores().items()}
+    scores |= diagnosis_scores(gold, account, taxonomy) | form_scores(account)
+    scores |= evidence_scores(case.case.note, gold.observations, account.observations)
+    return CaseResult(
+        **about,
+        status="answered",
+        predicted_category=account.category,
+        predicted_diagnosis=account.diagnosis,
+        scores=scores,
+        pairs=tuple(greedy),
+        optimal_pairs=tuple(optimal),
+        stated=_stated(gold, account),
+        sections=_sections(gold, account),
+        seconds=account.seconds,
+    )
+
+
+def _match(
+    gold: Account, account: Account, judges: Judges
+) -> tuple[list[tuple[int, int, bool]], list[tuple[int, int, bool]]]:
+    """Return the greedy and the optimal pairs, each with the verdict on the rationales."""
+    theirs, ours = gold.unique, account.unique
+    verdicts = judge_all(
+        judges.observations, [Statement(o.text, o.span) for o in theirs], [Statement(o.text, o.span) for o in ours]
+    )
+    greedy, optimal = match_greedy(verdicts), match_optimal(verdicts)
+    asked: Pairs = list(dict.fromkeys(greedy + optimal))
+    pairs = [Pair(Statement(theirs[i].rationale), Statement(ours[j].rationale)) for i, j in asked]
+    same = {place: verdict.same for place, verdict in zip(asked, judges.rationales.judge(pairs), strict=True)}
+    return [(i, j, same[i, j]) for i, j in greedy], [(i, j, same[i, j]) for i, j in optimal]
+
+
+def _counts(gold: Account, account: Account, pairs: Sequence[tuple[int, int, bool]]) -> Counts:
+    theirs, ours = gold.unique, account.unique
+    explained = sum(same and same_name(theirs[i].node, ours[j].node) for i, j, same in pairs)
+    return Counts(len(theirs), len(ours), len(pairs), explained)
+
+
+def _stated(gold: Account, account: Account) -> Stated | None:
+    entries = account.differential.entries
+    if not entries:
+        return None
+    shares = {entry.diagnosis: min(max(entry.probability, 0.0), 1.0) for entry in entries}
+    confidence = shares.get(account.diagnosis, 0.0)
+    return Stated(confidence, account.diagnosis == gold.diagnosis, brier(shares, gold.diagnosis))
+
+
+def _sections(gold: Account, account: Account | None) -> dict[str, tuple[int, int, int]]:
+    """Return, by section, how many gold evidences were found, missed, and how many quoted ones are not gold."""
+    counts: dict[str, list[int]] = {}
+    ours = account.observations if account else ()
+    for observation in gold.observations:
+        place = counts.setdefault(observation.section or "elsewhere", [0, 0, 0])
+        place[0 if any(_touch(observation, other) for other in ours) else 1] += 1
+    for other in ours:
+        if not any(_touch(observation, other) for observation in gold.observations):
+            counts.setdefault(other.section or "elsewhere", [0, 0, 0])[2] += 1
+    return {name: (found, missed, extra) for name, (found, missed, extra) in counts.items()}
+
+
+def _touch(one: Observation, other: Observation) -> bool:
+    return bool(one.span and other.span and one.span[0] < other.span[1] and other.span[0] < one.span[1])
+
+
+def _key(case: AnnotatedCase, account: Account | None, broken: str | None, judges: Judges) -> str:
+    """Return a hash of everything that a result depends on."""
+    said = [FORMULAS, case.to_json(), asdict(account) if account else broken, judges.to_json()]
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def _read_store(store: Path) -> dict[str, CaseResult]:
+    """Return the results on disk by key; a line that broke off is left out."""
+    known: dict[str, CaseResult] = {}
+    if not store.is_file():
+        return known
+    for line in store.read_text("utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+            known[row["key"]] = CaseResult.from_json(row["result"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return known
+
+
+class _Writer:
+    """Appends results to the store, each line whole before the next one starts."""
+
+    def __init__(self, store: Path | None) -> None:
+        self._store = store
+
+    def __enter__(self) -> _Writer:
+        try:
+            if self._store:
+                self._store.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._store.open("a", encoding="utf-8")
+                if self._file.tell():
+                    self._file.write("\n")  # ends a line that an interruption broke off
+        except OSError as error:
+            raise InputError(f"{self._store}: cannot be written ({error.strerror})") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._store:
+            self._file.close()
+
+    def write(self, key: str, result: CaseResult) -> None:
+        """Add one result."""
+        if self._store:
+            self._file.write(json.dumps({"key": key, "result": result.to_json()}, ensure_ascii=False) + "\n")
+            self._file.flush()
+
+
+def load_results(store: Path) -> list[CaseResult]:
+    """Return the results in a results file, the last one of each case.
+
+    Raises:
+        InputError: it holds none.
+    """
+    results = {result.id: result for result in _read_store(store).values()}
+    if not results:
+        raise InputError(f"{store}: holds no results; make them with dxtrace evaluate")
+    return list(results.values())
