@@ -1,0 +1,151 @@
+"""From an annotated case to token ids and loss weights: exactly what the reasoner will read and write.
+
+The prompt is encoded as an engine encodes it (control tokens only where the template means them); each segment of the
+answer on its own, as the reasoner writes it; the end-of-turn token last. An answer is never cut.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.chain import Answer
+from dxtrace.errors import InputError
+from dxtrace.prompt import answer_segments, fit, prompt_parts, readable, step_head
+from dxtrace.train.recipe import Data
+
+#: Label of a token that is no target, as PyTorch's losses have it.
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training row. ``weights[i]`` is the weight in the loss of predicting ``ids[i]``; 0 for no target.
+
+    ``prompt`` is the number of prompt tokens, ``label`` that of the diagnosis after them.
+    """
+
+    id: str
+    ids: tuple[int, ...]
+    weights: tuple[float, ...]
+    prompt: int
+    label: int
+
+    @property
+    def labels(self) -> list[int]:
+        """The targets: ids where there is a weight, else :data:`IGNORED`."""
+        return [token if weight else IGNORED for token, weight in zip(self.ids, self.weights, strict=True)]
+
+
+@dataclass
+class Report:
+    """What became of the cases: ``shortened``, ``dropped`` and ``unanswered`` hold ids; lengths are in tokens."""
+
+    cases: int = 0
+    shortened: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+    prompt_tokens: list[int] = field(default_factory=list)
+    answer_tokens: list[int] = field(default_factory=list)
+
+
+class Encoder:
+    """Turns cases into rows for one tokenizer."""
+
+    def __init__(self, tokenizer: Any, data: Data) -> None:
+        """
+        Args:
+            tokenizer: of transformers; its ``eos_token`` ends an answer.
+            data: the recipe's part on data.
+        """
+        self.tokenizer = tokenizer
+        self.data = data
+        self._frame = len(self.prompt_ids(""))
+        self._after_label = self.encode([step_head(1, "x")])[0][0]
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text; control tokens spelled in it stay plain text."""
+        tokenizer = self.tokenizer
+        return [tokenizer.encode(t, add_special_tokens=False, split_special_tokens=True) if t else [] for t in texts]
+
+    def prompt_ids(self, note: str) -> list[int]:
+        """Return the prompt of a note as the model reads it: what an engine gives for the same parts."""
+        ids: list[int] = []
+        for text, special in prompt_parts(self.tokenizer.chat_template, note):
+            if text:
+                ids += self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special)
+        return ids
+
+    def answer_ids(self, answer: Answer) -> tuple[list[int], int]:
+        """Return the ids of an answer with its end token, and the number of those of the diagnosis."""
+        if not self.data.node_tags:
+            answer = replace(answer, steps=tuple(replace(step, supports=None) for step in answer.steps))
+        label, *rest = self.encode(answer_segments(answer))
+        return [*label, *(token for segment in rest for token in segment), self.tokenizer.eos_token_id], len(label)
+
+    def example(self, case: AnnotatedCase, report: Report | None = None) -> Example | None:
+        """Return the row of a case, or None if the policy leaves it out or it has no gold chain.
+
+        Raises:
+            InputError: it is too long and the policy is ``error``, or the answer alone does not fit.
+        """
+        report = report if report is not None else Report()
+        report.cases += 1
+        if case.gold is None or not case.gold.steps:
+            report.unanswered.append(case.id)
+            return None
+        answer, label = self.answer_ids(case.gold.answer)
+        prompt = self.prompt_ids(readable(case.case.note))
+        if len(prompt) + len(answer) > self.data.max_tokens:
+            shorter = self._too_long(case, len(prompt), len(answer), report)
+            if shorter is None:
+                return None
+            prompt = shorter
+        report.prompt_tokens.append(len(prompt))
+        report.answer_tokens.append(len(answer))
+        weights = [self.data.prompt_weight] * len(prompt) + [self.data.label_weight] * label
+        weights += [1.0] * (len(answer) - label)
+        weights[0] = 0.0  # nothing predicts the first token
+        return Example(case.id, (*prompt, *answer), tuple(weights), len(prompt), label)
+
+    def _too_long(self, case: AnnotatedCase, prompt: int, answer: int, report: Report) -> list[int] | None:
+        limit = self.data.max_tokens
+        if self.data.too_long == "drop":
+            report.dropped.append(case.id)
+            return None
+        place = f"case {case.id!r} has {prompt} + {answer} tokens (prompt + answer), more than data.max_tokens={limit}"
+        if self.data.too_long == "error":
+            raise InputError(f"{place}; raise it, or set data.too_long to shorten or drop")
+        room = limit - answer - self._frame - 8
+        if room < 32:
+            raise InputError(f"{place}; its answer alone leaves no room for the note: raise data.max_tokens")
+        fitted = fit(case.case, lambda texts: [len(ids) for ids in self.encode(texts)], room)
+        report.shortened.append(case.id)
+        return self.prompt_ids(fitted.text)
+
+    def label_row(self, example: Example) -> Example:
+        """Return the row that ends after the diagnosis: label tokens and the token that closes a label are targets."""
+        end = example.prompt + example.label
+        weights = (*([0.0] * example.prompt), *([self.data.label_weight] * example.label), 1.0)
+        return Example(
+            f"{example.id}/label", (*example.ids[:end], self._after_label), weights, example.prompt, example.label
+        )
+
+
+def make_examples(encoder: Encoder, cases: Iterable[AnnotatedCase], seed: int = 0) -> tuple[list[Example], Report]:
+    """Return the training rows of ``cases``, label-only rows included, and the report on what was cut or left out.
+
+    Raises:
+        InputError: no case is left to train on; and as :meth:`Encoder.example`.
+    """
+    report = Report()
+    rows = [row for case in cases if (row := encoder.example(case, report)) is not None]
+    if not rows:
+        raise InputError("the corpus holds no case to train on: each needs a gold chain, and must fit data.max_tokens")
+    count = encoder.data.label_only * len(rows)
+    whole, part = int(count // len(rows)), round(count % len(rows))
+    extra = rows * whole + random.Random(seed).sample(rows, part)
+    return rows + [encoder.label_row(row) for row in extra], report

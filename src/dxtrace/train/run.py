@@ -1,0 +1,174 @@
+"""One training run: from a resolved recipe to a folder with adapter, losses and all it takes to go on or repeat it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from dxtrace.errors import InputError
+from dxtrace.models import store
+from dxtrace.provenance import Provenance
+from dxtrace.train import checkpoints
+from dxtrace.train.base import Located, locate
+from dxtrace.train.corpora import Cases, read_cases
+from dxtrace.train.examples import Encoder, Example, Report, make_examples
+from dxtrace.train.precision import Chosen, Device, choose_precision, find_device
+from dxtrace.train.recipe import Recipe, to_yaml
+
+
+@dataclass
+class Prepared:
+    """Everything that is known before the first step."""
+
+    recipe: Recipe
+    device: Device
+    precision: Chosen
+    located: Located
+    cases: Cases
+    tokenizer: Any
+    train: list[Example]
+    dev: list[Example]
+    report: Report
+    dev_report: Report
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        optimiser = self.recipe.optimiser
+        if optimiser.steps:
+            return optimiser.steps
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        passes = math.ceil(math.ceil(len(self.train) / processes) / optimiser.batch)
+        return math.ceil(math.ceil(passes / optimiser.accumulation) * optimiser.epochs)
+
+    def provenance(self) -> Provenance:
+        """What the adapter is made from."""
+        base = self.recipe.base
+        return Provenance(
+            corpora=self.cases.corpora,
+            base_model=base.hub_id or base.model,
+            base_sha256=self.located.sha256,
+            recipe=self.recipe.name,
+            seed=self.recipe.run.seed,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. ``step`` is the last step done, ``best_step`` the one whose adapter was kept."""
+
+    folder: Path
+    state: Literal["done", "stopped early", "interrupted"]
+    step: int
+    best_step: int
+    loss: float | None
+    dev_loss: float | None
+
+    @property
+    def adapter(self) -> Path:
+        """Folder of the adapter."""
+        return self.folder / "adapter"
+
+
+def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
+    """Read the corpora, find the base model and turn every case into tokens; no weights are loaded.
+
+    Raises:
+        InputError: the recipe, the corpus or a case cannot be used. ModelError: the base cannot be found.
+    """
+    from transformers import AutoTokenizer
+
+    tell = report or (lambda _what, _share: None)
+    device = find_device()
+    precision = choose_precision(recipe.run.precision, device)
+    cases = read_cases(recipe.data, recipe.run.seed)
+    located = locate(recipe.base, report)
+    tell("turning cases into tokens", 0.0)
+    tokenizer = AutoTokenizer.from_pretrained(located.where)
+    encoder = Encoder(tokenizer, recipe.data)
+    train, counts = make_examples(encoder, cases.train, recipe.run.seed)
+    dev_cases = cases.dev[: recipe.run.eval_cases]
+    dev, dev_counts = make_examples(plain(encoder), dev_cases) if dev_cases else ([], Report())
+    return Prepared(recipe, device, precision, located, cases, tokenizer, train, dev, counts, dev_counts)
+
+
+def plain(encoder: Encoder) -> Encoder:
+    """Return an encoder for measuring: every answer token weighs 1, so that losses of all recipes compare."""
+    update = {"label_only": 0.0, "label_weight": 1.0, "prompt_weight": 0.0}
+    return Encoder(encoder.tokenizer, encoder.data.model_copy(update=update))
+
+
+def train(prepared: Prepared, out: str | Path, *, resume: bool = False, console: Console | None = None) -> Outcome:
+    """Run the training of ``prepared`` into the folder ``out``.
+
+    Args:
+        prepared: from :func:`prepare`.
+        out: the run folder; must be new or empty unless ``resume``.
+        resume: go on from the latest whole checkpoint in ``out``.
+        console: where the progress is shown; nowhere if None.
+
+    Raises:
+        InputError: ``out`` holds another run, or nothing to go on from, or cannot be written.
+    """
+    from dxtrace.train.session import Session
+
+    folder = Path(out)
+    checkpoint = _open_folder(prepared, folder, resume)
+    session = Session(prepared, folder, console or Console(quiet=True))
+    try:
+        return session.run(checkpoint)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror}); what was saved before is kept: free room, then --resume"
+        ) from None
+
+
+def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
+    """Make the run folder ready; return the checkpoint to go on from."""
+    recipe_file = folder / "recipe.yaml"
+    if resume:
+        found = checkpoints.latest(folder / "checkpoints")
+        if not recipe_file.is_file():
+            raise InputError(f"{folder}: holds no run to go on with")
+        checkpoints.cut_metrics(folder / "metrics.jsonl", checkpoints.step_of(found) if found else -1)
+        return found
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: is not empty; choose another folder, or --resume to go on with the run in it")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        recipe_file.write_text(to_yaml(prepared.recipe), "utf-8")
+        (folder / "split.json").write_text(json.dumps(prepared.cases.manifest(), indent=1), "utf-8")
+        (folder / "provenance.json").write_text(json.dumps(prepared.provenance().to_json(), indent=1), "utf-8")
+        (folder / "environment.json").write_text(json.dumps(environment(prepared), indent=1), "utf-8")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
+    return None
+
+
+def environment(prepared: Prepared) -> dict[str, Any]:
+    """Return what the run depends on besides its recipe: device, precision, versions."""
+    import importlib.metadata
+    import platform
+
+    names = ("dxtrace", "torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes", "datasets")
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "device": prepared.device.name,
+        "precision": prepared.precision.name,
+        "precision_reason": prepared.precision.reason,
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "versions": versions,
+    }

@@ -1,0 +1,171 @@
+"""The run itself: model, trainer, signals, checkpoints, and what is kept at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import PrinterCallback
+from trl import SFTConfig
+
+from dxtrace.train import checkpoints
+from dxtrace.train.base import load_base
+from dxtrace.train.examples import Example
+from dxtrace.train.run import Outcome, Prepared
+from dxtrace.train.trainer import ChainTrainer, Collator
+from dxtrace.train.watch import Bar, MetricsFile, StopOnSignal, StopWhenWorse
+
+
+class Session:
+    """One run in one process. Everything it writes is under ``folder``."""
+
+    def __init__(self, prepared: Prepared, folder: Path, console: Console) -> None:
+        self.prepared = prepared
+        self.recipe = prepared.recipe
+        self.folder = folder
+        self.console = console
+        if self.recipe.run.threads:
+            torch.set_num_threads(self.recipe.run.threads)
+
+    def run(self, checkpoint: Path | None) -> Outcome:
+        """Train, from ``checkpoint`` if there is one, and keep the best adapter."""
+        metrics = MetricsFile(self.folder / "metrics.jsonl")
+        with StopOnSignal() as stop, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning)
+            trainer = self.trainer([metrics, Bar(self.console), stop])
+            early = StopWhenWorse(self.recipe.run.patience) if self.recipe.run.patience and self.prepared.dev else None
+            if early:
+                trainer.add_callback(early)
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            state = "interrupted" if stop.stopped else "stopped early" if early and early.stopped else "done"
+            if state != "interrupted" and self.prepared.dev and not _measured(trainer):
+                trainer.evaluate()
+        return self._finish(trainer, state)
+
+    def trainer(self, callbacks: list[Any]) -> ChainTrainer:
+        """Return the trainer, the base model loaded and the adapter new."""
+        prepared, recipe = self.prepared, self.recipe
+        torch.manual_seed(recipe.run.seed)
+        tokenizer, model = load_base(prepared.located, recipe.base, prepared.precision, prepared.device.kind)
+        tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+        trainer = ChainTrainer(
+            model=model,
+            args=self.arguments(),
+            train_dataset=as_dataset(prepared.train),
+            eval_dataset=as_dataset(prepared.dev) if prepared.dev else None,
+            data_collator=Collator(tokenizer.pad_token_id),
+            processing_class=tokenizer,
+            peft_config=self.lora(),
+            callbacks=callbacks,
+            autocast=self.autocast(),
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.model.peft_config["default"].base_model_name_or_path = recipe.base.hub_id or recipe.base.model
+        return trainer
+
+    def autocast(self) -> Any:
+        """Return the dtype that the trainer casts matrix products to, where accelerate does not (CPU, Apple)."""
+        prepared = self.prepared
+        if prepared.device.kind == "cuda" or prepared.precision.name == "fp32":
+            return None
+        return prepared.precision.dtype
+
+    def lora(self) -> LoraConfig:
+        """Return the adapter's configuration."""
+        lora = self.recipe.lora
+        targets: Any = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+        return LoraConfig(
+            r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets,
+            use_rslora=lora.rslora, use_dora=lora.dora, task_type="CAUSAL_LM",
+        )  # fmt: skip
+
+    def arguments(self) -> SFTConfig:
+        """Return the trainer's settings."""
+        recipe, optimiser, run = self.recipe, self.recipe.optimiser, self.recipe.run
+        cuda, name = self.prepared.device.kind == "cuda", self.prepared.precision.name
+        measuring = bool(self.prepared.dev)
+        return SFTConfig(
+            output_dir=str(self.folder / "checkpoints"),
+            num_train_epochs=optimiser.epochs, max_steps=optimiser.steps or -1,
+            per_device_train_batch_size=optimiser.batch, per_device_eval_batch_size=optimiser.batch,
+            gradient_accumulation_steps=optimiser.accumulation,
+            learning_rate=optimiser.learning_rate, lr_scheduler_type=optimiser.schedule, warmup_steps=optimiser.warmup,
+            weight_decay=optimiser.weight_decay, max_grad_norm=optimiser.max_grad_norm, adam_beta2=optimiser.beta2,
+            optim="paged_adamw_8bit" if optimiser.eight_bit else "adamw_torch_fused",
+            bf16=cuda and name == "bf16", fp16=cuda and name == "fp16", use_cpu=self.prepared.device.kind == "cpu",
+            gradient_checkpointing=run.recompute,
+            seed=run.seed, data_seed=run.seed, dataloader_num_workers=0, dataloader_pin_memory=cuda,
+            train_sampling_strategy="group_by_length" if optimiser.batch > 1 else "random", length_column_name="length",
+            logging_strategy="steps", logging_steps=run.log_every, logging_first_step=True,
+            disable_tqdm=True, report_to="none",
+            eval_strategy="steps" if measuring else "no", eval_steps=run.eval_every,
+            save_strategy="steps", save_steps=run.save_every, save_total_limit=run.keep,
+            metric_for_best_model="eval_loss" if measuring else None, greater_is_better=False if measuring else None,
+            max_length=None, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
+            packing=False, project=recipe.name,
+        )  # fmt: skip
+
+    def _finish(self, trainer: ChainTrainer, state: Any) -> Outcome:
+        best = _best(trainer)
+        source = self.folder / "checkpoints" / f"checkpoint-{best}"
+        if trainer.is_world_process_zero():
+            adapter = self.folder / "adapter"
+            beside = self.folder / ".adapter.part"
+            shutil.rmtree(beside, ignore_errors=True)
+            if (source / "adapter_model.safetensors").is_file():
+                beside.mkdir()
+                for name in ("adapter_model.safetensors", "adapter_config.json"):
+                    shutil.copy2(source / name, beside / name)
+            else:
+                best = trainer.state.global_step
+                trainer.model.save_pretrained(str(beside))
+            provenance = json.dumps(self.prepared.provenance().to_json(), indent=1)
+            (beside / "provenance.json").write_text(provenance, "utf-8")
+            (beside / "README.md").unlink(missing_ok=True)
+            shutil.rmtree(adapter, ignore_errors=True)
+            beside.replace(adapter)
+        history = trainer.state.log_history
+        losses = [row["token_loss"] for row in history if "token_loss" in row]
+        dev = {row["step"]: row["eval_loss"] for row in history if "eval_loss" in row}
+        return Outcome(
+            self.folder, state, trainer.state.global_step, best,
+            losses[-1] if losses else None, dev.get(best, min(dev.values(), default=None)),
+        )  # fmt: skip
+
+
+def as_dataset(rows: list[Example]) -> Dataset:
+    """Return rows as a dataset: ids, labels, weights, length, and (first token, number of tokens) of the diagnosis."""
+    return Dataset.from_dict(
+        {
+            "input_ids": [list(row.ids) for row in rows],
+            "labels": [row.labels for row in rows],
+            "weights": [list(row.weights) for row in rows],
+            "length": [len(row.ids) for row in rows],
+            "label_tokens": [[row.prompt, row.label] for row in rows],
+        }
+    )
+
+
+def _measured(trainer: ChainTrainer) -> bool:
+    """Say whether the last step was measured on the development cases."""
+    return any("eval_loss" in row and row["step"] == trainer.state.global_step for row in trainer.state.log_history)
+
+
+def _best(trainer: ChainTrainer) -> int:
+    """Return the step of the lowest development loss among the checkpoints that are there, else the last step."""
+    folder = Path(trainer.args.output_dir)
+    there = {checkpoints.step_of(path) for path in folder.glob("checkpoint-*") if checkpoints.is_whole(path)}
+    dev = {row["step"]: row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row}
+    dev = {step: loss for step, loss in dev.items() if step in there}
+    return min(dev, key=dev.__getitem__) if dev else int(trainer.state.global_step)

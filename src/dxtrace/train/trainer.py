@@ -1,0 +1,139 @@
+"""TRL's SFTTrainer on our own rows: weighted targets, per-token losses, 32-bit adapters, no rewritten card.
+
+``loss`` in the log is the objective; ``token_loss`` the plain negative log-likelihood of a target token in nats, summed
+over all micro-batches (and processes) since the last line and divided by their number of targets, so that it does not
+depend on how a step is cut into micro-batches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import torch
+from trl import SFTTrainer
+
+from dxtrace.train.examples import IGNORED
+from dxtrace.train.head import add_target_head
+
+
+class Collator:
+    """Pads rows on the right. No attention mask: under causal attention no target sees the padding behind it."""
+
+    def __init__(self, pad: int) -> None:
+        self.pad = pad
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return ``input_ids``, ``labels`` (int64) and ``weights`` (float32), all (batch, longest row)."""
+        length = max(len(row["input_ids"]) for row in rows)
+        fills = {"input_ids": self.pad, "labels": IGNORED, "weights": 0.0}
+        kinds = {"input_ids": torch.long, "labels": torch.long, "weights": torch.float32}
+        return {
+            key: torch.tensor([row[key] + [fill] * (length - len(row[key])) for row in rows], dtype=kinds[key])
+            for key, fill in fills.items()
+        } | {"label_tokens": torch.tensor([row["label_tokens"] for row in rows])}
+
+
+class ChainTrainer(SFTTrainer):  # type: ignore[misc]
+    """See the module's text. ``autocast`` is the dtype of matrix products where accelerate sets none, or None."""
+
+    def __init__(self, *args: Any, autocast: Any = None, **kwargs: Any) -> None:
+        self._sums = {mode: torch.zeros(5, dtype=torch.float64) for mode in ("train", "eval")}
+        self._autocast = autocast
+        super().__init__(*args, **kwargs)
+        base = self.model.get_base_model()
+        if self.args.device.type == "cpu":
+            add_target_head(base)
+        keep_adapter_32bit(self.model)
+        if autocast is torch.float16:
+            self._scale_on_cpu()
+
+    def _scale_on_cpu(self) -> None:
+        """Give the CPU what float16 needs and accelerate offers on GPUs alone: a loss scaler."""
+        self.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**12)
+        self.accelerator.native_amp = True
+        self.accelerator.state._mixed_precision = "fp16"
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the weighted sum of the targets' losses divided by the weights of the whole step."""
+        if return_outputs:
+            raise NotImplementedError("logits are never built")
+        if self._autocast is None:
+            context: Any = contextlib.nullcontext()
+        else:
+            context = torch.autocast(self.args.device.type, dtype=self._autocast)
+        with context:
+            out = model(input_ids=inputs["input_ids"], labels=inputs["labels"], fused_lm_head=True)
+        losses = -out.log_probs.float()
+        weights = inputs["weights"][:, 1:].to(losses.device)
+        self._add(losses.detach(), inputs)
+        total = weights.sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
+        loss = (losses * weights).sum() / total.clamp(min=1e-6).to(losses.device)
+        if num_items_in_batch is not None and self.args.average_tokens_across_devices:
+            loss = loss * self.accelerator.num_processes
+        return loss
+
+    def _add(self, losses: Any, inputs: dict[str, Any]) -> None:
+        """Add to the running sums: loss and number of targets, the same of diagnosis tokens, tokens read."""
+        target = inputs["labels"][:, 1:] != IGNORED
+        rows, length = target.shape
+        from_end = torch.arange(length, device=target.device).expand(rows, -1)
+        first = inputs["label_tokens"][:, :1] - 1
+        label = (from_end >= first) & (from_end < first + inputs["label_tokens"][:, 1:])
+        label = label.to(losses.device) & target.to(losses.device)
+        mode = "train" if self.model.training else "eval"
+        values = (losses.sum(), target.sum(), losses[label].sum(), label.sum(), (inputs["input_ids"] >= 0).sum())
+        self._sums[mode] += torch.stack([torch.as_tensor(v).double().cpu() for v in values])
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
+        """Return the weight of all targets of one step, over all processes."""
+        if not batch_samples:
+            return None
+        total = sum(batch["weights"][:, 1:].sum() for batch in batch_samples)
+        total = torch.as_tensor(total).to(device)
+        if self.args.average_tokens_across_devices and self.args.world_size > 1:
+            return self.accelerator.gather(total).sum()
+        return total
+
+    def take_sums(self, mode: str) -> dict[str, float]:
+        """Return per-token losses and token counts since the last call, over all processes, and start anew."""
+        sums = self._sums[mode]
+        if self.accelerator.num_processes > 1:
+            sums = self.accelerator.reduce(sums.float().to(self.args.device), "sum").double().cpu()
+        loss, targets, label_loss, labels, tokens = sums.tolist()
+        self._sums[mode] = torch.zeros(5, dtype=torch.float64)
+        if not targets:
+            return {}
+        result = {"token_loss": loss / targets, "targets": int(targets), "tokens": int(tokens)}
+        return result | ({"label_loss": label_loss / labels} if labels else {})
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log with our sums in place of the mean of micro-batch means."""
+        if "loss" in logs:
+            logs = logs | self.take_sums("train")
+        super().log(logs, start_time)
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate; the loss is that of a target token, whatever the batches."""
+        self._sums["eval"] = torch.zeros(5, dtype=torch.float64)
+        output = super().evaluation_loop(*args, **kwargs)
+        sums = self.take_sums("eval")
+        output.metrics["eval_loss"] = sums.get("token_loss", float("nan"))
+        output.metrics["eval_label_loss"] = sums.get("label_loss", float("nan"))
+        return output
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write none: the run writes its own card, once, at the end."""
+
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_checkpoint(*args, **kwargs)
+        keep_adapter_32bit(self.model)
+
+
+def keep_adapter_32bit(model: Any) -> None:
+    """Put every trainable parameter into 32 bits: in bfloat16 most of them never move at small learning rates."""
+    for parameter in model.parameters():
+        if parameter.requires_grad and parameter.dtype != torch.float32:
+            parameter.data = parameter.data.float()
