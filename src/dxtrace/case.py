@@ -5,6 +5,7 @@ Offsets are code points into :attr:`Case.note`, which is the text exactly as rea
 
 from __future__ import annotations
 
+import bisect
 import json
 import re
 import sys
@@ -76,13 +77,15 @@ _HEADINGS: dict[str, tuple[str, ...]] = {
 _SECTION_OF = {heading: section for section, headings in _HEADINGS.items() for heading in headings}
 _SECTION_OF |= {f"input{number}": section for number, section in enumerate(SECTIONS, 1)}
 
+# Every repetition is possessive, so that a line of a million marks or blanks is read once.
 _LINE_HEADING = re.compile(
-    r"^[ \t\u00a0\ufeff\u200b]*(?:[#>*_=\-\u2022+]+[ \t]*)*(?:\(?\d{1,2}[.)][ \t]*)?(?:[*_\[]{1,3})?"
+    r"(?:^|(?<=\r))[ \t\f\v\u00a0\ufeff\u200b]*+(?P<lead>[#>*_=\-\u2022+ \t]*+)"
+    r"(?:\(?\d{1,2}[.)][ \t]*+)?(?:[*_\[]{1,3})?"
     r"(?P<words>[A-Za-z][A-Za-z/&_().,' \-]{0,48}?)"
-    r"[ \t\u00a0]*(?:[*_\]=#]{0,3})[ \t\u00a0]*(?P<mark>[:\uff1a]|[\u2013\u2014-](?=[ \t])|(?=\r?$))(?:[*_]{1,3})?",
+    r"[ \t\u00a0]*+(?:[*_\]=#]{0,3})[ \t\u00a0]*+(?P<mark>[:\uff1a]|[\u2013\u2014-](?=[ \t])|(?=\r|$))(?:[*_]{1,3})?",
     re.MULTILINE,
 )
-# Headings that are everyday words: a heading only with a colon, or alone on a line in capitals.
+# Headings that are everyday words: a heading only with a colon, or alone on a line in capitals or marked as a heading.
 _EVERYDAY = {"history", "case", "summary", "exam", "data", "all", "course", "plan", "background", "results", "symptoms",
              "presentation", "physical", "tests", "imaging", "studies", "impression", "assessment", "objective", "obs",
              "pe", "ct", "sh", "dh", "pc", "echo", "labs", "narrative", "medications", "ecg", "ekg", "mri", "cxr",
@@ -144,12 +147,8 @@ class Case:
 
     def section_at(self, offset: int) -> str:
         """Return the name of the section that holds ``offset`` (the one before it, for a heading's own text)."""
-        name = "history_of_present_illness"
-        for section in self.sections:
-            if section.start > offset:
-                break
-            name = section.name
-        return name
+        index = bisect.bisect_right(self.sections, offset, key=lambda section: section.start)
+        return self.sections[index - 1].name if index else "history_of_present_illness"
 
     def text_of(self, name: str) -> str:
         """Return the text of all parts of section ``name``, joined by a newline."""
@@ -170,7 +169,8 @@ def find_sections(text: str) -> list[Section]:
         name = section_named(words)
         if name is None:
             continue
-        if not match["mark"].strip(" \r") and words.lower() in _EVERYDAY and not words.isupper():
+        plain = not words.isupper() and not any(mark in match["lead"] for mark in ("#", "**", "__"))
+        if not match["mark"] and words.lower() in _EVERYDAY and plain:
             continue
         if match["mark"] not in ("", ":", "\uff1a") and not words.isupper():
             continue
