@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections import Counter, defaultdict
@@ -40,7 +41,7 @@ class Spread:
         found = sorted(values)
         if not found:
             return cls(0, 0, 0, 0, 0, 0)
-        p95 = found[min(len(found) - 1, int(0.95 * len(found)))]
+        p95 = found[math.ceil(0.95 * len(found)) - 1]
         return cls(len(found), found[0], statistics.median(found), statistics.fmean(found), p95, found[-1])
 
 
@@ -70,9 +71,9 @@ class Thresholds:
 class Audit:
     """The result of :func:`audit_corpus`.
 
-    ``leaks`` maps a case to the names of its own diagnosis that stand in its note, ``category_leaks`` to the names of its
-    category or of any node of that. ``crossing`` maps a patient to splits, if there are several;
-    ``crossing_duplicates`` are (near-)duplicates in different splits. ``amended`` is None where nothing is known of it.
+    ``leaks`` maps a case to the names of its own diagnosis that stand in its note, ``category_leaks`` to those of its
+    category and of any node of that. ``crossing`` maps a patient to splits, if there are several;
+    ``crossing_duplicates`` are (near-)duplicates in different splits. ``amended`` is None where nothing is known.
     """
 
     corpus: CorpusInfo

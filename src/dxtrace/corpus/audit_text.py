@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from dxtrace.corpus.audit import Audit, Spread
@@ -10,16 +11,14 @@ from dxtrace.provenance import CREDENTIALED_RULE
 #: Lines shown of a long list.
 _SHOWN = 12
 
+_ALL = 10**9
+
 
 def audit_page(audit: Audit, every: bool = False) -> str:
     """Return the page; ``every`` shows long lists whole. It holds ids, labels and counts, no text of a note."""
-    shown = 10**9 if every else _SHOWN
+    shown = _ALL if every else _SHOWN
     parts = [
-        *_head(audit),
-        *_section("Lengths and observations", _lengths(audit)),
-        *_section("Categories", _bars(audit.categories, 10**9)),
-        *_section("Diagnoses", _bars(audit.diagnoses, 10**9 if every else 2 * _SHOWN)),
-        *_section("Balance", _balance(audit)),
+        *_counts(audit, 2 * shown),
         *_section("Problems while reading", _problems(audit, shown)),
         *_section("Labels that contradict each other", _listed(_conflicts(audit), shown)),
         *_section("Duplicates", _listed(_duplicates(audit), shown)),
@@ -29,14 +28,19 @@ def audit_page(audit: Audit, every: bool = False) -> str:
     return "\n".join(parts) + "\n"
 
 
-def spread_table(rows: Mapping[str, Spread]) -> list[str]:
-    """Return a table of spreads, one row each."""
-    lines = [f"  {'':<22}{'least':>8}{'median':>8}{'mean':>8}{'95 %':>8}{'most':>8}"]
-    for name, spread in rows.items():
-        numbers = (spread.minimum, spread.median, spread.mean, spread.p95, spread.maximum)
-        lines.append(f"  {name:<22}" + "".join(f"{number:>8.0f}" if name != "observations" or number == int(number)
-                                               else f"{number:>8.1f}" for number in numbers))  # fmt: skip
-    return lines
+def stats_page(audit: Audit) -> str:
+    """Return the counts and lengths alone, lists whole."""
+    return "\n".join(_counts(audit, _ALL)) + "\n"
+
+
+def _counts(audit: Audit, shown: int) -> list[str]:
+    return [
+        *_head(audit),
+        *_section("Lengths and observations", _lengths(audit)),
+        *_section("Categories", _bars(audit.categories, _ALL)),
+        *_section("Diagnoses", _bars(audit.diagnoses, shown)),
+        *_section("Balance", _balance(audit)),
+    ]
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:
@@ -46,7 +50,7 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 def _head(audit: Audit) -> list[str]:
     info = audit.corpus
     lines = [
-        f"Audit of {info.name} ({info.id})",
+        f"{info.name} ({info.id})",
         f"  SHA-256   {info.sha256}",
         f"  licence   {info.licence}",
         f"  cases     {audit.cases:,}, annotated {audit.annotated:,}; patients {audit.patients:,}",
@@ -55,17 +59,25 @@ def _head(audit: Audit) -> list[str]:
         lines.append(f"  amended   {audit.amended:,} (evidence was written into the note)")
     if audit.splits:
         lines.append("  splits    " + ", ".join(f"{name} {count:,}" for name, count in audit.splits.items()))
-    return [*lines, f"  {CREDENTIALED_RULE}"] if info.credentialed else lines
+    return [*lines, *_wrapped(CREDENTIALED_RULE)] if info.credentialed else lines
 
 
 def _lengths(audit: Audit) -> list[str]:
-    rows = {"words": audit.words, "observations": audit.observations}
+    spreads = {"words": audit.words, "observations": audit.observations}
     if audit.tokens is not None:
-        rows[f"tokens ({audit.tokens_of})"[:22]] = audit.tokens
+        spreads[f"tokens of {audit.tokens_of}"] = audit.tokens
+    lines = [f"  {'':<28}{'least':>8}{'median':>8}{'mean':>8}{'95 %':>8}{'most':>8}"]
+    lines += [f"  {name[:28]:<28}{_numbers(spread)}" for name, spread in spreads.items()]
     total = sum(audit.sections.values())
     per = "; ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in audit.sections.items() if count)
     missing = f", {audit.unaligned:,} not found in their note ({audit.unaligned_share:.1%})" if audit.unaligned else ""
-    return [*spread_table(rows), f"  {total:,} observations placed{missing}", *([f"  {per}"] if per else [])]
+    lines.append(f"  {total:,} observations placed{missing}")
+    return lines + (_wrapped(per) if per else [])
+
+
+def _numbers(spread: Spread) -> str:
+    values = (spread.minimum, spread.median, spread.mean, spread.p95, spread.maximum)
+    return "".join(f"{value:>8,.0f}" if value >= 100 or value == int(value) else f"{value:>8.1f}" for value in values)
 
 
 def _bars(counts: Mapping[str, int], shown: int) -> list[str]:
@@ -84,9 +96,10 @@ def _balance(audit: Audit) -> list[str]:
     counts = list(audit.diagnoses.values())
     if not counts:
         return ["  no diagnosis"]
+    few = sum(count < 5 for count in counts)
     return [
         f"  always answering {name!r} would be right in {share:.1%}",
-        f"  {len(counts)} diagnoses; with one case {counts.count(1)}, with fewer than five {sum(n < 5 for n in counts)}",
+        f"  {len(counts)} diagnoses; with one case {counts.count(1)}, with fewer than five {few}",
     ]
 
 
@@ -114,9 +127,8 @@ def _leaks(audit: Audit, shown: int) -> list[str]:
         f"  of the diagnosis itself: {len(audit.leaks):,} of {audit.annotated:,} ({audit.leak_share:.1%})",
         f"  of any node of its category: {len(audit.category_leaks):,}",
     ]
-    return lines + (
-        _listed((f"{id}: {', '.join(names)}" for id, names in audit.leaks.items()), shown) if audit.leaks else []
-    )
+    named = (f"{id}: {', '.join(names)}" for id, names in audit.leaks.items())
+    return [*lines, *_listed(named, shown)] if audit.leaks else lines
 
 
 def _crossing(audit: Audit) -> Iterable[str]:
@@ -130,3 +142,7 @@ def _listed(lines: Iterable[str], shown: int) -> list[str]:
     every = [f"  {line}" for line in lines]
     more = [f"  and {len(every) - shown} more (--all shows them)"] if len(every) > shown else []
     return (every[:shown] + more) or ["  none"]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 110, initial_indent="  ", subsequent_indent="  ")
