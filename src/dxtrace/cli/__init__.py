@@ -10,7 +10,6 @@ import sys
 import traceback
 from pathlib import Path
 
-import click
 import typer
 
 from dxtrace.chain import DISCLAIMER
@@ -43,18 +42,15 @@ def run(arguments: list[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
-        result = app(arguments, standalone_mode=False)
+        result = app(arguments or ["--help"], prog_name="dxtrace", standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        return 0
-    except click.ClickException as error:
-        return _fail(error.format_message(), 2)
+    except typer.TyperException as error:
+        return _misused(error)
     except InputError as error:
         return _fail(str(error), 2)
     except DxtraceError as error:
         return _fail(str(error), 1)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -63,6 +59,17 @@ def run(arguments: list[str]) -> int:
         return _fail(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}", 1)
     except Exception as error:
         return _fail(f"internal error: {_place(error)}", 1)
+
+
+def _misused(error: typer.TyperException) -> int:
+    """Say what was wrong with the command and where its help is; a group without a command answers with its help."""
+    message = error.format_message().replace("Value error, ", "")
+    if message.startswith("Usage:"):
+        print(message)
+        return 0
+    context = getattr(error, "ctx", None)
+    hint = f". See '{context.command_path} --help'." if context is not None else ""
+    return _fail(message.rstrip(".") + hint, 2)
 
 
 def _fail(message: str, code: int) -> int:
