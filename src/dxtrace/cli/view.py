@@ -1,0 +1,108 @@
+"""``dxtrace view``: results, annotated cases or notes as one HTML file that opens anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import track
+
+from dxtrace.cli._progress import STDERR, reporting
+from dxtrace.errors import DxtraceError, InputError
+from dxtrace.view import Found, ViewCase, library, page, read_results, reading_of
+
+#: Cases that a library takes unless told otherwise: its file stays under 5 MB.
+LIMIT = 200
+
+#: Cases without an answer that are answered on the way.
+MOST_ANSWERED = 20
+
+
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PATH...",
+        help="A result (JSON), a case (text or JSON: answered first), a JSONL file or a folder; - for standard input. "
+        "Two or three results on one note are compared.",
+    ),
+]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="File to write; default: PATH's name with .html.")]
+Title = Annotated[str | None, typer.Option(help="Title of the page.")]
+Model = Annotated[str, typer.Option(help="Model that answers a case that has no answer yet.")]
+Limit = Annotated[int, typer.Option(min=1, help="Most cases of a library; more are thinned out evenly.")]
+Practice = Annotated[
+    bool | None,
+    typer.Option("--practice/--no-practice", help="Hide diagnoses at first (default: for reference cases)."),
+]
+
+
+def view(
+    paths: Paths,
+    out: Out = None,
+    title: Title = None,
+    model: Model = "default",
+    limit: Limit = LIMIT,
+    practice: Practice = None,
+) -> None:
+    """Write a result as one HTML file: the case, the reasoning and the evidence side by side.
+
+    A folder, a JSONL file or several notes become a case library with search, filters and a learning mode.
+    For education and research only; not for patient care; not a medical device.
+    """
+    found = read_results(paths)
+    _answer(found, model)
+    if not found.answered:
+        raise InputError(f"nothing to show: {found.skipped[0]}")
+    for reason in found.skipped[:5]:
+        STDERR.print(f"left out: {reason}", markup=False, highlight=False, soft_wrap=True)
+    if len(found.skipped) > 5:
+        STDERR.print(f"left out: {len(found.skipped) - 5} more")
+    cases = _thinned(found.answered, limit)
+    many = len(cases) > 1 or any(path.is_dir() for path in paths)
+    text = library(cases, title or "Case library", practice) if many else page(cases[0], title=title)
+    target = out or _default_name(paths)
+    _write(target, text)
+    typer.echo(target)
+
+
+def _answer(found: Found, model: str) -> None:
+    """Answer cases that have no answer; many of them are left to ``dxtrace batch``, which resumes."""
+    cases = found.unanswered
+    if len(cases) > MOST_ANSWERED:
+        found.skipped.append(f"{len(cases)} cases without an answer; answer them first: dxtrace batch")
+    elif cases:
+        from dxtrace.reasoner import Reasoner
+
+        with reporting() as report:
+            reasoner = Reasoner.load(model, report=report)
+        for case in track(cases, "Reading cases", console=STDERR, transient=True, disable=not STDERR.is_terminal):
+            try:
+                found.add(ViewCase(case, (reading_of(reasoner.reason(case)),)))
+            except DxtraceError as error:
+                if len(cases) == 1:
+                    raise
+                found.skipped.append(f"{case.id}: {error}")
+
+
+def _thinned(cases: Sequence[ViewCase], limit: int) -> list[ViewCase]:
+    if len(cases) <= limit:
+        return list(cases)
+    STDERR.print(f"{limit} of {len(cases)} cases taken, spread evenly; --limit takes more")
+    return [cases[number * len(cases) // limit] for number in range(limit)]
+
+
+def _default_name(paths: Sequence[Path]) -> Path:
+    name = "case" if str(paths[0]) == "-" else paths[0].resolve().name
+    return Path(f"{Path(name).stem or 'case'}.html")
+
+
+def _write(target: Path, text: str) -> None:
+    """Write beside the target, then move: a reader sees the old file or the whole new one."""
+    part = target.with_name(target.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror})") from None

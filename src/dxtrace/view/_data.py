@@ -1,0 +1,124 @@
+"""Cases and readings as the page's script takes them: the JSON form of a result, with the sections of its note."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.case import Case, find_sections
+from dxtrace.chain import Chain
+from dxtrace.errors import InputError
+from dxtrace.taxonomy import Taxonomy
+
+#: At most this many chains are compared on one note.
+MAX_READINGS = 3
+
+#: Diagnoses of a differential that a library keeps for each answer.
+SHORT_DIFFERENTIAL = 10
+
+REFERENCE = "Reference"
+
+_TITLE_CHARACTERS = 90
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One chain on a note, who it is by, and whether it is the reference (a physician's or the corpus's own)."""
+
+    chain: Chain
+    label: str
+    reference: bool = False
+
+
+@dataclass(frozen=True)
+class ViewCase:
+    """A case on a page with one to three readings of its note.
+
+    Raises:
+        InputError: no reading, too many, or one of another note.
+    """
+
+    case: Case
+    readings: tuple[Reading, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.readings) <= MAX_READINGS:
+            raise InputError(
+                f"case {self.case.id!r}: a page shows 1 to {MAX_READINGS} answers on a note, not {len(self.readings)}"
+            )
+        if any(reading.chain.note != self.case.note for reading in self.readings):
+            raise InputError(f"case {self.case.id!r}: its answers are on different notes and cannot be compared")
+
+    @classmethod
+    def of_chains(cls, *readings: Reading) -> ViewCase:
+        """Make a case of chains on one note; its sections are found in the note."""
+        if not readings:
+            raise InputError("a page needs at least one answer")
+        chain = readings[0].chain
+        return cls(Case(chain.note, tuple(find_sections(chain.note)), chain.id), readings)
+
+    @classmethod
+    def of_annotated(cls, annotated: AnnotatedCase) -> ViewCase:
+        """Make a case of an annotated case; its gold chain is the reference.
+
+        Raises:
+            InputError: the case has no annotation.
+        """
+        if annotated.gold is None:
+            raise InputError(f"case {annotated.id!r} has no annotation to show")
+        return cls(annotated.case, (Reading(annotated.gold, REFERENCE, reference=True),), annotated.tags)
+
+
+def reading_of(chain: Chain) -> Reading:
+    """Return a chain as a reading by its model."""
+    return Reading(chain, chain.model.name or "Model")
+
+
+def title_of(case: Case) -> str:
+    """Return what a case is called in a list: its complaint, or how its note begins. It never holds the diagnosis."""
+    text = case.text_of("chief_complaint") or case.note
+    words = " ".join(text.split())
+    return words if len(words) <= _TITLE_CHARACTERS else words[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+
+
+def case_json(found: ViewCase, short: bool = False) -> dict[str, Any]:
+    """Return a case as the page's script takes it; ``short`` keeps the head of each differential only."""
+    return {
+        "id": found.case.id,
+        "title": title_of(found.case),
+        "note": found.case.note,
+        "sections": [vars(section) for section in found.case.sections],
+        "readings": [_reading_json(reading, short) for reading in found.readings],
+    }
+
+
+def entry_json(found: ViewCase) -> dict[str, Any]:
+    """Return a case's line in the list of a library."""
+    chain = found.readings[0].chain
+    style = found.tags.get("style", "")
+    return {
+        "id": found.case.id,
+        "title": title_of(found.case),
+        "diagnosis": chain.diagnosis,
+        "category": chain.category,
+        "labels": [reading.label for reading in found.readings],
+        "tags": [style] if style else [],
+    }
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Return the diagnoses that a student may name: every node but suspicions, with other names and category."""
+    nodes = [node for node in Taxonomy.default().nodes if "Suspected" not in node.name]
+    return [{"name": n.name, "category": n.category, "aliases": [*n.aliases, *n.short]} for n in nodes]
+
+
+def _reading_json(reading: Reading, short: bool) -> dict[str, Any]:
+    data = reading.chain.to_json()
+    for key in ("id", "note", "text"):
+        del data[key]
+    entries = data["differential"][: SHORT_DIFFERENTIAL if short else None]
+    data["differential"] = [{**entry, "probability": float(f"{entry['probability']:.4g}")} for entry in entries]
+    return {"label": reading.label, "reference": reading.reference, **data}

@@ -1,0 +1,193 @@
+/* The note as elements: its text unchanged, sections found, spans marked. Offsets are UTF-16 units here. */
+
+/** Return a function from code points (as in results) to UTF-16 units (as in JavaScript strings). */
+function unitsOf(note) {
+  if (!/[\ud800-\udbff]/.test(note)) return (point) => point;
+  const units = new Uint32Array(note.length + 1);
+  let point = 0;
+  let unit = 0;
+  for (const character of note) {
+    units[point++] = unit;
+    unit += character.length;
+  }
+  units[point] = unit;
+  const last = point;
+  return (at) => units[Math.min(Math.max(at, 0), last)];
+}
+
+/** Return the places where `text` stands in `note` as whole words, at most `most`. */
+function occurrences(note, text, most) {
+  const found = [];
+  if (!text.trim()) return found;
+  const wordy = /[\p{L}\p{N}]/u;
+  for (let at = note.indexOf(text); at >= 0 && found.length < most; at = note.indexOf(text, at + 1)) {
+    const end = at + text.length;
+    const cutsBefore = at > 0 && wordy.test(note[at - 1]) && wordy.test(text[0]);
+    const cutsAfter = end < note.length && wordy.test(note[end]) && wordy.test(text[text.length - 1]);
+    if (!cutsBefore && !cutsAfter) found.push([at, end]);
+  }
+  return found;
+}
+
+/**
+ * Return the spans of a chain's evidence: `{number, start, end, stage, also}`; `also` marks the same words at another place.
+ * A step whose quote is not at its place in the note gives no span at all.
+ */
+function evidenceSpans(note, steps, path) {
+  const toUnits = unitsOf(note);
+  const spans = [];
+  for (const step of steps) {
+    const start = toUnits(step.evidence.start);
+    const end = toUnits(step.evidence.end);
+    if (!step.evidence.text || note.slice(start, end) !== step.evidence.text) continue;
+    const stage = stageOf(path.indexOf(step.supports), path.length);
+    spans.push({ number: step.number, start, end, stage, also: false });
+    for (const [from, to] of occurrences(note, step.evidence.text, 50))
+      if (from !== start) spans.push({ number: step.number, start: from, end: to, stage, also: true });
+  }
+  return spans;
+}
+
+/** Return the note's blocks in order: headings (and other text between sections) and section bodies; together they are the note. */
+function noteBlocks(note, sections) {
+  const toUnits = unitsOf(note);
+  const blocks = [];
+  let at = 0;
+  for (const section of sections) {
+    const start = toUnits(section.start);
+    const end = toUnits(section.end);
+    if (start < at || end < start) continue;
+    if (start > at) blocks.push({ heading: true, name: section.name, start: at, end: start });
+    blocks.push({ heading: false, name: section.name, start, end });
+    at = end;
+  }
+  if (at < note.length) blocks.push({ heading: !!blocks.length && !note.slice(at).trim(), name: "", start: at, end: note.length });
+  return blocks;
+}
+
+/**
+ * Return the note as an element. `paint(start, end, active)` makes the node of one piece, given the spans that cover it;
+ * by default evidence marks.
+ */
+function renderNote(note, sections, spans, paint) {
+  const root = h("div", { class: "note", dir: "auto" });
+  let section = null;
+  for (const block of noteBlocks(note, sections)) {
+    if (block.heading || !section || section.dataset.name !== block.name) {
+      section = h("section", { class: "section", "data-name": block.name });
+      root.append(section);
+    }
+    const text = note.slice(block.start, block.end);
+    let home;
+    if (block.heading && text.trim()) home = h("h3", {});
+    else home = h("div", { class: block.heading ? "hidden" : "body", "aria-hidden": block.heading || null });
+    if (block.heading) paintPieces(home, note, block.start, block.end, spans, paint);
+    else for (const chunk of chunksOf(note, block.start, block.end)) paintChunk(home, note, chunk, spans, paint);
+    section.append(home);
+  }
+  return root;
+}
+
+function paintChunk(home, note, [start, end, alone], spans, paint) {
+  const target = alone ? home : home.appendChild(h("div", { class: "chunk" }));
+  paintPieces(target, note, start, end, spans, paint);
+}
+
+/** Cut a very long section at line ends, so that the browser lays out only what is seen. */
+function chunksOf(note, start, end) {
+  const size = 6000;
+  if (end - start <= 2 * size) return [[start, end, true]];
+  const chunks = [];
+  for (let at = start; at < end; ) {
+    const line = note.indexOf("\n", at + size);
+    const stop = line < 0 || line + 1 > end ? end : line + 1;
+    chunks.push([at, stop, false]);
+    at = stop;
+  }
+  return chunks;
+}
+
+function paintPieces(home, note, start, end, spans, paint) {
+  const near = spans.filter((span) => span.start < end && span.end > start);
+  const cuts = new Set([start, end]);
+  for (const span of near) cuts.add(Math.max(start, span.start)).add(Math.min(end, span.end));
+  const sorted = [...cuts].sort((a, b) => a - b);
+  for (let index = 0; index + 1 < sorted.length; index++) {
+    const [from, to] = [sorted[index], sorted[index + 1]];
+    const active = near.filter((span) => span.start <= from && span.end >= to);
+    home.append((paint || paintEvidence)(note.slice(from, to), active, from));
+  }
+}
+
+/** Make the node of one piece of text: plain, or a mark with the numbers of its steps; the first piece of a span shows them. */
+function paintEvidence(text, active, from) {
+  const own = active.filter((span) => !span.also);
+  const shown = own.length ? own : active;
+  if (!shown.length) return document.createTextNode(text);
+  const begins = own.filter((span) => span.start === from).map((span) => span.label || span.number);
+  const kind = own.length ? `evidence${own.length > 1 ? " several" : ""}` : "also";
+  const numbers = (list) => [...new Set(list.map((span) => span.number))].join(" ");
+  const others = active.filter((span) => span.also);
+  return h("mark", {
+    class: `${kind} ${shown[0].tone || `stage-${shown[0].stage}`}`,
+    "data-steps": own.length ? numbers(own) : null,
+    "data-also": others.length ? numbers(others) : null,
+    "data-label": begins.length ? begins.join(" · ") : null,
+    title: own.length ? null : `The same words as the evidence of step ${numbers(others).replace(/ /g, ", ")}`,
+  }, text);
+}
+
+/** Light the marks of one step, dim the others (`null`: none is lit); return the first of its own marks. */
+function lightMarks(root, number) {
+  root.classList.toggle("focusing", number !== null);
+  let first = null;
+  for (const mark of root.querySelectorAll("mark")) {
+    const own = (mark.dataset.steps || "").split(" ").includes(String(number));
+    const also = (mark.dataset.also || "").split(" ").includes(String(number));
+    mark.classList.toggle("active", own || also);
+    if (own && !first) first = mark;
+  }
+  return first;
+}
+
+/** Return the pane that holds a note: head with jumps to its sections, and a scroller. `content` fills the scroller. */
+function notePane(sections, content, title) {
+  const scroller = h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": title || "The note" }, content);
+  const pane = h("section", { class: "pane-note card", "aria-label": title || "The note" });
+  const names = [...new Set(sections.map((section) => section.name))];
+  const jump = (name) => {
+    const target = scroller.querySelector(`.section[data-name="${CSS.escape(name)}"]`);
+    if (target) scrollInside(scroller, target, true);
+  };
+  const jumps = names.length < 2 ? null : h("div", { class: "jumps", role: "group", "aria-label": "Jump to a section of the note" },
+    names.map((name) => h("button", { type: "button", on: { click: () => jump(name) } }, sectionName(name))));
+  const grip = h("button", { type: "button", class: "button small grip", "aria-expanded": "false" }, "Taller");
+  grip.addEventListener("click", () => {
+    const tall = pane.classList.toggle("tall");
+    grip.textContent = tall ? "Shorter" : "Taller";
+    grip.setAttribute("aria-expanded", String(tall));
+  });
+  append(pane, [h("header", {}, h("h2", {}, title || "The note"), grip, jumps), scroller]);
+  return { pane, scroller };
+}
+
+/** Keep every note pane as high as the window has room for, so that no part of it hides below the window's edge. */
+function fitPanes() {
+  for (const pane of document.querySelectorAll(".pane-note")) {
+    const room = innerHeight - Math.max(pane.getBoundingClientRect().top, 12) - 12;
+    pane.style.setProperty("--room", `${Math.max(room, 240)}px`);
+  }
+}
+
+for (const event of ["scroll", "resize"]) addEventListener(event, fitPanes, { passive: true });
+new ResizeObserver(fitPanes).observe(document.documentElement);
+
+/** Scroll a pane so that `target` is seen; on paper and in a page without a fixed pane this does nothing harmful. */
+function scrollInside(scroller, target, toTop) {
+  const view = scroller.getBoundingClientRect();
+  const box = target.getBoundingClientRect();
+  if (!toTop && box.top >= view.top + 8 && box.bottom <= Math.min(view.bottom, innerHeight) - 8) return;
+  const room = toTop ? 8 : Math.max(8, Math.min(view.height / 3, (view.height - box.height) / 2));
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  scroller.scrollTo({ top: scroller.scrollTop + box.top - view.top - room, behavior: calm ? "auto" : "smooth" });
+}

@@ -1,0 +1,179 @@
+"""Reading what can be shown: results, annotated cases, and cases that no model has answered yet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.case import Case, case_from_json, decode, parse_json
+from dxtrace.chain import Chain
+from dxtrace.errors import CaseError, InputError
+from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, reading_of
+
+_SUFFIXES = {".json", ".jsonl", ".txt", ".md"}
+
+#: Files of a corpus folder that describe it and hold no case.
+_NOT_CASES = {"manifest.json", "README.md"}
+
+
+@dataclass
+class Found:
+    """What was read: cases with answers, cases without one, and what could not be shown (place and reason)."""
+
+    answered: list[ViewCase] = field(default_factory=list)
+    unanswered: list[Case] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    _places: dict[str, int] = field(default_factory=dict, repr=False)
+
+    def add(self, found: ViewCase) -> None:
+        """Add an answered case; one on a note that is already there joins it (up to three), the reference first."""
+        at = self._places.get(found.case.note, -1)
+        if at >= 0 and len(self.answered[at].readings) + len(found.readings) <= MAX_READINGS:
+            self.answered[at] = _joined(self.answered[at], found)
+        else:
+            self._places[found.case.note] = len(self.answered)
+            self.answered.append(found)
+
+
+def read_results(paths: Sequence[str | Path]) -> Found:
+    """Read files and folders of results (JSON, JSONL), annotated cases and notes; ``-`` is standard input.
+
+    Unusable rows of a JSONL file or a folder are skipped and named; a single file that is unusable is an error.
+
+    Raises:
+        InputError: a file cannot be read, or holds nothing that can be shown; names it.
+    """
+    found = Found()
+    for path in paths:
+        if str(path) != "-" and Path(path).is_dir():
+            _read_folder(Path(path), found)
+        else:
+            _read_file(path, found, lenient=False)
+    found.unanswered = [case for case in found.unanswered if case.note not in found._places]
+    if not (found.answered or found.unanswered):
+        where = ", ".join(map(str, paths))
+        raise InputError(f"{where}: nothing to show" + (f" ({found.skipped[0]})" if found.skipped else ""))
+    return found
+
+
+def _read_folder(folder: Path, found: Found) -> None:
+    files = sorted(p for p in folder.rglob("*") if p.suffix in _SUFFIXES and p.name not in _NOT_CASES and p.is_file())
+    if not files:
+        raise InputError(f"{folder}: no .json, .jsonl, .txt or .md file in this folder")
+    for file in files:
+        _read_file(file, found, lenient=True)
+
+
+def _read_file(path: str | Path, found: Found, lenient: bool) -> None:
+    for place, id, text, is_json in _rows(path):
+        try:
+            _take(parse_json(text, place) if is_json else text, place, id, found)
+        except InputError as error:
+            if not (lenient or str(path).endswith(".jsonl")):
+                raise
+            found.skipped.append(str(error))
+
+
+def _rows(path: str | Path) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield place, id, text and whether it is JSON, for each row of a file."""
+    name = "standard input" if str(path) == "-" else str(path)
+    text = decode(sys.stdin.buffer.read() if str(path) == "-" else _bytes(Path(path)), name)
+    id = "case" if str(path) == "-" else Path(path).stem
+    if name.endswith(".jsonl"):
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                yield f"{name}, line {number}", f"{id}-{number}", line, True
+    else:
+        yield name, id, text, name.endswith(".json") or text.lstrip().startswith('{"')
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{path}: cannot be read ({reason})") from None
+
+
+def _take(data: Any, place: str, id: str, found: Found) -> None:
+    """Put one row where it belongs, by its shape."""
+    if isinstance(data, dict) and "error" in data and "steps" not in data:
+        kind = data["error"].get("type", "error") if isinstance(data["error"], dict) else "error"
+        raise InputError(f"{place}: this case was not answered ({kind!s:.60})")
+    if isinstance(data, dict) and "steps" in data and "diagnosis" in data:
+        found.add(_answered({"id": id, **data}, place))
+    elif isinstance(data, str):
+        found.unanswered.append(_placed(lambda: Case.from_text(data, id), place))
+    else:
+        found.unanswered.append(_placed(lambda: case_from_json(data, place, id), place))
+
+
+def _placed(read: Any, place: str) -> Case:
+    try:
+        case: Case = read()
+        return case
+    except CaseError as error:
+        raise error if str(error).startswith(place) else CaseError(f"{place}: {error}") from None
+
+
+def _answered(data: dict[str, Any], place: str) -> ViewCase:
+    """Read a result or an annotated case, checked as far as a page needs it."""
+    try:
+        _check_shape(data)
+        if "patient" in data and "sections" in data:
+            return ViewCase.of_annotated(AnnotatedCase.from_json(data))
+        return ViewCase.of_chains(reading_of(_with_warnings(Chain.from_json(data))))
+    except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
+        reason = str(error) if isinstance(error, InputError) else "a field is missing or of the wrong kind"
+        raise InputError(f"{place}: not a result that can be shown: {reason}") from None
+
+
+def _check_shape(data: dict[str, Any]) -> None:
+    """Check the kinds of fields that dataclasses take unasked.
+
+    Raises:
+        InputError: naming the field.
+    """
+    for key in ("note", "diagnosis", "category"):
+        if not isinstance(data.get(key), str):
+            raise InputError(f"{key!r} is missing or not text")
+    for key in ("path", "warnings"):
+        if not _all_text(data.get(key, [])):
+            raise InputError(f"{key!r} is not a list of texts")
+    for number, step in enumerate(data["steps"], 1):
+        evidence = step["evidence"]
+        texts = (step["rationale"], step["supports"], evidence["text"], evidence["section"])
+        if not _all_text(texts) or not all(type(evidence[key]) is int for key in ("start", "end")):
+            raise InputError(f"step {number} has a field of the wrong kind")
+    for entry in data.get("differential", []):
+        if not _all_text((entry["diagnosis"], entry["category"])) or not 0 <= float(entry["probability"]) <= 1:
+            raise InputError("'differential' has an entry of the wrong kind")
+
+
+def _all_text(values: Iterable[Any]) -> bool:
+    return isinstance(values, (list, tuple)) and all(isinstance(value, str) for value in values)
+
+
+def _with_warnings(chain: Chain) -> Chain:
+    """Add a warning for each step whose quote is not where it says: the page shows it and marks nothing."""
+    broken = [
+        f"step {number}: its quote does not stand at its place in the note"
+        for number, step in enumerate(chain.steps, 1)
+        if not step.evidence.text or chain.note[step.evidence.start : step.evidence.end] != step.evidence.text
+    ]
+    return replace(chain, warnings=chain.warnings + tuple(broken))
+
+
+def _joined(first: ViewCase, second: ViewCase) -> ViewCase:
+    """Join the readings of one note, references first, with labels that differ."""
+    readings = sorted((*first.readings, *second.readings), key=lambda reading: not reading.reference)
+    named: list[Reading] = []
+    for reading in readings:
+        same = sum(reading.label == other.label or other.label.startswith(f"{reading.label} (") for other in named)
+        named.append(replace(reading, label=f"{reading.label} ({same + 1})") if same else reading)
+    home = first if any(reading.reference for reading in first.readings) else second
+    return ViewCase(home.case, tuple(named), {**second.tags, **first.tags})
