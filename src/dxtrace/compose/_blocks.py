@@ -17,9 +17,12 @@ Block = Callable[[Voice, Part, Sequence[Said]], list[Item]]
 
 #: First words that lose their capital inside a sentence.
 _PLAIN = frozenset(
-    "He She The A An There His Her It Over For In On At Since After No Both Lying Neither These This During With When While "
-    "Two Three Four Five Six Each Most Some Several About Under".split()
-)
+    [
+        "He", "She", "The", "A", "An", "There", "His", "Her", "It", "Over", "For", "In", "On", "At", "Since", "After", "No",
+        "Both", "Lying", "Neither", "These", "This", "During", "With", "When", "While", "Two", "Three", "Four", "Five",
+        "Six", "Each", "Most", "Some", "Several", "About", "Under",
+    ]
+)  # fmt: skip
 
 #: Age and sex as an opening gives them.
 _AGE = re.compile(
@@ -41,7 +44,7 @@ def chief_complaint(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]
     return [first, *(voice.say(said, part) for said in more)]
 
 
-def opener(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def opener(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
     """The first sentence: who comes, how, and mostly why."""
     own = [s for s in voice.draft.findings if s.openings[voice.draft.side] and s.id not in voice.said]
     if own and voice.rng.random() < 0.35:
@@ -120,7 +123,7 @@ def _after(before: tuple[Piece, ...], item: Item) -> Item:
     return Item((*before, (text[0].lower() + text[1:], tag), *rest), item.sentence)
 
 
-def course(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def course(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
     """What was done on the way: it supports nothing."""
     low, high = voice.style.course
     return some_of(voice, part, background().course, voice.rng.randint(low, high))
@@ -133,7 +136,7 @@ def _denials(voice: Voice, count: int) -> list[Denial]:
     return chosen
 
 
-def denials(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def denials(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
     """Symptoms that the patient does not have, in one breath."""
     chosen = _denials(voice, voice.rng.randint(*voice.style.denials) if "ros" not in part.blocks else 2)
     return [_denied(voice, part, chosen)] if chosen else []
@@ -146,7 +149,7 @@ def _denied(voice: Voice, part: Part, chosen: Sequence[Denial]) -> Item:
     return statement(voice.filled(voice.frame(name), list=", ".join(nouns), either=listed(nouns, "or", voice.rng)))
 
 
-def systems_review(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def systems_review(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
     """The review of systems: by system on lines, or in a few sentences."""
     by_lines = part.layout == "lines"
     chosen = _denials(
@@ -172,7 +175,7 @@ def systems_review(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 def framed(name: str) -> Block:
     """Return a block that writes one of the closers called ``name``; "-" stands for nothing."""
 
-    def block(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+    def block(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
         cc = voice.complaint_phrase()
         usable = [text for text in background().closers[name] if ("{cc}" in text) <= bool(cc)]
         text = voice.filled(voice.choose(usable), **({"cc": cc} if cc else {}))

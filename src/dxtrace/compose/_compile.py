@@ -13,7 +13,7 @@ from dxtrace.knowledge.background import Background, Statement, WordIndex, backg
 from dxtrace.knowledge.schema import Finding, Negative, Neutral
 from dxtrace.taxonomy import Category, Node, Taxonomy
 
-#: Comorbidities fall into this many groups. Two of one group meet only in the hard test, two of different groups elsewhere.
+#: Comorbidities fall into so many groups: two of one group meet only in the hard test, others only elsewhere.
 GROUPS = 10
 
 
@@ -24,9 +24,9 @@ _OPENING = re.compile(r"(?:An?|This|The patient is an?) (?:[\w-]+ ){0,2}\{age\}"
 class Said:
     """A finding, negative or neutral statement of a category with its ways for both sides.
 
-    ``openings`` are ways that present the patient ("A {age}-year-old {man} ..."): they begin a note and nothing else does.
-    ``hides`` are the background items that cannot stand beside it; ``topic`` ("social", "family" or none), ``system`` and
-    ``modality`` say where in its section it is printed.
+    ``openings`` are ways that present the patient ("A {age}-year-old {man} ..."): they begin a note, nothing else does.
+    ``hides`` are the background items that cannot stand beside it; ``topic`` ("social", "family" or none), ``system``
+    and ``modality`` say where in its section it is printed.
     """
 
     id: str
@@ -141,7 +141,7 @@ def _said(
 
 
 def _first_match(patterns: Mapping[str, str], texts: Iterable[str], default: str) -> str:
-    """Return the key whose pattern matches the most texts, the earlier one on a tie; ``default`` below a third of them."""
+    """Return the key whose pattern matches the most texts, the earlier on a tie; ``default`` below a third of them."""
     texts = list(texts)
     counts = {key: sum(bool(pattern.search(text)) for text in texts) for key, pattern in _compiled(patterns).items()}
     best = max(counts, key=lambda key: counts[key])
@@ -186,11 +186,11 @@ def _words() -> WordIndex:
 
 
 def _barred(category: Category, findings: Iterable[Said]) -> frozenset[str]:
-    """What may never stand in a note of the category: an illness, habit or relative that one of its findings is about."""
+    """Return what never stands in a note of the category: illnesses, habits, relatives that a finding is about."""
     data = background()
     lasting = [*data.comorbidities, *data.surgeries, *data.social, *data.family, *data.allergies]
-    every = [*lasting, *statements(data)]
-    barred = {item.id for item in every if category.name in item.never_with}
+    barred = {item.id for item in (*data.comorbidities, *data.surgeries) if category.name in item.never_with}
+    barred |= {item.id for item in statements(data) if category.name in item.never_with}
     hidden: set[str] = set()
     for said in findings:
         hidden |= said.hides

@@ -50,7 +50,7 @@ _LONGER = {
 
 @dataclass
 class Draft:
-    """One patient: everything that the note will say, not yet in words. ``side`` is 0 in training, 1 in the hard test."""
+    """One patient: what the note will say, not yet in words. ``side`` is 0 in training, 1 in the hard test."""
 
     rng: random.Random
     compiled: Compiled

@@ -40,7 +40,7 @@ def vitals(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     return [vital_line(voice, kind, tags)]
 
 
-def emergency(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def emergency(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
     """What was measured on arrival, in one sentence: the same numbers as in the examination."""
     return [vital_line(voice, "arrival", {})] if voice.rng.random() < 0.35 else []
 

@@ -58,7 +58,7 @@ def _history(voice: Voice, part: Part, own: Sequence[Said], items: Sequence[Como
     return both or [statement(voice.filled(voice.frame(f"{kind}_none_terse")))]
 
 
-def medications(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def medications(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
     """What the patient takes: for the illnesses besides, what people with the present one take, and small things."""
     rng, draft = voice.rng, voice.draft
     drugs = [rng.choice(item.medications) for item in draft.comorbidities if item.medications and rng.random() < 0.85]
@@ -91,7 +91,7 @@ def _as_ordered(drug: str) -> str:
     return drug[0].upper() + drug[1:]
 
 
-def allergies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def allergies(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
     """Allergies, mostly none."""
     choices = background().allergies
     none = voice.rng.random() < 0.6

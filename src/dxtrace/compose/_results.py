@@ -16,7 +16,7 @@ from dxtrace.knowledge.background import Test, background
 
 @dataclass(frozen=True)
 class Row:
-    """One result: names as three kinds of print give it, value, unit, reference, flag, and the finding quoted from it."""
+    """One result, its name as three kinds of print give it; ``tag`` is the finding that may be quoted from it."""
 
     dense: str
     table: str
@@ -90,7 +90,8 @@ def _normal_row(voice: Voice, test: Test, shift: tuple[float, float] | None) -> 
     flag = ("H" if number > test.range[1] else "L") if shift else ""
     pick = voice.rng.choice
     return Row(
-        pick(test.dense), pick(test.table), pick(test.prose), f"{number:.{test.decimals}f}", test.unit, test.reference, flag,
+        pick(test.dense), pick(test.table), pick(test.prose), f"{number:.{test.decimals}f}", test.unit, test.reference,
+        flag,
         panel=test.panel,
     )  # fmt: skip
 
@@ -203,5 +204,6 @@ def _shuffled(voice: Voice, rows: Sequence[Row]) -> list[Row]:
 
 
 _PRINTERS: dict[Print, Callable[[Voice, Sequence[Row]], list[Item]]] = {
-    "dense": _dense, "chart": _chart, "table": _table, "columns": _columns, "pipes": _pipes, "short": _short, "prose": _prose,
+    "dense": _dense, "chart": _chart, "table": _table, "columns": _columns,
+    "pipes": _pipes, "short": _short, "prose": _prose,
 }  # fmt: skip

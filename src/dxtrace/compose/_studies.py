@@ -13,7 +13,9 @@ from dxtrace.knowledge.background import Report, background
 
 #: How a fragment names its study: left out where a report's title names it.
 _LABEL = re.compile(
-    r"(?:CXR|CT(?:A|PA)?(?: head| chest| brain)?|NCHCT|TTE|TEE|[Ee]cho|bedside echo|[Ff]ilm|[Cc]hest film|[Hh]ead CT|[Cc]hest CT)\s*[:-]\s*"
+    r"(?:CXR|CT(?:A|PA)?(?: head| chest| brain)?|NCHCT|TTE|TEE|(?:bedside )?echo|(?:chest )?film"
+    r"|head CT|chest CT)\s*[:-]\s*",
+    re.IGNORECASE,
 )
 
 

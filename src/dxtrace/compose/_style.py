@@ -6,7 +6,7 @@ Everything here is about form. A style is ``hard`` if only the hard test uses it
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from dxtrace.compose._ways import Register
 
@@ -154,7 +154,8 @@ SIX_SECTIONS = Style(
     "six-sections", "hospital",
     (
         Part(("cc",), ("Chief Complaint",), "commas", (0.6, 0.35, 0.05), 0.95),
-        Part(("opener", "story", "denials", "course", "ed"), ("History of Present Illness",), "prose", (0.15, 0.8, 0.05)),
+        Part(("opener", "story", "denials", "course", "ed"), ("History of Present Illness",), "prose", (0.15, 0.8,
+             0.05)),
         Part(("pmh", "psh"), ("Past Medical History",), "plus", _TERSE),
         Part(("family",), ("Family History",), "prose", _MIXED, 0.8),
         Part(("vitals", "exam"), ("Physical Exam",), "lines", (0.7, 0.3, 0)),
@@ -165,9 +166,11 @@ SIX_SECTIONS = Style(
     reports=0.3,
 )  # fmt: skip
 
-_LONG = {
-    "findings": (8, 12), "negatives": (8, 13), "alike": (2, 3), "neutral": (4, 9), "denials": (5, 12), "normal_exam": 1.0,
-    "normal_tests": (28, 34), "studies": (4, 8), "course": (9, 17), "most_comorbidities": 8, "long": True, "reports": 0.9,
+_LONG: dict[str, Any] = {
+    "findings": (8, 12), "negatives": (8, 13), "alike": (2, 3), "neutral": (4, 9), "denials": (5, 12),
+    "normal_exam": 1.0,
+    "normal_tests": (28, 34), "studies": (4, 8), "course": (9, 17), "most_comorbidities": 8, "long": True,
+    "reports": 0.9,
 }  # fmt: skip
 
 SIX_SECTIONS_LONG = replace(
@@ -197,8 +200,10 @@ TRIAGE = Style(
         Part(("exam",), ("Exam", "Objective"), "stops", _TERSE, 1),
         Part(("labs", "imaging"), ("Workup", "Results", "Labs/imaging", "ED course"), "semicolons", _TERSE, 1),
     ),
-    "short", ("short", "pipes"), findings=(4, 8), negatives=(4, 5), alike=(0, 1), neutral=(0, 1), denials=(0, 3), normal_exam=0.3,
-    normal_tests=(0, 5), studies=(0, 1), course=(0, 0), most_comorbidities=4, abbreviates=0.8, typos=0.6, heading="inline",
+    "short", ("short", "pipes"), findings=(4, 8), negatives=(4, 5), alike=(0, 1), neutral=(0, 1), denials=(0, 3),
+    normal_exam=0.3,
+    normal_tests=(0, 5), studies=(0, 1), course=(0, 0), most_comorbidities=4, abbreviates=0.8, typos=0.6,
+    heading="inline",
     gap="\n", systems=False,
 )  # fmt: skip
 
@@ -212,7 +217,8 @@ LETTER = Style(
         Part(("labs", "imaging"), (), "prose", _FULL),
         Part(("closing",), (), "prose", _FULL),
     ),
-    "prose", ("prose",), findings=(5, 10), alike=(1, 2), neutral=(1, 3), denials=(1, 4), normal_exam=0.5, normal_tests=(1, 6),
+    "prose", ("prose",), findings=(5, 10), alike=(1, 2), neutral=(1, 3), denials=(1, 4), normal_exam=0.5,
+    normal_tests=(1, 6),
     systems=False, masks=0.6, wraps=0.2,
 )  # fmt: skip
 
@@ -275,7 +281,8 @@ DICTATED = Style(
     "dictated", "dictated",
     (
         Part(("cc",), _CC, "prose", (0.4, 0.4, 0.2)),
-        Part(("opener", "story", "denials", "course"), ("History of Present Illness", "Present illness"), "prose", _FULL),
+        Part(("opener", "story", "denials", "course"), ("History of Present Illness", "Present illness"), "prose",
+             _FULL),
         Part(("pmh",), ("Past Medical History",), "prose", _FULL),
         Part(("psh",), ("Past Surgical History",), "prose", _FULL, 0.8),
         Part(("meds",), ("Medications", "Current Medications", "Home Medications"), "prose", _FULL, 0.9),
@@ -286,7 +293,8 @@ DICTATED = Style(
         Part(("vitals", "exam"), ("Physical Examination",), "prose", _FULL),
         Part(("labs", "imaging"), ("Laboratory Data", "Diagnostic Studies", "Laboratory Studies"), "prose", _FULL),
     ),
-    "prose", ("prose",), weight=1.2, findings=(6, 12), neutral=(1, 4), denials=(4, 10), normal_exam=0.9, normal_tests=(4, 14),
+    "prose", ("prose",), weight=1.2, findings=(6, 12), neutral=(1, 4), denials=(4, 10), normal_exam=0.9,
+    normal_tests=(4, 14),
     studies=(1, 2), course=(0, 2), heading="caps", wraps=0.5, masks=0.4,
 )  # fmt: skip
 
@@ -300,15 +308,18 @@ SOAP = Style(
         Part(("vitals", "exam"), ("Objective",), "lines", _TERSE),
         Part(("labs", "imaging"), ("Data", "Labs", "Results"), "stops", _TERSE),
     ),
-    "short", ("short", "pipes"), findings=(4, 9), neutral=(0, 2), denials=(1, 4), normal_exam=0.5, abbreviates=0.6, typos=0.4,
+    "short", ("short", "pipes"), findings=(4, 9), neutral=(0, 2), denials=(1, 4), normal_exam=0.5, abbreviates=0.6,
+    typos=0.4,
     heading="inline", gap="\n\n",
 )  # fmt: skip
 
 CONSULT = Style(
     "consult", "consult",
     (
-        Part(("reason",), ("Reason for consult", "Reason for consultation", "Reason for referral"), "prose", (0.5, 0.5, 0)),
-        Part(("opener", "story", "denials", "course"), ("HPI", "History of Present Illness", "Interval history"), "prose", _MIXED),
+        Part(("reason",), ("Reason for consult", "Reason for consultation", "Reason for referral"), "prose", (0.5,
+             0.5, 0)),
+        Part(("opener", "story", "denials", "course"), ("HPI", "History of Present Illness", "Interval history"),
+             "prose", _MIXED),
         Part(("pmh", "psh"), _PMH, "numbers", _TERSE),
         Part(("meds",), _MEDS, "lines", _TERSE, 0.8),
         Part(("social",), _SOC, "semicolons", _TERSE, 0.6),
@@ -327,7 +338,8 @@ HANDOFF = Style(
         Part(("vitals", "exam", "labs", "imaging"), (), "semicolons", _TERSE),
     ),
     "short", ("short",), weight=0.8, findings=(3, 7), negatives=(4, 4), alike=(0, 1), neutral=(0, 1), denials=(0, 1),
-    normal_exam=0.1, normal_tests=(0, 2), studies=(0, 1), course=(0, 0), most_comorbidities=3, abbreviates=0.8, typos=0.5,
+    normal_exam=0.1, normal_tests=(0, 2), studies=(0, 1), course=(0, 0), most_comorbidities=3, abbreviates=0.8,
+    typos=0.5,
     gap="\n", systems=False,
 )  # fmt: skip
 
@@ -351,11 +363,13 @@ CLERKING = Style(
 PRESENTATION = Style(
     "case-presentation", "report",
     (
-        Part(("opener", "story", "denials", "pmh", "psh", "meds", "social", "family"), ("Case presentation", "Clinical presentation"), "prose", (0, 1, 0)),
+        Part(("opener", "story", "denials", "pmh", "psh", "meds", "social", "family"), ("Case presentation",
+             "Clinical presentation"), "prose", (0, 1, 0)),
         Part(("vitals", "exam"), ("Clinical examination", "Physical findings"), "prose", (0, 1, 0)),
         Part(("labs", "imaging"), ("Investigations", "Ancillary studies"), "prose", (0, 1, 0)),
     ),
-    "prose", ("prose",), hard=True, weight=1.5, findings=(5, 11), denials=(1, 4), normal_exam=0.5, normal_tests=(2, 10), systems=False,
+    "prose", ("prose",), hard=True, weight=1.5, findings=(6, 11), denials=(1, 4), normal_exam=0.5, normal_tests=(2,
+    10), systems=False,
 )  # fmt: skip
 
 MARKDOWN = Style(
@@ -368,22 +382,25 @@ MARKDOWN = Style(
         Part(("vitals", "exam"), ("Examination",), "dashes", (0.5, 0.5, 0)),
         Part(("labs", "imaging"), ("Investigations",), "dashes", (0.5, 0.5, 0)),
     ),
-    "list", ("table",), hard=True, findings=(5, 10), denials=(2, 5), normal_exam=0.6, heading="markdown",
+    "list", ("table",), hard=True, findings=(6, 11), denials=(2, 5), normal_exam=0.6, heading="markdown",
 )  # fmt: skip
 
 BOARD_QUESTION = Style(
     "vignette-with-table", "vignette",
     (
-        Part(("opener", "story", "denials", "pmh", "meds", "social", "family", "vitals", "exam"), (), "prose", (0, 0.95, 0.05)),
+        Part(("opener", "story", "denials", "pmh", "meds", "social", "family", "vitals", "exam"), (), "prose", (0,
+             0.95, 0.05)),
         Part(("labs",), ("Laboratory studies",), "lines", _TERSE),
         Part(("imaging", "question"), (), "prose", (0, 1, 0)),
     ),
-    "prose", ("columns",), hard=True, weight=1.5, findings=(4, 8), negatives=(4, 4), alike=(0, 2), neutral=(0, 1), denials=(0, 1),
+    "prose", ("columns",), hard=True, weight=1.5, findings=(5, 9), negatives=(4, 4), alike=(0, 2), neutral=(0, 1),
+    denials=(0, 1),
     normal_exam=0.25, normal_tests=(3, 8), studies=(0, 1), course=(0, 0), most_comorbidities=3, gap="\n", systems=False,
 )  # fmt: skip
 
 #: Every style, those of the hard test last.
 STYLES: tuple[Style, ...] = (
-    RESIDENT, ADMISSION, FULL_ADMISSION, SIX_SECTIONS, SIX_SECTIONS_LONG, TRIAGE, LETTER, REPORT, VIGNETTE, OSCE, BULLETED, DICTATED, SOAP, CONSULT, HANDOFF,
+    RESIDENT, ADMISSION, FULL_ADMISSION, SIX_SECTIONS, SIX_SECTIONS_LONG, TRIAGE, LETTER, REPORT, VIGNETTE, OSCE,
+    BULLETED, DICTATED, SOAP, CONSULT, HANDOFF,
     CLERKING, PRESENTATION, MARKDOWN, BOARD_QUESTION,
 )  # fmt: skip

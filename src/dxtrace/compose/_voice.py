@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Sequence
 
@@ -16,13 +15,15 @@ from dxtrace.knowledge.background import background
 #: Long form and what residents type for it.
 ABBREVIATIONS = (
     ("shortness of breath", "SOB"), ("chest pain", "CP"), ("history of", "h/o"), ("emergency department", "ED"),
-    ("patient", "pt"), ("Patient", "Pt"), ("bilaterally", "b/l"), ("bilateral", "b/l"), ("without", "w/o"), ("with", "w/"),
-    ("nausea and vomiting", "N/V"), ("mg daily", "mg qd"), ("abdominal", "abd"), ("approximately", "~"), ("increased", "inc"), ("positive for", "+"),
-    ("blood pressure", "BP"), ("heart rate", "HR"), ("temperature", "temp"), ("chest radiograph", "CXR"),
-    ("electrocardiogram", "EKG"), ("negative", "neg"), ("secondary to", "2/2"), ("status post", "s/p"), ("left", "L"),
-    ("right", "R"), ("lower extremity", "LE"), ("upper extremity", "UE"), ("follow-up", "f/u"), ("laboratory", "lab"),
-    ("examination", "exam"), ("hours", "hrs"), ("weeks", "wks"), ("months", "mos"), ("years", "yrs"), ("decreased", "dec"),
-    ("within normal limits", "wnl"), ("no known drug allergies", "NKDA"), ("twice daily", "BID"), ("as needed", "prn"), ("because of", "2/2"), ("significant for", "sig for"),
+    ("patient", "pt"), ("Patient", "Pt"), ("bilaterally", "b/l"), ("bilateral", "b/l"), ("without", "w/o"),
+    ("with", "w/"), ("nausea and vomiting", "N/V"), ("mg daily", "mg qd"), ("abdominal", "abd"),
+    ("approximately", "~"), ("increased", "inc"), ("positive for", "+"), ("blood pressure", "BP"),
+    ("heart rate", "HR"), ("temperature", "temp"), ("chest radiograph", "CXR"), ("electrocardiogram", "EKG"),
+    ("negative", "neg"), ("secondary to", "2/2"), ("status post", "s/p"), ("left", "L"), ("right", "R"),
+    ("lower extremity", "LE"), ("upper extremity", "UE"), ("follow-up", "f/u"), ("laboratory", "lab"),
+    ("examination", "exam"), ("hours", "hrs"), ("weeks", "wks"), ("months", "mos"), ("years", "yrs"),
+    ("decreased", "dec"), ("within normal limits", "wnl"), ("no known drug allergies", "NKDA"),
+    ("twice daily", "BID"), ("as needed", "prn"), ("because of", "2/2"), ("significant for", "sig for"),
 )  # fmt: skip
 
 _NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -75,7 +76,7 @@ class Voice:
         return f"{'Ms.' if self.draft.female else 'Mr.'} {mark}"
 
     def _onset(self) -> str:
-        """Return how long the illness has lasted, the number spelled out in half of the notes that are written as prose."""
+        """Return how long the illness has lasted; half of the notes in prose spell the number out."""
         number, unit = self.draft.values["onset"].split(" ")
         if self.style.prints == ("prose",) and int(number) < len(_NUMBERS) and self.rng.random() < 0.5:
             return f"{_NUMBERS[int(number)]} {unit}"

@@ -1,11 +1,13 @@
 """Composing annotated cases of the open teaching corpus from ``knowledge/``.
 
-A case depends only on the seed, its number and the side (training, or the hard test): a bigger corpus has the same first
-cases. Both sides differ in their wording, their styles and the comorbidities that meet: see ``_ways`` and ``_compile``.
+A case depends only on the seed, its number and the side (training, or the hard test): a bigger corpus has the same
+first cases. The sides differ in their wording, their styles and the comorbidities that meet: see ``_ways``, ``_style``
+and ``_compile``.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
 from functools import cached_property
@@ -90,7 +92,7 @@ class Composer:
 
 
 def _weight(entry: Compiled) -> float:
-    return sum(node.is_leaf for node in entry.category.diagnoses) ** 0.5
+    return math.sqrt(sum(node.is_leaf for node in entry.category.diagnoses))
 
 
 def _style(rng: random.Random, side: int) -> Style:

@@ -17,8 +17,9 @@ def split_by_patient(
 ) -> dict[str, str]:
     """Return {case id: split} for (case id, patient, diagnosis) triples.
 
-    All cases of a patient share a split. Within a diagnosis patients are ordered by a hash of their name and the seed, and
-    dealt so that every diagnosis, and the whole, come as near to ``shares`` as whole patients allow. The order of the input does not matter.
+    All cases of a patient share a split. Within a diagnosis patients are ordered by a hash of their name and the seed,
+    and dealt so that every diagnosis, and the whole, come as near to ``shares`` as whole patients allow. The order of
+    the input does not matter.
 
     Raises:
         CorpusError: an id stands twice, or the shares are not positive.
@@ -35,7 +36,8 @@ def split_by_patient(
         patients[patient].append(id)
         strata[patient] = min(strata.get(patient, diagnosis), diagnosis)
     order = sorted(patients, key=lambda patient: (strata[patient], _rank(patient, seed)))
-    total, given, result = sum(shares.values()), dict.fromkeys(shares, 0.0), {}
+    total, given = sum(shares.values()), dict.fromkeys(shares, 0.0)
+    result: dict[str, str] = {}
     dealt = 0
     for patient in order:
         dealt += len(patients[patient])

@@ -192,7 +192,10 @@ def _card(manifest: dict[str, Any]) -> str:
     table = "\n".join(
         f"| {split} | {counts[split]:,} | `{manifest['splits'][split]['sha256'][:16]}` |" for split in SPLITS
     )
+    total = sum(counts.values())
+    sizes = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
     return _CARD.format(
+        category=next((name for top, name in sizes if total < top), "100K<n<1M"),
         files=files, table=table, styles=styles, hard=hard, diagnoses=len(diagnoses), id=manifest["corpus"]["id"],
         sha256=manifest["corpus"]["sha256"], seed=manifest["seed"], size=manifest["size"], version=manifest["version"],
     )  # fmt: skip
@@ -210,10 +213,10 @@ tags:
 - medical
 - clinical-notes
 - diagnosis
-- chain-of-thought
+- reasoning
 - synthetic
 size_categories:
-- 1K<n<10K
+- {category}
 configs:
   - config_name: default
     data_files:
@@ -223,37 +226,41 @@ configs:
 # dxtrace teaching corpus
 
 Patient cases, each with a final diagnosis and a chain of reasoning in which every step quotes the case word for word.
-**Every patient is invented.** No note was written by a clinician about a person, none was copied or derived from a medical
-record, and no language model wrote any of it. For education and research only; never for patient care.
+**Synthetic: every patient is invented.** The notes are composed by a program from knowledge files; none is about a
+person, none was copied or derived from a medical record. It has not been validated clinically. For education and
+research only; never for patient care.
 
 | split | cases | SHA-256 of the file |
 |---|---|---|
 {table}
 
 Corpus `{id}`, made by dxtrace {version} with seed {seed}; SHA-256 over all rows `{sha256}`.
-Make it again, byte for byte: `dxtrace corpus compose --size {size} --seed {seed}`.
+The same version, size ({size}) and seed make the same bytes. The hard test comes besides the size asked for.
 
 ## How it was made
 
-A composer draws a diagnosis ({diagnoses} occur here), a patient, findings at the frequency that our knowledge files give them,
-numbers that agree with each other, illnesses besides, findings that a look-alike would have, pertinent negatives and normal
-results. It writes them down as one of several kinds of notes: {styles}. About one case in ten ends at a diagnosis whose type is
-left open ("Asthma"). The chain is what was put in: its evidence is the note's own text, its rationales say a premise of the
-knowledge files, with its source. The name of the illness never stands in its note.
+A composer draws a diagnosis ({diagnoses} occur here), a patient, findings at the frequency that the knowledge files
+give them, numbers that agree with each other, illnesses besides, findings that a look-alike would have, pertinent
+negatives and normal results. It writes them down as one of several kinds of notes: {styles}.
+About one case in ten ends at a diagnosis whose type is left open ("Asthma"). The chain is what was put in: its
+evidence is the note's own text, its rationales say a premise of the knowledge files, with its source. The name of the
+illness never stands in its note.
 
-Splits are by patient and stratified by diagnosis. The **hard** split is written in wordings, kinds of notes ({hard}) and with
-pairs of accompanying illnesses that no other split has.
+Splits are by patient and stratified by diagnosis. The **hard** split is written in wordings, kinds of notes
+({hard}) and with pairs of accompanying illnesses that no other split has.
 
 ## A row
 
-`id`, `patient`, `note`, `sections` (name, start, end), `tags` (kind of note, whether the diagnosis is complete, split), `diagnosis`,
-`category`, `path`, `steps` (number, node supported, rationale, premise, evidence with `start` and `end` in code points).
+`id`, `patient`, `note`, `sections` (name, start, end), `tags` (kind of note, whether the diagnosis is complete, split),
+`diagnosis`, `category`, `path`, `steps` (number, node supported, rationale, premise, evidence with `start` and `end` in
+code points).
 
 ## What it is not good for
 
-- Frequencies are those of a teaching set: diagnoses are about equally common. It says nothing on how common an illness is.
-- Its patients have one illness that explains them, and the note always says enough to find it. Real notes often do not.
-- Wording varies as far as its authors' does. A model that reads it well may still read a hospital's notes badly: measure that.
+- Frequencies are those of a teaching set: diagnoses are about equally common. It says nothing on how common they are.
+- Its patients have one illness that explains them, and the note says enough to find it. Real notes often do not.
+- Wording varies as far as its authors' does. A model that reads it well may still read a hospital's notes badly:
+  measure that.
 - It covers 25 categories of illness. A model trained on it knows no other.
 - It must not be used to judge or to treat anyone.
 """

@@ -140,12 +140,13 @@ class Background(_Strict):
         illnesses = [*self.comorbidities, *self.surgeries]
         ids = [item.id for item in (*statements, *illnesses, *self.ros, *self.tests)]
         yield from (f"the id {name!r} is used twice" for name in sorted({i for i in ids if ids.count(i) > 1}))
-        for item in (*statements, *illnesses):
-            says = item.says if isinstance(item, Statement) else item.names
+        ways = [(item.id, item.says, item.never_with) for item in statements]
+        ways += [(item.id, item.names, item.never_with) for item in illnesses]
+        for id, says, never_with in ways:
             if len(set(says.all)) < FEWEST_WAYS:
-                yield f"{item.id}: fewer than {FEWEST_WAYS} ways to say it"
-            if unknown := set(item.never_with) - known:
-                yield f"{item.id}: {sorted(unknown)} are not categories"
+                yield f"{id}: fewer than {FEWEST_WAYS} ways to say it"
+            if unknown := set(never_with) - known:
+                yield f"{id}: {sorted(unknown)} are not categories"
         for illness in illnesses:
             if unknown := set(illness.shifts) - tests:
                 yield f"{illness.id}: shifts unknown tests {sorted(unknown)}"
