@@ -1,0 +1,112 @@
+"""Settings and fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from dxtrace.case import Case, read_case
+from dxtrace.models import store
+from dxtrace.reasoner import Reasoner
+
+ROOT = Path(__file__).parents[1]
+
+# A shared or slow machine is no reason to fail: speed is tested where it matters, by processor time.
+settings.register_profile("dxtrace", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.load_profile("dxtrace")
+
+#: A case short enough to be answered often.
+SHORT = """HPI: 34-year-old man with a productive cough for 8 weeks, night sweats and weight loss. He denies chest pain.
+Exam: T 38.1, amphoric breath sounds over the right upper zone.
+Sputum smear: acid-fast bacilli 2+.
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep what tests fetch and convert out of the user's cache; what is there already is linked, not fetched again.
+
+    A ``DXTRACE_HOME`` that is set is used as it is.
+    """
+    if os.environ.get("DXTRACE_HOME"):
+        yield
+        return
+    theirs, ours = store.home() / "models", request.config.cache.mkdir("home") / "models"
+    for file in theirs.glob("*/base*.gguf"):
+        link = ours / file.parent.name / file.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DXTRACE_HOME", str(ours.parent))
+        yield
+
+
+@pytest.fixture(scope="session")
+def home(_own_home: None) -> Path:
+    """The folder of models, with the embedded one in it."""
+    store.pull(store.DEFAULT)
+    return store.home()
+
+
+@pytest.fixture(scope="session")
+def threads() -> int:
+    """How many threads a model may use in a test: ``DXTRACE_THREADS``, or two."""
+    return int(os.environ.get("DXTRACE_THREADS", "2"))
+
+
+@pytest.fixture(scope="session")
+def reasoner(home: Path, threads: int) -> Reasoner:
+    """The embedded model, as a user gets it."""
+    return Reasoner.load(threads=threads)
+
+
+@pytest.fixture(scope="session")
+def short_case() -> Case:
+    """The shortest case that is answered in full."""
+    return Case.from_text(SHORT, "short")
+
+
+@pytest.fixture(scope="session")
+def examples() -> dict[str, Case]:
+    """The example cases by file name."""
+    files = sorted(file for file in (ROOT / "examples").iterdir() if file.suffix in {".txt", ".md", ".json"})
+    return {file.name: read_case(file) for file in files if file.name != "README.md"}
+
+
+class Run(Protocol):
+    """Runs ``dxtrace`` as a process of its own and returns what came of it."""
+
+    def __call__(
+        self, *arguments: str | Path, stdin: str | bytes = b"", env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture(scope="session")
+def dxtrace(_own_home: None, threads: int) -> Run:
+    """The command line, as a user runs it."""
+
+    def run(
+        *arguments: str | Path, stdin: str | bytes = b"", env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        done = subprocess.run(
+            [sys.executable, "-m", "dxtrace", *map(str, arguments)],
+            input=given,
+            capture_output=True,
+            timeout=500,
+            env=os.environ | {"DXTRACE_THREADS": str(threads)} | (env or {}),
+        )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
