@@ -26,6 +26,7 @@ app = typer.Typer(help="Make, look at, check and split corpora of annotated case
 Spec = Annotated[
     str, typer.Argument(metavar="SPEC", help=f"PATH[:split] or NAME:PATH[:split]; NAME is one of {', '.join(NAMES)}.")
 ]
+CaseId = Annotated[str, typer.Argument(help="The case's id, or its last part.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Knowledge = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Use the trees of DiReCT's knowledge files (diagnostic_kg).")
@@ -107,9 +108,7 @@ def stats(spec: Spec, json_: AsJson = False, tokens_of: TokensOf = None, knowled
 
 
 @app.command("show")
-def show_case(
-    spec: Spec, id: Annotated[str, typer.Argument(help="The case's id, or its last part.")], json_: AsJson = False
-) -> None:
+def show_case(spec: Spec, id: CaseId, json_: AsJson = False) -> None:
     """Show one case with its evidence marked in the note."""
     corpus = open_corpus(spec)
     case = _find(corpus, id)
