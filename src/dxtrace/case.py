@@ -320,7 +320,8 @@ def read_cases(path: str | Path) -> Iterator[Case | CaseError]:
     """
     path = Path(path)
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix in {".txt", ".json", ".md"} and p.is_file())
+        found = sorted(p for p in path.rglob("*") if p.suffix in {".txt", ".json", ".md"} and p.is_file())
+        files = [p for p in found if p.stem.lower() != "readme"]
         if not files:
             raise CaseError(f"{path}: no .txt, .md or .json file in this folder")
         for file in files:

@@ -99,6 +99,8 @@ _BULLET = re.compile(
 )
 _SIGNED = re.compile(r"[\s,;][-+\u2212](?=[A-Za-z])")
 _HEADING = re.compile(r"\s*([A-Za-z][A-Za-z /&]{0,40}):\s+(?=\S)")
+_HEADING_ALONE = re.compile(r"\s*([A-Za-z][A-Za-z /&]{1,40}):\s*\Z")
+_COLUMNS = re.compile(r"\S(?:\s{2,}|\t)\S")
 _LEAD = re.compile(r"(?:and|but|which|who)\s+", re.IGNORECASE)
 _CONTINUES = re.compile(
     r"(?:[,\-\u2013/(&+]|\b(?:and|or|nor|but|of|the|an?|no|not|denie[sd]|deny|denying|without|with|for|to|in|on|at|by|from|as"
@@ -198,10 +200,11 @@ def _paragraphs(note: str) -> Iterator[tuple[int, int]]:
 
 
 def _goes_on(note: str, line: tuple[int, int], follows: tuple[int, int], width: int, denying: bool) -> bool:
-    if len(re.findall(r"\r\n|[\r\n\v\f\u2028\u2029\x85]", note[line[1] : follows[0]])) > 1:
+    gap = note[line[1] : follows[0]]
+    if len(gap) > 1 and gap != "\r\n":
         return False
     text, nxt = note[line[0] : line[1]].rstrip(), note[follows[0] : follows[1]]
-    heading = _HEADING.match(nxt) or re.match(r"\s*([A-Za-z][A-Za-z /&]{1,40}):\s*\Z", nxt)
+    heading = _HEADING.match(nxt) or _HEADING_ALONE.match(nxt)
     if heading and section_named(heading[1]):
         return False
     if denying:
@@ -219,7 +222,7 @@ def _goes_on(note: str, line: tuple[int, int], follows: tuple[int, int], width: 
 
 def _tabular(line: str) -> bool:
     """True for a row of a table or a run of laboratory values: it ends where its line ends."""
-    return re.search(r"\S(?:\s{2,}|\t)\S", line.strip()) is not None or len(_LAB_PAIR.findall(line)) >= 2
+    return _COLUMNS.search(line) is not None or len(_LAB_PAIR.findall(line)) >= 2
 
 
 def _clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
