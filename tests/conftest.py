@@ -108,5 +108,3 @@ def dxtrace(_own_home: None, threads: int) -> Run:
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
-
-
