@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dxtrace.engines.base import Branch, PromptPart, Work
-from dxtrace.engines.llamacpp import check_grammar
+from dxtrace.engines.base import Branch, PromptPart, Work, check_grammar
 from dxtrace.errors import EngineError, ModelError
 
 

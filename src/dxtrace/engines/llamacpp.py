@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dxtrace.engines.base import Branch, PromptPart, Work
+from dxtrace.engines.base import Branch, PromptPart, Work, check_grammar
 from dxtrace.errors import EngineError, ModelError
 
 #: Context in tokens unless asked otherwise: what a note of 5,000 words needs.
@@ -241,18 +241,6 @@ class LlamaCppEngine:
 
 #: Opens loopback addresses directly, whatever proxy the environment names.
 _LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def check_grammar(grammar: str) -> None:
-    """Check a Lark grammar.
-
-    Raises:
-        EngineError: it is invalid. The message does not repeat it: a grammar holds the note.
-    """
-    from llguidance import LLMatcher
-
-    if LLMatcher.validate_grammar(grammar, None):
-        raise EngineError("the grammar of the answer is not valid")
 
 
 class _silenced:  # noqa: N801 - used as a keyword
