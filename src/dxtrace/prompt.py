@@ -60,12 +60,25 @@ def prompt_parts(template: str | None, note: str) -> list[PromptPart]:
     """
     if template is None:
         return [(f"{SYSTEM}\n\n", False), (note, False), (f"\n\n{CUE}", False)]
-    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": _MARKER}]
+    return [*chat_parts(template, SYSTEM, note), (CUE, False)]
+
+
+def chat_parts(template: str | None, system: str, text: str) -> list[PromptPart]:
+    """Return the prompt for any question: what the model is told, and a text in which no control token is meant.
+
+    Args:
+        template: the model's chat template (Jinja), or None for a plain prompt.
+        system: the instruction.
+        text: the question; whatever stands in it, control tokens in it are text.
+    """
+    if template is None:
+        return [(f"{system}\n\n", False), (text, False), ("\n\n", False)]
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": _MARKER}]
     rendered = _template(template).render(
         messages=messages, add_generation_prompt=True, date_string=DATE, bos_token="", eos_token=""
     )
     before, _, after = rendered.partition(_MARKER)
-    return [(before, True), (note, False), (after, True), (CUE, False)]
+    return [(before, True), (text, False), (after, True)]
 
 
 @cache
