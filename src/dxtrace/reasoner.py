@@ -22,6 +22,8 @@ from dxtrace.taxonomy import Node, Taxonomy
 
 #: Tokens kept free for the answer.
 ANSWER_TOKENS = 1024
+#: No free rationale has more tokens: its grammar ends it after fewer characters.
+_RATIONALE_TOKENS = 256
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ class Reasoner:
         """Choose a rationale for a node and append it to ``ids``; a premise is said once in a chain."""
         ways = [(premise, text) for premise in premises if premise.node == node for text in premise.rationales]
         if not ways:
-            text = "".join(self.engine.stream(ids, rationale_grammar(), 96)).strip()
+            text = "".join(self.engine.stream(ids, rationale_grammar(), _RATIONALE_TOKENS)).strip()
             ids += self.engine.encode([f" {text}"])[0]
             return (None, text), premises
         *texts, mark = self.engine.encode([*(f" {text}" for _, text in ways), MARK])

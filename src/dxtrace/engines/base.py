@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from dxtrace.errors import EngineError
-
 #: One piece of a prompt: its text, and whether control tokens in it are meant (template) or not (note).
 PromptPart = tuple[str, bool]
 
@@ -81,15 +79,3 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the model."""
         ...
-
-
-def check_grammar(grammar: str) -> None:
-    """Check a Lark grammar.
-
-    Raises:
-        EngineError: it is invalid. The message does not repeat it: a grammar holds the note.
-    """
-    from llguidance import LLMatcher
-
-    if LLMatcher.validate_grammar(grammar, None):
-        raise EngineError("the grammar of the answer is not valid")

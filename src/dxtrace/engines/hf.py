@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dxtrace.engines.base import Branch, PromptPart, Work, check_grammar
+from dxtrace.engines.base import Branch, PromptPart, Work
+from dxtrace.engines.guard import check_grammar
 from dxtrace.errors import EngineError, ModelError
 
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dxtrace.engines.base import Branch, PromptPart, Work, check_grammar
+from dxtrace.engines.base import Branch, PromptPart, Work
+from dxtrace.engines.guard import Guard
 from dxtrace.errors import EngineError, ModelError
 
 #: Context in tokens unless asked otherwise: what a note of 5,000 words needs.
@@ -159,7 +160,7 @@ class LlamaCppEngine:
 
     def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        check_grammar(grammar)
+        guard = Guard(grammar)
         pieces: queue.Queue[str | None] = queue.Queue()
         stopped = threading.Event()
         failures: list[str] = []
@@ -193,12 +194,14 @@ class LlamaCppEngine:
         try:
             while (piece := pieces.get()) is not None:
                 if piece:
+                    guard.feed(piece)
                     yield piece
         finally:
             stopped.set()
             worker.join()
         if failures:
             raise EngineError(f"the model stopped while writing ({failures[0]})")
+        guard.finish()
 
     def _complete(self, body: dict[str, Any], receive: Any = None) -> dict[str, Any]:
         with self._lock:
