@@ -153,7 +153,7 @@ class Chain:
             "category": self.category,
             "path": list(self.path),
             "differential": [vars(entry) for entry in self.differential.entries],
-            "steps": [_step_to_json(number, step) for number, step in enumerate(self.steps, 1)],
+            "steps": [step_to_json(number, step) for number, step in enumerate(self.steps, 1)],
             "text": self.text(),
             "warnings": list(self.warnings),
             "model": vars(self.model),
@@ -241,7 +241,8 @@ def flatten(text: str) -> str:
     return " ".join(text.split())
 
 
-def _step_to_json(number: int, step: Step) -> dict[str, Any]:
+def step_to_json(number: int, step: Step) -> dict[str, Any]:
+    """Return the JSON form of step ``number`` of a chain, as :meth:`Chain.to_json` has it."""
     return {
         "number": number,
         "supports": step.supports,
