@@ -8,7 +8,7 @@ from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.case import SECTIONS, Case
-from dxtrace.chain import Chain, Differential, parse
+from dxtrace.chain import Chain, Differential, Step, parse
 from dxtrace.errors import DxtraceError, InputError
 from dxtrace.grounding import locate
 from dxtrace.taxonomy import Node, Taxonomy
@@ -28,6 +28,7 @@ class Observation:
     span: tuple[int, int] | None
     section: str | None
     grounded: bool = True
+    premise: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,14 @@ def gold_account(annotated: AnnotatedCase) -> Account:
         raise InputError(f"case {annotated.id!r} has no gold chain")
     gold = annotated.gold
     observations = tuple(
-        Observation(s.evidence.text, s.rationale, s.supports, (s.evidence.start, s.evidence.end), s.evidence.section)
+        Observation(
+            s.evidence.text,
+            s.rationale,
+            s.supports,
+            (s.evidence.start, s.evidence.end),
+            s.evidence.section,
+            premise=_premise(s),
+        )
         for s in gold.steps
     )
     return Account(gold.id, gold.category, gold.path, observations, words=len(gold.text().split()))
@@ -94,7 +102,8 @@ def chain_account(chain: Chain, case: Case, text: str | None = None, taxonomy: T
         exact = case.note[slice(*claimed)] == step.evidence.text != ""
         span = claimed if exact else locate(case.note, step.evidence.text)
         section = case.section_at(span[0]) if span else step.evidence.section
-        observations.append(Observation(step.evidence.text, step.rationale, step.supports, span, section, exact))
+        quote, premise = step.evidence.text, _premise(step)
+        observations.append(Observation(quote, step.rationale, step.supports, span, section, exact, premise))
     return Account(
         id=chain.id,
         category=chain.category,
@@ -105,6 +114,10 @@ def chain_account(chain: Chain, case: Case, text: str | None = None, taxonomy: T
         words=len(chain.text().split()),
         seconds=chain.timing.total_s or None,
     )
+
+
+def _premise(step: Step) -> str | None:
+    return step.premise.id if step.premise else None
 
 
 def _faults(chain: Chain, case: Case, text: str | None, taxonomy: Taxonomy) -> list[str]:

@@ -165,9 +165,13 @@ def _match(
     )
     greedy, optimal = match_greedy(verdicts), match_optimal(verdicts)
     asked: Pairs = list(dict.fromkeys(greedy + optimal))
-    pairs = [Pair(Statement(theirs[i].rationale), Statement(ours[j].rationale)) for i, j in asked]
+    pairs = [Pair(_reason(theirs[i]), _reason(ours[j])) for i, j in asked]
     same = {place: verdict.same for place, verdict in zip(asked, judges.rationales.judge(pairs), strict=True)}
     return [(i, j, same[i, j]) for i, j in greedy], [(i, j, same[i, j]) for i, j in optimal]
+
+
+def _reason(observation: Observation) -> Statement:
+    return Statement(observation.rationale, premise=observation.premise)
 
 
 def _counts(gold: Account, account: Account, pairs: Sequence[tuple[int, int, bool]]) -> Counts:

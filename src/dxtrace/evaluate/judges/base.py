@@ -9,10 +9,12 @@ from typing import Protocol, runtime_checkable
 
 @dataclass(frozen=True)
 class Statement:
-    """A text to be compared, with its half-open range in the note where it has one."""
+    """A text to be compared, with its half-open range in the note, and the id of the premise it says, where it has
+    them."""
 
     text: str
     span: tuple[int, int] | None = None
+    premise: str | None = None
 
 
 @dataclass(frozen=True)

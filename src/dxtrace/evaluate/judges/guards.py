@@ -28,7 +28,7 @@ class Reading:
 
     numbers: frozenset[str]
     codes: frozenset[tuple[str, str]]
-    sides: frozenset[tuple[int, str]]
+    sides: frozenset[tuple[str, str]]
     terms: tuple[Term, ...]
     denies: bool
 
@@ -70,10 +70,7 @@ def differ(one: Reading, other: Reading) -> str | None:
     return None
 
 
-def _apart(
-    one: frozenset[tuple[str, str]] | frozenset[tuple[int, str]],
-    other: frozenset[tuple[str, str]] | frozenset[tuple[int, str]],
-) -> bool:
+def _apart(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> bool:
     """Return True if both name the same axis (or letter) and share no value on it."""
     for axis in {axis for axis, _ in one} & {axis for axis, _ in other}:
         if {value for a, value in one if a == axis}.isdisjoint({value for a, value in other if a == axis}):

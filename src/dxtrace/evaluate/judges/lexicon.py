@@ -47,8 +47,10 @@ class Lexicon:
 
     def __init__(self, data: dict[str, Any]) -> None:
         try:
-            self._light = {str(name) for name in data["light"]}
+            self._generic = {str(name) for name in data["light"]}
+            self._light = self._generic | {str(name) for name in data["illnesses"]}
             self._stop = {str(word) for word in data["stop"]}
+            self._names: set[str] = set()
             self._entries: dict[tuple[str, ...], _Entry] = {}
             for group in data["groups"]:
                 self._add(group)
@@ -74,6 +76,7 @@ class Lexicon:
 
     def _add(self, group: list[Any]) -> None:
         name = str(group[0])
+        self._names.add(name)
         for phrase in map(str, group):
             denied = phrase.startswith("!")
             stems = tuple(stem(word) for word in _words(phrase.removeprefix("!")))
@@ -123,6 +126,11 @@ class Lexicon:
         """Return the numbers that are written as words, as digits."""
         return {self._numbers[word] for word in _words(text) if word in self._numbers}
 
+    def tells_apart(self, name: str) -> bool:
+        """Return True for a group that means something of its own: if each side has one that the other lacks, they
+        differ."""
+        return name in self._names and name not in self._generic
+
     def parts(self, name: str) -> tuple[str, ...]:
         """Return the names of the groups and words that a group's own name is made of ("leg edema": leg, edema)."""
         words = name.split()
@@ -134,16 +142,21 @@ class Lexicon:
         """Return the weight of a group or word."""
         return LIGHT if name in self._light else FULL
 
-    def poles(self, text: str) -> frozenset[tuple[int, str]]:
-        """Return (axis, pole) for every pole that a text names: left or right, raised or low."""
+    def poles(self, text: str) -> frozenset[tuple[str, str]]:
+        """Return (axis, pole) for every pole that a text names: left or right, raised or low.
+
+        A pole is named twice: for the whole text, and for the word that follows it ("left leg").
+        """
         words = _words(text)
-        return frozenset(
-            (axis, poles[run])
-            for axis, poles in enumerate(self._poles)
-            for length in (1, 2)
-            for place in range(len(words) - length + 1)
-            if (run := tuple(words[place : place + length])) in poles
-        )
+        found = set()
+        for axis, poles in enumerate(self._poles):
+            for place in range(len(words)):
+                for length in (1, 2):
+                    pole = poles.get(tuple(words[place : place + length]))
+                    if pole is not None:
+                        after = next(iter(words[place + length :]), "")
+                        found |= {(str(axis), pole), (f"{axis} {stem(after)}", pole)}
+        return frozenset(found)
 
 
 def _words(text: str) -> list[str]:

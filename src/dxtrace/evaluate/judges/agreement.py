@@ -1,0 +1,118 @@
+"""How far judges agree: with each other, with labelled pairs, or with a human's file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dxtrace.errors import InputError
+from dxtrace.evaluate.judges.base import Judge, Pair, Statement
+
+
+@dataclass(frozen=True)
+class LabelledPair:
+    """Two statements, whether a human calls them the same (None if nobody did), and what kind of pair it is."""
+
+    one: str
+    other: str
+    same: bool | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement of two sides on the same pairs.
+
+    ``confusion`` counts (first, second) as yes-yes, yes-no, no-yes, no-no. ``balanced`` is the balanced accuracy of
+    the second
+    side if the first is the truth. ``by_kind`` is the share that the second side calls the same, with n.
+    """
+
+    first: str
+    second: str
+    n: int
+    kappa: float | None
+    confusion: tuple[int, int, int, int]
+    balanced: float | None
+    by_kind: dict[str, tuple[float, int]]
+    examples: tuple[LabelledPair, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        return asdict(self)
+
+
+def read_pairs(path: str | Path) -> list[LabelledPair]:
+    """Read labelled pairs: JSONL with ``one``, ``other`` and, where known, ``same`` (true or false) and ``kind``.
+
+    Raises:
+        InputError: the file cannot be read, or a line has another shape; names it.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({type(error).__name__})") from None
+    pairs = [_read_pair(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if not pairs:
+        raise InputError(f"{path}: holds no pair")
+    return pairs
+
+
+def _read_pair(line: str, place: str) -> LabelledPair:
+    try:
+        row = json.loads(line)
+        pair = LabelledPair(row["one"], row["other"], row.get("same"), str(row.get("kind", "")))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f'{place}: expected an object with "one", "other" and "same"') from None
+    if not isinstance(pair.one, str) or not isinstance(pair.other, str) or not isinstance(pair.same, bool | None):
+        raise InputError(f'{place}: "one" and "other" are texts, "same" is true or false')
+    return pair
+
+
+def ask(judge: Judge, pairs: Sequence[LabelledPair]) -> list[bool]:
+    """Return the judge's verdict on each pair."""
+    verdicts = judge.judge([Pair(Statement(pair.one), Statement(pair.other)) for pair in pairs])
+    return [verdict.same for verdict in verdicts]
+
+
+def agree(
+    pairs: Sequence[LabelledPair],
+    first: Sequence[bool],
+    second: Sequence[bool],
+    names: tuple[str, str],
+    examples: int = 10,
+) -> Agreement:
+    """Compare two sides' verdicts on the same pairs. ``examples`` disagreements are kept, spread over the kinds.
+
+    Cohen's kappa (Cohen 1960): agreement beyond what the two shares of yes would give by chance; None if both are
+    constant.
+    """
+    cells = list(zip(first, second, strict=True))
+    confusion = tuple(cells.count(cell) for cell in ((True, True), (True, False), (False, True), (False, False)))
+    kinds = dict.fromkeys(pair.kind for pair in pairs)
+    by_kind = {kind: [said for pair, said in zip(pairs, second, strict=True) if pair.kind == kind] for kind in kinds}
+    unlike = [pair for pair, (a, b) in zip(pairs, cells, strict=True) if a != b]
+    step = max(1, len(unlike) // examples) if examples else 1
+    yy, yn, ny, nn = confusion
+    return Agreement(
+        first=names[0],
+        second=names[1],
+        n=len(cells),
+        kappa=_kappa(yy, yn, ny, nn),
+        confusion=(yy, yn, ny, nn),
+        balanced=(yy / (yy + yn) + nn / (ny + nn)) / 2 if yy + yn and ny + nn else None,
+        by_kind={kind: (sum(said) / len(said), len(said)) for kind, said in by_kind.items()},
+        examples=tuple(unlike[::step][:examples]),
+    )
+
+
+def _kappa(yy: int, yn: int, ny: int, nn: int) -> float | None:
+    n = yy + yn + ny + nn
+    if n == 0:
+        return None
+    chance = ((yy + yn) * (yy + ny) + (ny + nn) * (yn + nn)) / n**2
+    return ((yy + nn) / n - chance) / (1 - chance) if chance < 1 else None
