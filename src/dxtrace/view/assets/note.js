@@ -174,7 +174,8 @@ function notePane(sections, content, title) {
 /** Keep every note pane as high as the window has room for, so that no part of it hides below the window's edge. */
 function fitPanes() {
   for (const pane of document.querySelectorAll(".pane-note")) {
-    const room = innerHeight - Math.max(pane.getBoundingClientRect().top, 12) - 12;
+    const top = parseFloat(getComputedStyle(pane).top) || 12;
+    const room = innerHeight - Math.max(pane.getBoundingClientRect().top, top) - 12;
     pane.style.setProperty("--room", `${Math.max(room, 240)}px`);
   }
 }

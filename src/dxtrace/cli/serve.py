@@ -1,0 +1,101 @@
+"""``dxtrace serve``: the web app and its JSON API on this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dxtrace.cli._progress import STDERR, reporting
+from dxtrace.errors import DxtraceError, InputError
+
+if TYPE_CHECKING:
+    from dxtrace.serve import Answerer
+
+#: Categories of the cases to pick from on the page.
+EXAMPLES = ("Heart Failure", "Multiple Sclerosis", "Peptic Ulcer Disease")
+
+Models = Annotated[list[str], typer.Option("--model", help="A model to serve; may be repeated, the first is default.")]
+Host = Annotated[str, typer.Option(help="Address to listen on; anything but this machine needs a token.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")]
+Token = Annotated[
+    str | None, typer.Option(envvar="DXTRACE_TOKEN", help="Clients must send it; better given as DXTRACE_TOKEN.")
+]
+Engines = Annotated[int, typer.Option(min=1, max=64, help="Cases answered at once; each engine loads the models.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of each engine; default one a core.")]
+Waiting = Annotated[int, typer.Option(min=1, help="Places in the line.")]
+AnswerS = Annotated[float, typer.Option("--answer-seconds", min=1, help="Longest time that one answer may take.")]
+Frames = Annotated[str, typer.Option("--frame-ancestors", help="Sites that may show the page in a frame.")]
+
+
+def serve(
+    model: Models = ["default"],  # noqa: B006
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    token: Token = None,
+    engines: Engines = 1,
+    threads: Threads = None,
+    waiting: Waiting = 64,
+    answer_s: AnswerS = 600.0,
+    frame_ancestors: Frames = "'none'",
+) -> None:
+    """Serve the page and the JSON API. Nothing that is pasted into it is stored or logged.
+
+    For education and research only; not for patient care; not a medical device.
+    """
+    from dxtrace.serve import Rules, Settings, create_app, make_server
+
+    check_access(host, token)
+    if any(mark in frame_ancestors for mark in ";\r\n"):
+        raise InputError("--frame-ancestors holds ';' or a line end")
+    hosts = frozenset({"localhost", "127.0.0.1", "::1", host})
+    rules = Rules(token=token, hosts=hosts, frame_ancestors=frame_ancestors)
+    loaded = _load(list(dict.fromkeys(model)), engines, threads)
+    settings = Settings(loaded, rules, dict(examples()), waiting, answer_s)
+    shown = f"[{host}]" if ":" in host else host
+    STDERR.print(f"dxtrace serves http://{shown}:{port}/ (stop with Ctrl-C)", highlight=False, markup=False)
+    make_server(create_app(settings), host, port).run()
+
+
+def check_access(host: str, token: str | None) -> None:
+    """Refuse to be reachable from elsewhere without a token.
+
+    Raises:
+        InputError: the address is not this machine's own and there is no token, or the token is too short.
+    """
+    if token is not None and len(token) < 16:
+        raise InputError("a token has at least 16 characters")
+    if token is None and not _is_local(host):
+        raise InputError(f"{host} can be reached from elsewhere: set a token (DXTRACE_TOKEN), or serve on 127.0.0.1")
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    """Yield titles and notes of a few invented cases to pick from on the page."""
+    from dxtrace.compose import Composer
+    from dxtrace.view import title_of
+
+    for category in EXAMPLES:
+        try:
+            case = Composer(2, (category,)).case(0).case
+        except DxtraceError:
+            continue
+        yield title_of(case), case.note
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _load(models: list[str], engines: int, threads: int | None) -> list[dict[str, Answerer]]:
+    from dxtrace.reasoner import Reasoner
+
+    loaded: list[dict[str, Answerer]] = []
+    with reporting() as report:
+        for _ in range(engines):
+            loaded.append({name: Reasoner.load(name, threads=threads, report=report) for name in models})
+    return loaded
