@@ -222,6 +222,7 @@ def parse(text: str) -> Answer:
     Raises:
         InputError: it has no diagnosis line, or a step without evidence or out of order.
     """
+    text = text.replace("\r\n", "\n")
     head = _DIAGNOSIS.match(text)
     if head is None:
         raise InputError("the answer does not start with 'FINAL DIAGNOSIS:'")
@@ -229,9 +230,9 @@ def parse(text: str) -> Answer:
     for match in _STEP.finditer(text, head.end()):
         rationale, mark, quote = match["body"].partition(EVIDENCE_MARK)
         if not mark or not quote.strip() or not rationale.strip():
-            raise InputError(f"step {match['number']} has no rationale or no supporting evidence")
-        if int(match["number"]) != len(steps) + 1:
-            raise InputError(f"step {match['number']} stands where step {len(steps) + 1} belongs")
+            raise InputError(f"step {match['number'][:20]} has no rationale or no supporting evidence")
+        if match["number"] != str(len(steps) + 1):
+            raise InputError(f"step {match['number'][:20]} stands where step {len(steps) + 1} belongs")
         steps.append(AnswerStep(rationale.strip(), quote.strip(), match["supports"]))
     return Answer(head["diagnosis"], tuple(steps))
 
