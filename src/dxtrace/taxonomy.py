@@ -132,8 +132,7 @@ class Taxonomy:
         Raises:
             UnknownName: with suggestions, if there is none.
         """
-        node = self._nodes.get(_key(name))
-        found = self._categories.get(_key(name)) or (self._categories[_key(node.category)] if node else None)
+        found = self.get_category(name)
         if found is None:
             raise UnknownName("category", name, [n for c in self.categories for n in (c.name, *c.aliases)])
         return found
@@ -146,11 +145,20 @@ class Taxonomy:
         Raises:
             UnknownName: with suggestions, if there is none.
         """
-        found = self._nodes.get(_key(name))
+        found = self.get(name)
         if found is None:
             known = [n for node in self.nodes for n in (node.name, *node.aliases)]
             raise UnknownName("diagnosis", name, known + [c.name for c in self.categories])
         return found
+
+    def get(self, name: str) -> Node | None:
+        """Look a node up like :meth:`find`; None if there is none. Looks for no suggestions, which take milliseconds."""
+        return self._nodes.get(_key(name))
+
+    def get_category(self, name: str) -> Category | None:
+        """Look a category up like :meth:`category`; None if there is none."""
+        node = self.get(name)
+        return self._categories.get(_key(name)) or (self._categories[_key(node.category)] if node else None)
 
     def category_of(self, node: Node | str) -> Category:
         """Return the category that a node (or a node's name) belongs to."""
@@ -178,7 +186,7 @@ class Taxonomy:
 
 def _key(name: str) -> str:
     """Fold case, punctuation and spacing: what makes two spellings of a name equal."""
-    return re.sub(r"[^a-z0-9]+", " ", name.lower().replace("'s", "")).strip()
+    return re.sub(r"[^a-z0-9]+", " ", name.lower().replace("\u2019", "'").replace("'s", "")).strip()
 
 
 def _strongly_suspected(category: Category) -> Node:
