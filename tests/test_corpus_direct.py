@@ -307,7 +307,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(_KEYS, _VALUES, max_size=6))
 def test_any_json_object_is_read_without_an_exception(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     file = tmp_path_factory.getbasetemp() / "any.json"
@@ -322,7 +322,7 @@ def test_any_json_object_is_read_without_an_exception(tmp_path_factory: pytest.T
 _WORDS = st.text(alphabet="abcdeABC ,.$#%0129\n", min_size=1, max_size=25)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(_WORDS, min_size=1, max_size=6), st.data())
 def test_verbatim_evidence_is_always_placed_on_its_own_text(lines: list[str], data: st.DataObject) -> None:
     sections = dict(zip(SECTIONS, lines, strict=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from dxtrace.case import Case
 from dxtrace.chain import Chain, Span, Step, flatten
 from dxtrace.corpus.base import Problem, tidy
-from dxtrace.errors import UnknownName, suggest
+from dxtrace.errors import suggest
 from dxtrace.grounding import locate
 from dxtrace.taxonomy import Node, Taxonomy
 
@@ -28,12 +27,7 @@ class RawStep:
 
 def find_node(name: str, taxonomy: Taxonomy) -> Node | None:
     """Return the node called ``name``, also without a trailing remark in parentheses; None if there is none."""
-    for attempt in (name, name.split("(")[0]):
-        try:
-            return taxonomy.find(attempt) if attempt.strip() else None
-        except UnknownName:
-            continue
-    return None
+    return taxonomy.get(name) or taxonomy.get(name.split("(")[0])
 
 
 def find_diagnosis(text: str, taxonomy: Taxonomy) -> tuple[Node | None, str | None]:
@@ -45,13 +39,11 @@ def find_diagnosis(text: str, taxonomy: Taxonomy) -> tuple[Node | None, str | No
     outer = re.sub(r"\([^()]*\)", " ", text)
     category: str | None = None
     for attempt in (text, outer, *inner, outer.split(",")[0], outer.split(" with ")[0], outer.split(" due to ")[0]):
-        if not attempt.strip():
-            continue
         node = find_node(attempt, taxonomy)
         if node is not None and node.final:
             return node, node.category
-        with contextlib.suppress(UnknownName):
-            category = category or taxonomy.category(attempt).name
+        if category is None and (found := taxonomy.get_category(attempt)):
+            category = found.name
     return None, category
 
 

@@ -15,7 +15,6 @@ from dxtrace.case import SECTIONS
 from dxtrace.corpus._duplicates import NEAR, find_duplicates
 from dxtrace.corpus.base import Corpus
 from dxtrace.corpus.splitting import diagnosis_of
-from dxtrace.errors import UnknownName
 from dxtrace.knowledge import leaked_names
 from dxtrace.provenance import CREDENTIALED_RULE, CorpusInfo
 from dxtrace.taxonomy import Taxonomy
@@ -217,9 +216,8 @@ def _leaked(case: AnnotatedCase, taxonomy: Taxonomy) -> tuple[tuple[str, ...], t
     """Return the names of the diagnosis, and all names of the category, that stand in a note; None for none."""
     if case.gold is None:
         return None
-    try:
-        node = taxonomy.find(case.gold.diagnosis)
-    except UnknownName:
+    node = taxonomy.get(case.gold.diagnosis)
+    if node is None:
         return None
     note = case.case.note
     # An abbreviation in other letters is another word: "ua" is no unstable angina.
@@ -253,22 +251,13 @@ def _conflicts(
         gold, folder = case.gold.diagnosis, folders[-1]
         if len(folders) > 1 and _differ(folder, gold, taxonomy):
             yield Conflict("folder and file", (case.id,), (folder, gold))
-        elif (category := _named(folders[0], taxonomy)) and category != case.gold.category:
-            yield Conflict("folder and file", (case.id,), (category, case.gold.category))
+        elif (category := taxonomy.get_category(folders[0])) and category.name != case.gold.category:
+            yield Conflict("folder and file", (case.id,), (category.name, case.gold.category))
 
 
 def _differ(folder: str, gold: str, taxonomy: Taxonomy) -> bool:
-    try:
-        return taxonomy.find(folder).name != taxonomy.find(gold).name
-    except UnknownName:
-        return folder.lower() != gold.lower()
-
-
-def _named(name: str, taxonomy: Taxonomy) -> str | None:
-    try:
-        return taxonomy.category(name).name
-    except UnknownName:
-        return None
+    one, other = taxonomy.get(folder), taxonomy.get(gold)
+    return one.name != other.name if one and other else folder.lower() != gold.lower()
 
 
 def _crossing(cases: Iterable[AnnotatedCase]) -> dict[str, tuple[str, ...]]:

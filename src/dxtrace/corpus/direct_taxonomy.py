@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.case import decode, parse_json
-from dxtrace.errors import CaseError, CorpusError, KnowledgeError, UnknownName
+from dxtrace.errors import CaseError, CorpusError, KnowledgeError
 from dxtrace.taxonomy import Taxonomy
 
 _MAX_DEPTH = 20
@@ -39,12 +39,9 @@ def _record(file: Path) -> dict[str, Any]:
     tree = data.get("diagnostic", data) if isinstance(data, dict) else None
     if not isinstance(tree, dict) or len(tree) != 1:
         raise KnowledgeError(f"{file}: expected a tree with one first node (under 'diagnostic')")
-    try:
-        own = Taxonomy.default().category(file.stem)
-        name, aliases = own.name, own.aliases
-    except UnknownName:
-        name, aliases = file.stem, ()
-    return {"category": name, "aliases": aliases, "tree": _tree(tree, str(file), 1)}
+    own = Taxonomy.default().get_category(file.stem)
+    names = {"category": own.name, "aliases": own.aliases} if own else {"category": file.stem}
+    return {**names, "tree": _tree(tree, str(file), 1)}
 
 
 def _tree(tree: dict[str, Any], place: str, depth: int) -> dict[str, Any]:
@@ -59,9 +56,8 @@ def _body(name: str, below: Any, place: str, depth: int) -> dict[str, Any]:
     if not isinstance(below, dict):
         raise KnowledgeError(f"{place}: a node at depth {depth} holds {type(below).__name__}, expected an object or []")
     body: dict[str, Any] = {"children": _tree(below, place, depth + 1)}
-    try:
-        own = Taxonomy.default().find(name)
-    except UnknownName:
+    own = Taxonomy.default().get(name)
+    if own is None:
         return body
     if own.name.lower() != name.strip().lower() and own.path[:1] == (own.name,):
         return body  # a derived name ("Suspected ...") of another node's: its aliases are not this one's

@@ -76,8 +76,9 @@ def read_reasoning(text: str) -> list[RawStep]:
     steps: list[RawStep] = []
     for start, end in zip(starts, ends, strict=False):
         item = text[start:end]
-        rationale = " ".join(_QUOTED.sub(" ", item).split()).strip(" -:;")
+        rationale = " ".join(_QUOTED.sub(" ", item).split())
         rationale = re.sub(r"\s+([.,;])", r"\1", rationale)
+        rationale = re.sub(r"\s*[-:;,][\s.]*\Z", "", rationale)
         if rationale:
             steps += [RawStep(match[1], rationale) for match in _QUOTED.finditer(item)]
     return steps
@@ -155,7 +156,7 @@ def _rows(path: str, split: str | None) -> Iterator[tuple[str, str, str, Mapping
             key = next((row[k] for k in ("pmcid", "id") if isinstance(row.get(k), (str, int))), f"mcr-{own}-{index}")
             yield f"{place}, row {index}", str(key), "dev" if own == "val" else own, row
     if not number:
-        raise CorpusError(f"{path}: no row" + (f" of the split {split!r}" if split else ""))
+        raise CorpusError(f"{path}: no row in a parquet file here" + (f" of the split {split!r}" if split else ""))
 
 
 def _local_tables(path: Path, split: str | None) -> Iterator[tuple[str, str, Iterable[Mapping[str, Any]]]]:
