@@ -77,9 +77,10 @@ def load(category: str) -> CategoryKnowledge:
 @cache
 def premises(category: str) -> tuple[Premise, ...]:
     """Return the premises of one category; none if its knowledge is not written."""
-    if Taxonomy.default().category(category).name not in written():
+    name = Taxonomy.default().category(category).name
+    if name not in written():
         return ()
-    prefix = slug(category)
+    prefix = slug(name)
     return tuple(
         Premise(f"{prefix}/{f.id}", f.node, f.premise, f.source, f.rationales, f.only)
         for f in load(category).findings
