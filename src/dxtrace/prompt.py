@@ -5,6 +5,7 @@ The same functions make the prompt for training, for answering and for serving: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,9 @@ _SHARES = {
     "past_medical_history": 0.10,
     "family_history": 0.02,
 }
+
+#: Longest sentence that is kept or left out as one, in characters; a longer one is cut at white space.
+_LONGEST = 1200
 
 Count = Callable[[Sequence[str]], list[int]]
 
@@ -149,32 +153,62 @@ def fit(case: Case, count: Count, budget: int) -> Fitted:
     if len(whole) <= 24 * budget and count([whole])[0] <= budget:
         return Fitted(whole, ((0, len(case.note)),), {})
     pieces = {name: _pieces(case, name, count, budget) for name in SECTIONS}
-    room = _allot({name: sum(cost for _, _, cost in items) for name, items in pieces.items()}, int(0.96 * budget) - 40)
-    kept = [(start, end) for name in SECTIONS for start, end in _ends(pieces[name], room[name])]
-    kept.sort()
+    text, kept = _fill(case, pieces, count, budget)
     left_out = {}
     for name in SECTIONS:
         total = sum(s.end - s.start for s in case.sections if s.name == name)
         held = sum(end - start for start, end in kept if case.section_at(start) == name)
         if total - held > 0.01 * total:
             left_out[name] = total - held
-    return Fitted(_render(case, kept), tuple(_joined(case.note, kept)), left_out)
+    return Fitted(text, tuple(_joined(case.note, kept)), left_out)
+
+
+def _fill(
+    case: Case, pieces: dict[str, list[tuple[int, int, int]]], count: Count, budget: int
+) -> tuple[str, list[tuple[int, int]]]:
+    """Return the text that fits and the ranges in it; what headings and marks of omission take is known only after."""
+    wanted = {name: sum(cost for _, _, cost in items) for name, items in pieces.items()}
+    total = max(0, int(0.96 * budget) - 40)
+    while True:
+        room = _allot(wanted, total)
+        kept = sorted(span for name in SECTIONS for span in _ends(pieces[name], room[name]))
+        text = _render(case, kept)
+        over = count([text])[0] - budget
+        if over <= 0 or not total:
+            return (text, kept) if over <= 0 else ("", [])
+        total = max(0, total - over - 8)
 
 
 def _pieces(case: Case, name: str, count: Count, budget: int) -> list[tuple[int, int, int]]:
     """Return (start, end, tokens) of the sentences of one section; only as much of its two ends as could ever fit."""
-    reach = 12 * budget
+    parts = [(section.start, section.end) for section in case.sections if section.name == name]
+    if sum(end - start for start, end in parts) > 24 * budget:
+        back = [(-end, -start) for start, end in reversed(parts)]
+        parts = _first(parts, 12 * budget) + [(-end, -start) for start, end in reversed(_first(back, 12 * budget))]
     ranges: list[tuple[int, int]] = []
-    for section in case.sections:
-        if section.name != name:
-            continue
-        span = [(section.start, section.end)]
-        if section.end - section.start > 2 * reach:
-            span = [(section.start, section.start + reach), (section.end - reach, section.end)]
-        for start, end in span:
-            ranges += [(start + a, start + b) for a, b in sentences(case.note[start:end])]
+    for start, end in parts:
+        for a, b in sentences(case.note[start:end]):
+            ranges += [(start + a + c, start + a + d) for c, d in _cut(case.note[start + a : start + b])]
     costs = count([readable(case.note[start:end]) for start, end in ranges]) if ranges else []
     return [(start, end, cost + 1) for (start, end), cost in zip(ranges, costs, strict=True)]
+
+
+def _first(parts: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+    """Return the first ``length`` characters of ``parts``."""
+    taken: list[tuple[int, int]] = []
+    for start, end in parts:
+        if length <= 0:
+            break
+        taken.append((start, min(end, start + length)))
+        length -= end - start
+    return taken
+
+
+def _cut(sentence: str) -> list[tuple[int, int]]:
+    """Return the ranges of a sentence: one, unless it is too long (a list without end) to be kept whole."""
+    if len(sentence) <= _LONGEST:
+        return [(0, len(sentence))]
+    return [match.span() for match in re.finditer(rf"(?s)\S.{{0,{_LONGEST}}}(?!\S)|\S{{1,{_LONGEST}}}", sentence)]
 
 
 def _allot(wanted: dict[str, int], budget: int) -> dict[str, int]:
