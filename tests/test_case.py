@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from strategies import json_values, texts
 
 from dxtrace.case import (
     MAX_CHARACTERS,
@@ -23,7 +24,6 @@ from dxtrace.case import (
     section_named,
 )
 from dxtrace.errors import CaseError
-from strategies import json_values, texts
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -1,0 +1,104 @@
+"""The knowledge files that ship: complete, true to their schema, silent about the label in whatever a note may say."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dxtrace.errors import KnowledgeError, UnknownName
+from dxtrace.knowledge import find_problems, leaked_names, load, premises, slug, written
+from dxtrace.knowledge.schema import CategoryKnowledge
+from dxtrace.taxonomy import Taxonomy
+
+TAXONOMY = Taxonomy.default()
+
+
+def test_every_category_is_written() -> None:
+    assert written() == [category.name for category in TAXONOMY.categories]
+
+
+@pytest.mark.parametrize("category", written())
+def test_a_file_loads_and_supports_every_diagnosis(category: str) -> None:
+    knowledge = load(category)
+    nodes = {node.name for node in TAXONOMY.category(category).nodes}
+    known = premises(category)
+    assert {premise.node for premise in known} == nodes
+    assert len({premise.id for premise in known}) == len(known) == len(knowledge.findings)
+    for premise in known:
+        assert premise.id.startswith(slug(category) + "/") and premise.source.strip()
+        assert len(set(premise.rationales)) == len(premise.rationales) >= 3
+        for text in premise.rationales:
+            assert "\n" not in text and "Supporting evidence:" not in text and text == text.strip()
+
+
+def test_lookup_by_any_name_and_errors() -> None:
+    assert load("CHF") == load("Heart Failure")
+    assert premises("chf") == premises("Heart Failure")
+    with pytest.raises(UnknownName, match="did you mean 'Heart Failure'"):
+        load("Heart Failur")
+
+
+@pytest.mark.parametrize(
+    ("text", "leaks"),
+    [
+        ("He has Heart-Failure.", True),
+        ("known CHF", True),
+        ("hfref on echo", True),
+        ("heart\nfailure", True),
+        ("the heart did not fail", False),
+        ("CHFx", False),
+        ("", False),
+    ],
+)
+def test_labels_are_recognised_in_a_note(text: str, leaks: bool) -> None:
+    assert bool(leaked_names(text, TAXONOMY.category("Heart Failure"))) is leaks
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_searched_for_labels(text: str) -> None:
+    for category in TAXONOMY.categories[:3]:
+        assert set(leaked_names(text, category)) <= set(category.names)
+
+
+def changed(**fields: object) -> list[str]:
+    category = TAXONOMY.category("Tuberculosis")
+    body = load("Tuberculosis").model_dump() | fields
+    return list(find_problems(CategoryKnowledge.model_validate(body), category))
+
+
+def test_what_a_schema_cannot_say_is_found() -> None:
+    findings = load("Tuberculosis").model_dump()["findings"]
+    first = findings[0]
+    assert changed() == []
+    assert any(
+        "unknown placeholders" in text
+        for text in changed(findings=[first | {"says": {"terse": ["{x} a", "bb", "cc", "dd", "ee"]}}])
+    )
+    assert any("the label 'Tuberculosis'" in text for text in changed(medications=["Tuberculosis pills"]))
+    assert any("is not in the tree" in text for text in changed(findings=[first | {"node": "GERD"}]))
+    assert any("used twice" in text for text in changed(findings=[*findings, first]))
+    assert any("fewer than" in text for text in changed(findings=[first]))
+    assert any("category is" in text for text in changed(category="Gout"))
+
+
+def test_a_broken_file_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dxtrace import knowledge
+
+    load.cache_clear()
+    try:
+        for text, says in (
+            ("a: [", "not valid YAML"),
+            ("category: Gout", "Field required"),
+            ("- 1", "valid dictionary"),
+        ):
+            broken = text
+            monkeypatch.setattr(
+                knowledge, "parse_yaml", lambda _, real=knowledge.parse_yaml, broken=broken: real(broken)
+            )
+            with pytest.raises(KnowledgeError, match=r"stroke\.yaml: ") as caught:
+                load("Stroke")
+            assert says in str(caught.value)
+            monkeypatch.undo()
+    finally:
+        load.cache_clear()
