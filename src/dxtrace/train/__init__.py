@@ -1,6 +1,14 @@
-"""From a recipe to an adapter: recipe, preflight, run."""
+"""From a recipe to an adapter: recipe, preflight, run, card, publishing."""
 
+from dxtrace.train.card import write_card
+from dxtrace.train.curves import plot_losses, read_metrics
+from dxtrace.train.finish import finish_run
+from dxtrace.train.publish import check_publishable, publish
 from dxtrace.train.recipe import Recipe, load_recipe, recipe_names
 from dxtrace.train.run import Outcome, Prepared, prepare, train
+from dxtrace.train.sweep import Trial, sweep
 
-__all__ = ["Outcome", "Prepared", "Recipe", "load_recipe", "prepare", "recipe_names", "train"]
+__all__ = [
+    "Outcome", "Prepared", "Recipe", "Trial", "check_publishable", "finish_run", "load_recipe", "plot_losses",
+    "prepare",    "publish", "read_metrics", "recipe_names", "sweep", "train", "write_card",
+]  # fmt: skip

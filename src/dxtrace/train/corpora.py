@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.corpus import corpus_info, make_corpus, read_teaching, split_by_patient
+from dxtrace.corpus import make_corpus, open_corpus, parse_spec, split_by_patient
+from dxtrace.corpus.base import CREDENTIALED
 from dxtrace.errors import InputError
 from dxtrace.models import store
 from dxtrace.provenance import CorpusInfo
@@ -20,12 +21,14 @@ TEACHING = "teaching"
 
 @dataclass(frozen=True)
 class Cases:
-    """The cases of a run; ``held_out`` says where the development cases come from."""
+    """The cases of a run. ``held_out``: where the development cases come from; ``problems``: how many were met reading."""
 
     train: list[AnnotatedCase]
     dev: list[AnnotatedCase]
     corpora: tuple[CorpusInfo, ...]
     held_out: str
+    problems: int = 0
+    credentialed: bool = False
 
     def manifest(self) -> dict[str, Any]:
         """Return ids and hashes of the notes, without text: what was in which split."""
@@ -36,7 +39,7 @@ class Cases:
 
 
 def read_cases(data: Data, seed: int) -> Cases:
-    """Read the corpora that a recipe names.
+    """Read the corpora that a recipe names. Of a corpus with splits, its train and dev splits are taken.
 
     Raises:
         InputError: no corpus is named, or it holds no case with a gold chain. CorpusError: it cannot be read.
@@ -44,26 +47,28 @@ def read_cases(data: Data, seed: int) -> Cases:
     spec = data.train
     if not spec:
         raise InputError("the recipe names no corpus: --data PATH, or data.train in the recipe")
-    if spec == TEACHING:
-        spec = str(_teaching(data))
-    if (Path(spec) / "manifest.json").is_file():
-        train, dev = list(read_teaching(spec, "train")), list(read_teaching(spec, "dev"))
-        corpora: tuple[CorpusInfo, ...] = (corpus_info(spec),)
+    spec = str(_teaching(data)) if spec == TEACHING else spec
+    corpus = open_corpus(spec)
+    corpora: tuple[CorpusInfo, ...] = (corpus.info,)
+    problems = len(corpus.problems)
+    train = corpus.annotated
+    dev: list[AnnotatedCase] = []
+    held_out = ""
+    if parse_spec(spec)[2] is None and any("split" in case.tags for case in train):
+        dev = [case for case in train if case.tags.get("split") == "dev"]
+        train = [case for case in train if case.tags.get("split") == "train"]
         held_out = "the corpus' own development split"
-    else:
-        train, info = _open(spec)
-        dev, corpora, held_out = [], (info,), ""
     if data.dev:
-        dev, info = _open(data.dev)
-        corpora, held_out = tuple(dict.fromkeys((*corpora, info))), data.dev
-    train = [case for case in train if case.gold is not None]
-    if not held_out:
+        other = open_corpus(data.dev)
+        dev, held_out = other.annotated, data.dev
+        corpora, problems = tuple(dict.fromkeys((*corpora, other.info))), problems + len(other.problems)
+    elif not held_out and len(train) > 1:
         train, dev, held_out = _hold_out(train, seed)
-    dev = [case for case in dev if case.gold is not None]
     train = train[: data.limit] if data.limit else train
     if not train:
         raise InputError(f"{spec}: holds no case with a gold chain to train on")
-    return Cases(train, dev, corpora, held_out)
+    marked = any(case.tags.get(CREDENTIALED) == "true" for case in (*train, *dev))
+    return Cases(train, dev, corpora, held_out, problems, marked or any(info.credentialed for info in corpora))
 
 
 def _teaching(data: Data) -> Path:
@@ -71,13 +76,6 @@ def _teaching(data: Data) -> Path:
     if not (folder / "manifest.json").is_file():
         make_corpus(data.teaching_size, data.teaching_seed, folder)
     return folder
-
-
-def _open(spec: str) -> tuple[list[AnnotatedCase], CorpusInfo]:
-    from dxtrace.corpus import open_corpus
-
-    corpus = open_corpus(spec)
-    return list(corpus.cases), corpus.info
 
 
 def _hold_out(cases: list[AnnotatedCase], seed: int) -> tuple[list[AnnotatedCase], list[AnnotatedCase], str]:

@@ -13,13 +13,13 @@ from rich.console import Console
 
 from dxtrace.errors import InputError
 from dxtrace.models import store
+from dxtrace.models.torch_base import Located, locate
 from dxtrace.provenance import Provenance
 from dxtrace.train import checkpoints
-from dxtrace.train.base import Located, locate
 from dxtrace.train.corpora import Cases, read_cases
 from dxtrace.train.examples import Encoder, Example, Report, make_examples
 from dxtrace.train.precision import Chosen, Device, choose_precision, find_device
-from dxtrace.train.recipe import Recipe, to_yaml
+from dxtrace.train.recipe import Recipe, load_recipe, to_yaml
 
 
 @dataclass
@@ -56,6 +56,7 @@ class Prepared:
             base_sha256=self.located.sha256,
             recipe=self.recipe.name,
             seed=self.recipe.run.seed,
+            marked_credentialed=self.cases.credentialed,
         )
 
 
@@ -88,7 +89,7 @@ def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
     device = find_device()
     precision = choose_precision(recipe.run.precision, device)
     cases = read_cases(recipe.data, recipe.run.seed)
-    located = locate(recipe.base, report)
+    located = locate(recipe.base.model, report)
     tell("turning cases into tokens", 0.0)
     tokenizer = AutoTokenizer.from_pretrained(located.where)
     encoder = Encoder(tokenizer, recipe.data)
@@ -116,13 +117,18 @@ def train(prepared: Prepared, out: str | Path, *, resume: bool = False, console:
     Raises:
         InputError: ``out`` holds another run, or nothing to go on from, or cannot be written.
     """
+    from dxtrace.train.finish import finish_run
     from dxtrace.train.session import Session
 
     folder = Path(out)
     checkpoint = _open_folder(prepared, folder, resume)
     session = Session(prepared, folder, console or Console(quiet=True))
     try:
-        return session.run(checkpoint)
+        outcome = session.run(checkpoint)
+        if int(os.environ.get("RANK", "0")) == 0:
+            for line in finish_run(folder):
+                session.console.print(f"not made: {line}", highlight=False)
+        return outcome
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be written ({error.strerror}); what was saved before is kept: free room, then --resume"
@@ -136,6 +142,7 @@ def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
         found = checkpoints.latest(folder / "checkpoints")
         if not recipe_file.is_file():
             raise InputError(f"{folder}: holds no run to go on with")
+        _same_recipe(prepared.recipe, recipe_file)
         checkpoints.cut_metrics(folder / "metrics.jsonl", checkpoints.step_of(found) if found else -1)
         return found
     if folder.exists() and any(folder.iterdir()):
@@ -149,6 +156,35 @@ def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
     return None
+
+
+def _same_recipe(recipe: Recipe, file: Path) -> None:
+    """Refuse to go on with another recipe than the run began with; how often it logs and saves may differ."""
+    before, now = _flat(load_recipe(file)), _flat(recipe)
+    other = [key for key, value in now.items() if before.get(key) != value]
+    free = {
+        "run.threads",
+        "run.log_every",
+        "run.eval_every",
+        "run.save_every",
+        "run.keep",
+        "run.generate",
+        "run.patience",
+        "about",
+    }
+    wrong = [key for key in other if key not in free]
+    if wrong:
+        raise InputError(
+            f"the run in {file.parent} began with another {', '.join(wrong)}; leave it as it was, or start anew"
+        )
+
+
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    """Return every key of a recipe by its full name."""
+    result: dict[str, Any] = {}
+    for part, value in recipe.model_dump().items():
+        result |= {f"{part}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {part: value}
+    return result
 
 
 def environment(prepared: Prepared) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,16 +17,17 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig
 from transformers import PrinterCallback
 from trl import SFTConfig
 
 from dxtrace.train import checkpoints
 from dxtrace.train.base import load_base
-from dxtrace.train.examples import Example
+from dxtrace.train.examples import Encoder, Example
+from dxtrace.train.fast import unsupported, use_fast_layers
+from dxtrace.train.preflight import Timed, lora_config
 from dxtrace.train.run import Outcome, Prepared
 from dxtrace.train.trainer import ChainTrainer, Collator
-from dxtrace.train.watch import Bar, MetricsFile, StopOnSignal, StopWhenWorse
+from dxtrace.train.watch import Bar, MetricsFile, Probe, StopOnSignal, StopWhenWorse
 
 
 class Session:
@@ -47,6 +50,10 @@ class Session:
             early = StopWhenWorse(self.recipe.run.patience) if self.recipe.run.patience and self.prepared.dev else None
             if early:
                 trainer.add_callback(early)
+            if self.recipe.run.generate:
+                chosen = self.prepared.cases.dev[: self.recipe.run.generate]
+                encoder = Encoder(self.prepared.tokenizer, self.recipe.data)
+                trainer.add_callback(Probe(encoder, chosen, metrics, self.console))
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             state = "interrupted" if stop.stopped else "stopped early" if early and early.stopped else "done"
             if state != "interrupted" and self.prepared.dev and not _measured(trainer):
@@ -66,13 +73,22 @@ class Session:
             eval_dataset=as_dataset(prepared.dev) if prepared.dev else None,
             data_collator=Collator(tokenizer.pad_token_id),
             processing_class=tokenizer,
-            peft_config=self.lora(),
+            peft_config=lora_config(self.recipe),
             callbacks=callbacks,
             autocast=self.autocast(),
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.model.peft_config["default"].base_model_name_or_path = recipe.base.hub_id or recipe.base.model
+        self._fuse(trainer.model)
         return trainer
+
+    def _fuse(self, model: Any) -> None:
+        """Run Llama layers fused where that gives the same result, and say so, or why not."""
+        if self.prepared.device.kind != "cpu" or not self.recipe.run.fast_kernels:
+            return
+        reason = "layers are recomputed" if self.recipe.run.recompute else unsupported(model)
+        if reason is None:
+            use_fast_layers(model)
+        self.console.print(f"fused layers: {'not used, ' + reason if reason else 'used'}", highlight=False)
 
     def autocast(self) -> Any:
         """Return the dtype that the trainer casts matrix products to, where accelerate does not (CPU, Apple)."""
@@ -81,14 +97,29 @@ class Session:
             return None
         return prepared.precision.dtype
 
-    def lora(self) -> LoraConfig:
-        """Return the adapter's configuration."""
-        lora = self.recipe.lora
-        targets: Any = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
-        return LoraConfig(
-            r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets,
-            use_rslora=lora.rslora, use_dora=lora.dora, task_type="CAUSAL_LM",
-        )  # fmt: skip
+    def time_steps(self, rows: int = 3) -> Timed:
+        """Run a few rows forward and backward, the longest last; nothing is learnt.
+
+        Returns tokens a second over rows of middle length, and the peak of memory.
+        """
+        trainer = self.trainer([])
+        ordered = sorted(self.prepared.train, key=lambda row: len(row.ids))
+        middle = ordered[len(ordered) // 2 :][:rows]
+        loader = trainer.data_collator
+        trainer.model.train()
+        spent = tokens = 0.0
+        for row in (middle[0], *middle, ordered[-1]):
+            batch = loader(list(as_dataset([row] * self.recipe.optimiser.batch)))
+            started = time.perf_counter()
+            trainer.accelerator.backward(trainer.compute_loss(trainer.model, trainer._prepare_inputs(batch)))
+            if row is not ordered[-1]:
+                spent, tokens = (
+                    spent + time.perf_counter() - started,
+                    tokens + len(row.ids) * self.recipe.optimiser.batch,
+                )
+            if row is middle[0]:
+                spent = tokens = 0.0  # the first pass warms caches up
+        return Timed(tokens / max(spent, 1e-9), peak_memory())
 
     def arguments(self) -> SFTConfig:
         """Return the trainer's settings."""
@@ -130,6 +161,7 @@ class Session:
             else:
                 best = trainer.state.global_step
                 trainer.model.save_pretrained(str(beside))
+            _name_base(beside / "adapter_config.json", self.recipe.base.hub_id or self.recipe.base.model)
             provenance = json.dumps(self.prepared.provenance().to_json(), indent=1)
             (beside / "provenance.json").write_text(provenance, "utf-8")
             (beside / "README.md").unlink(missing_ok=True)
@@ -155,6 +187,24 @@ def as_dataset(rows: list[Example]) -> Dataset:
             "label_tokens": [[row.prompt, row.label] for row in rows],
         }
     )
+
+
+def peak_memory() -> int:
+    """Return the most memory (bytes) in use so far: on the GPU if there is one, else of this process."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_reserved())
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _name_base(file: Path, name: str) -> None:
+    """Write the base model's public name into an adapter's configuration, in place of a folder of this machine."""
+    config = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(config | {"base_model_name_or_path": name}, indent=2, sort_keys=True), "utf-8")
 
 
 def _measured(trainer: ChainTrainer) -> bool:

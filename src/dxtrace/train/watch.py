@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -13,6 +14,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.train.examples import Encoder
+from dxtrace.train.probe import score_generations
 
 #: Keys of the log that metrics.jsonl holds, and their names there.
 _KEPT = {
@@ -130,6 +135,24 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
             control.should_training_stop = True
             control.should_evaluate = False
         return control
+
+
+class Probe(TrainerCallback):  # type: ignore[misc]
+    """Lets the model answer a few development cases after each measurement, and writes the scores to metrics.jsonl."""
+
+    def __init__(
+        self, encoder: Encoder, cases: Sequence[AnnotatedCase], metrics: MetricsFile, console: Console
+    ) -> None:
+        self.encoder, self.cases, self.metrics, self._console = encoder, cases, metrics, console
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Answer and score."""
+        if not state.is_world_process_zero:
+            return
+        scores = score_generations(model, self.encoder, self.cases)
+        self.metrics.write(state.global_step, {"generated": scores, "answers": len(self.cases)})
+        shown = ", ".join(f"{key.replace('_', ' ')} {value:.0%}" for key, value in scores.items())
+        self._console.print(f"step {state.global_step}: {len(self.cases)} free answers: {shown}", highlight=False)
 
 
 class StopWhenWorse(TrainerCallback):  # type: ignore[misc]

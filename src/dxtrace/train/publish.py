@@ -1,0 +1,86 @@
+"""Sharing an adapter on the Hugging Face hub, and refusing what may not be shared there."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+from dxtrace.errors import InputError, MissingExtra, ModelError
+from dxtrace.provenance import CREDENTIALED_RULE, Provenance
+
+#: Where the rule stands.
+RULE_SOURCE = (
+    'PhysioNet, "Responsible use of MIMIC data with online services", 24 September 2025; PhysioNet Credentialed Health '
+    "Data Use Agreement 1.5.0"
+)
+
+_SHARED = (
+    "adapter_model.safetensors", "adapter_config.json", "README.md", "provenance.json", "calibration.json", "loss.png",
+)  # fmt: skip
+
+
+def check_publishable(folder: Path) -> list[Path]:
+    """Return the files of an adapter that would be shared.
+
+    Raises:
+        InputError: it is no adapter, has no provenance or card, or was made from credentialed data; quotes the rule.
+    """
+    folder = folder / "adapter" if (folder / "adapter" / "adapter_config.json").is_file() else folder
+    if not (folder / "adapter_config.json").is_file() or not (folder / "adapter_model.safetensors").is_file():
+        raise InputError(f"{folder}: not an adapter (adapter_config.json and adapter_model.safetensors)")
+    try:
+        provenance = Provenance.from_json(json.loads((folder / "provenance.json").read_text("utf-8")))
+    except OSError:
+        raise InputError(
+            f"{folder}: has no provenance.json; what it was made from must be known before it is shared"
+        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise InputError(f"{folder / 'provenance.json'}: cannot be read as a provenance") from None
+    if provenance.credentialed:
+        raise InputError(f"{folder}: not shared. {CREDENTIALED_RULE} ({RULE_SOURCE})")
+    if not provenance.corpora:
+        raise InputError(
+            f"{folder}: its provenance names no corpus; what it was made from must be known before it is shared"
+        )
+    if not (folder / "README.md").is_file():
+        raise InputError(f"{folder}: has no card (README.md)")
+    return [folder / name for name in _SHARED if (folder / name).is_file()]
+
+
+def publish(folder: Path, to: str, private: bool = True) -> str:
+    """Put an adapter on the hub and return its address.
+
+    Args:
+        folder: the adapter, or the run that made it.
+        to: ``owner/name``.
+        private: only the owner sees it.
+
+    Raises:
+        InputError: as :func:`check_publishable`. MissingExtra: huggingface_hub is not installed.
+        ModelError: the hub refused; says why.
+    """
+    files = check_publishable(folder)
+    if to.count("/") != 1 or not all(to.split("/")):
+        raise InputError(f"{to[:80]!r}: a place on the hub is owner/name")
+    if importlib.util.find_spec("huggingface_hub") is None:
+        raise MissingExtra("publishing (huggingface_hub)", "train")
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+    api = HfApi()
+    try:
+        api.create_repo(to, private=private, exist_ok=True)
+        api.upload_folder(
+            repo_id=to, folder_path=str(files[0].parent), allow_patterns=[file.name for file in files],
+            commit_message="Add the adapter, its card and its provenance",
+        )  # fmt: skip
+    except LocalTokenNotFoundError:
+        raise ModelError("the hub knows no one here: run 'hf auth login', or set HF_TOKEN") from None
+    except HfHubHTTPError as error:
+        code = error.response.status_code if error.response is not None else "no"
+        why = {401: "the key is wrong or missing: run 'hf auth login'", 403: f"the key may not write to {to}"}
+        raise ModelError(f"the hub refused ({code}): {why.get(code, 'see the status of the hub')}") from None
+    except OSError as error:
+        raise ModelError(f"the hub cannot be reached ({type(error).__name__}); nothing was shared") from None
+    return f"https://huggingface.co/{to}"
