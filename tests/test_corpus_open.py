@@ -168,7 +168,8 @@ def test_a_damaged_row_of_ours_is_mended_from_its_evidence(tmp_path: Path) -> No
 
 _KEYS = st.sampled_from(["note", "steps", "evidence", "sections", "diagnosis", "path", "text", "start", "supports"])
 _VALUES = st.recursive(
-    st.none() | st.integers() | st.text(max_size=9), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    st.none() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
     max_leaves=12,
 )
 
