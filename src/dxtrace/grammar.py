@@ -15,8 +15,9 @@ from dxtrace.taxonomy import Node
 
 MIN_STEPS, MAX_STEPS = 3, 10
 
-#: A rationale where no premise is known: one line of prose without the marks that structure an answer.
-FREE_RATIONALE = r"/ [A-Z][^\n\[\]:]{20,240}\./"
+#: A rationale where no premise is known: one sentence without the marks that structure an answer. A full stop that is no
+#: decimal point ends it: the matcher takes the longest text and would not give the words after it back.
+FREE_RATIONALE = r"/ [A-Z]([^\n\[\]:.]|\.[0-9]){20,240}\./"
 
 
 def answer_grammar(
