@@ -53,8 +53,8 @@ class Calibration:
             bias = {str(name): float(value) for name, value in data.get("bias", {}).items()}
         except (KeyError, TypeError, ValueError, AttributeError):
             raise InputError("a calibration needs a temperature and a bias for each diagnosis") from None
-        if not temperature > 0:
-            raise InputError("a calibration's temperature is above 0")
+        if not 0 < temperature < math.inf or not all(map(math.isfinite, bias.values())):
+            raise InputError("a calibration's temperature is above 0, and all its numbers are finite")
         return cls(temperature, bias)
 
 
