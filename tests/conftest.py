@@ -19,7 +19,11 @@ from dxtrace.reasoner import Reasoner
 ROOT = Path(__file__).parents[1]
 
 # A shared or slow machine is no reason to fail: speed is tested where it matters, by processor time.
-settings.register_profile("dxtrace", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+# `pytest --hypothesis-profile=thorough` looks further.
+settings.register_profile(
+    "dxtrace", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, max_examples=40
+)
+settings.register_profile("thorough", settings.get_profile("dxtrace"), derandomize=False, max_examples=1000)
 settings.load_profile("dxtrace")
 
 #: A case short enough to be answered often.
