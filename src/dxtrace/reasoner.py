@@ -10,20 +10,17 @@ from pathlib import Path
 from dxtrace import knowledge
 from dxtrace.case import Case
 from dxtrace.chain import Chain, Differential, ModelInfo, PremiseRef, Step, Timing
-from dxtrace.choice import Options, best
 from dxtrace.differential import Calibration, label_options, rank_diagnoses
 from dxtrace.engines.base import Engine, Work
 from dxtrace.errors import CaseError, GroundingError
-from dxtrace.grammar import MAX_STEPS, MIN_STEPS, rationale_grammar
+from dxtrace.grammar import MIN_STEPS
 from dxtrace.grounding import Quote, find_quotes, span_of
-from dxtrace.knowledge import Premise
-from dxtrace.prompt import MARK, Fitted, fit, prompt_parts, readable, step_head
+from dxtrace.prompt import Fitted, fit, prompt_parts
 from dxtrace.taxonomy import Node, Taxonomy
+from dxtrace.writer import Writer
 
-#: Tokens kept free for the answer.
-ANSWER_TOKENS = 1024
-#: No free rationale has more tokens: its grammar ends it after fewer characters.
-_RATIONALE_TOKENS = 256
+#: Tokens kept free for the answer, at most half of what the model reads.
+ANSWER_TOKENS = 1536
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,17 @@ class Reasoner:
         model: ModelInfo | None = None,
         taxonomy: Taxonomy | None = None,
         calibration: Calibration | None = None,
+        notice: str | None = None,
     ) -> None:
+        """
+        Args:
+            engine: runs the model.
+            model: says in every answer what answered.
+            taxonomy: the diagnoses; default the one that ships.
+            calibration: corrects the probabilities of the differential.
+            notice: a warning to give with every answer.
+        """
+        self.notice = notice
         self.engine = engine
         self.model = model or ModelInfo()
         self.taxonomy = taxonomy or Taxonomy.default()
@@ -71,7 +78,7 @@ class Reasoner:
         from dxtrace.models import open_model
 
         opened = open_model(model, adapter=adapter, engine=engine, threads=threads, report=report)
-        return cls(opened.engine, opened.info, calibration=opened.calibration)
+        return cls(opened.engine, opened.info, calibration=opened.calibration, notice=opened.notice)
 
     def differential(self, case: Case) -> Differential:
         """Return every diagnosis with its probability on this case, highest first."""
@@ -107,7 +114,7 @@ class Reasoner:
             _check(step, case, node)
             steps.append(step)
             yield step
-        warnings = [text for text in (reading.fitted.warning, _too_few(steps)) if text]
+        warnings = [text for text in (self.notice, reading.fitted.warning, _too_few(steps)) if text]
         chain = Chain(
             id=case.id,
             note=case.note,
@@ -129,7 +136,8 @@ class Reasoner:
 
         self.engine.forget()
         frame = prompt_parts(self.engine.chat_template, "")
-        budget = self.engine.context - ANSWER_TOKENS - len(self.engine.encode_prompt(frame)) - 8
+        answer = min(ANSWER_TOKENS, self.engine.context // 2)
+        budget = self.engine.context - answer - len(self.engine.encode_prompt(frame)) - 8
         fitted = fit(case, count, budget)
         quotes = find_quotes(case.note, fitted.keep)
         if not quotes:
@@ -141,60 +149,10 @@ class Reasoner:
         return rank_diagnoses(self.engine, reading.prompt, self.taxonomy, self._labels, self.calibration)
 
     def _write(self, reading: _Reading, node: Node) -> Iterator[Step]:
-        """Yield steps along the path: first at its first node, last at the diagnosis, never a quote twice."""
-        (label,) = self.engine.encode([f" {node.name}"])
-        ids = [*reading.prompt, *label]
-        free = reading.quotes
-        premises = [p for p in knowledge.premises(node.category) if not p.only or set(p.only) & set(node.path)]
-        at = 0
-        for number in range(1, MAX_STEPS + 1):
-            chosen = self._choose_node(ids, node, number, at, room=len(free))
-            if chosen is None:
-                return
-            at, head = chosen
-            ids += head
-            (premise, rationale), premises = self._choose_rationale(ids, node.path[at], premises)
-            quote = self._choose_quote(ids, free)
-            free = [q for q in free if q.end <= quote.start or q.start >= quote.end]
-            source = PremiseRef(premise.id, premise.source) if premise else None
-            yield Step(node.path[at], rationale, span_of(reading.case, quote), source)
-            if not free:
-                return
-
-    def _choose_node(self, ids: list[int], node: Node, number: int, at: int, room: int) -> tuple[int, list[int]] | None:
-        """Choose the node that a step supports; None to end. ``room`` is the number of quotes left."""
-        last = len(node.path) - 1
-        places = [0] if number == 1 and last > 0 and room > 1 else list(range(at, last + 1))
-        if number == MAX_STEPS or room == 1:
-            places = [last]
-        heads = self.engine.encode([step_head(number, node.path[place]) for place in places])
-        may_end = number > MIN_STEPS and at == last and self.engine.end_tokens
-        ending = [tuple(self.engine.end_tokens[:1])] if may_end else []
-        options = Options((*map(tuple, heads), *ending), ())
-        index = best(self.engine, ids, options)
-        return None if index == len(places) else (places[index], heads[index])
-
-    def _choose_rationale(
-        self, ids: list[int], node: str, premises: list[Premise]
-    ) -> tuple[tuple[Premise | None, str], list[Premise]]:
-        """Choose a rationale for a node and append it to ``ids``; a premise is said once in a chain."""
-        ways = [(premise, text) for premise in premises if premise.node == node for text in premise.rationales]
-        if not ways:
-            text = "".join(self.engine.stream(ids, rationale_grammar(), _RATIONALE_TOKENS)).strip()
-            ids += self.engine.encode([f" {text}"])[0]
-            return (None, text), premises
-        *texts, mark = self.engine.encode([*(f" {text}" for _, text in ways), MARK])
-        chosen = best(self.engine, ids, Options(tuple(map(tuple, texts)), (mark[0],)))
-        ids += texts[chosen]
-        return ways[chosen], [premise for premise in premises if premise is not ways[chosen][0]]
-
-    def _choose_quote(self, ids: list[int], quotes: list[Quote]) -> Quote:
-        mark, head, *texts = self.engine.encode([MARK, step_head(1, "x"), *(f" {readable(q.text)}" for q in quotes)])
-        ids += mark
-        ends = (head[0], *self.engine.end_tokens[:1])
-        chosen = best(self.engine, ids, Options(tuple(map(tuple, texts)), ends))
-        ids += texts[chosen]
-        return quotes[chosen]
+        premises = knowledge.premises(node.category)
+        for draft in Writer(self.engine, reading.prompt, node, premises, reading.quotes).steps():
+            source = PremiseRef(draft.premise.id, draft.premise.source) if draft.premise else None
+            yield Step(draft.supports, draft.rationale, span_of(reading.case, draft.quote), source)
 
 
 def _check(step: Step, case: Case, node: Node) -> None:

@@ -15,7 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from dxtrace.errors import KnowledgeError
-from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, CategoryKnowledge, Finding, Says
+from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, CategoryKnowledge, Finding, Negative, Neutral, Says
 from dxtrace.taxonomy import Category, Taxonomy
 
 __all__ = ["VITALS", "CategoryKnowledge", "Finding", "Premise", "Says", "load", "premises", "slug", "written"]
@@ -144,9 +144,14 @@ def _unknown_names(knowledge: CategoryKnowledge, nodes: set[str], diagnoses: set
             yield f"{item.id}: absent {sorted(unknown)} are not findings"
 
 
+def _items(knowledge: CategoryKnowledge) -> tuple[Finding | Negative | Neutral, ...]:
+    """Return everything that a note may say."""
+    return (*knowledge.findings, *knowledge.negatives, *knowledge.neutral)
+
+
 def _texts(knowledge: CategoryKnowledge) -> Iterator[tuple[str, str]]:
     """Yield (where, text) of everything that may stand in a note."""
-    for item in (*knowledge.findings, *knowledge.negatives, *knowledge.neutral):
+    for item in _items(knowledge):
         for way in item.says.all:
             yield item.id, way
     for finding in knowledge.findings:
@@ -197,7 +202,7 @@ def _leaks(knowledge: CategoryKnowledge, category: Category) -> Iterator[str]:
 
 
 def _repeats(knowledge: CategoryKnowledge) -> Iterator[str]:
-    items = (*knowledge.findings, *knowledge.negatives, *knowledge.neutral)
+    items = _items(knowledge)
     ids = [item.id for item in items]
     for name in sorted({name for name in ids if ids.count(name) > 1}):
         yield f"the id {name!r} is used twice"

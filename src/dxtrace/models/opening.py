@@ -20,12 +20,13 @@ from dxtrace.provenance import sha256_of
 
 @dataclass(frozen=True)
 class Opened:
-    """A model ready to answer: its engine, what it is, its calibration, and why this engine was chosen."""
+    """A model ready to answer: engine, identity, calibration, why this engine was chosen, what to warn of."""
 
     engine: Engine
     info: ModelInfo
     calibration: Calibration
     reason: str
+    notice: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,15 @@ def open_model(
         base_sha256=_known_sha256(source),
         adapter_sha256=_adapter_sha256(chosen),
     )
-    return Opened(built, info, read_calibration(chosen), why)
+    return Opened(built, info, read_calibration(chosen), why, _notice(source, chosen))
+
+
+def _notice(source: _Source, adapter: Path | None) -> str | None:
+    if adapter is None and source.name in {known.name for known in store.PACKAGED}:
+        return (
+            "this model was not trained for this task: its quotes are the note's own, its medicine is not to be trusted"
+        )
+    return None
 
 
 def shipped_adapter(name: str) -> Path | None:

@@ -1,0 +1,125 @@
+"""Writing the steps of an answer: node, rationale and quote, each the model's choice from a closed list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dxtrace.choice import Options, best
+from dxtrace.engines.base import Engine
+from dxtrace.grammar import MAX_STEPS, MIN_STEPS, rationale_grammar
+from dxtrace.grounding import Quote
+from dxtrace.knowledge import Premise
+from dxtrace.prompt import MARK, readable, step_head
+from dxtrace.taxonomy import Node
+
+#: No free rationale has more tokens: its grammar ends it after fewer characters.
+_RATIONALE_TOKENS = 256
+#: A quote of more tokens than this (long, or in a script that the tokenizer does not know) is not offered.
+_QUOTE_TOKENS = 160
+#: Room that one more step may need, in tokens.
+_STEP_TOKENS = 320
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One step as written: the node it supports, why, the premise that says so (or None), the quote."""
+
+    supports: str
+    rationale: str
+    premise: Premise | None
+    quote: Quote
+
+
+class Writer:
+    """Writes the steps of one answer. Everything that may be said is tokenised once, before the first choice."""
+
+    def __init__(
+        self, engine: Engine, prompt: Sequence[int], node: Node, premises: Iterable[Premise], quotes: Sequence[Quote]
+    ) -> None:
+        """
+        Args:
+            engine: the model.
+            prompt: token ids up to the cue of the diagnosis.
+            node: the diagnosis, already chosen.
+            premises: what may be said of it; a node without any takes free sentences.
+            quotes: what may be quoted.
+        """
+        self._engine = engine
+        self._node = node
+        self._premises = [p for p in premises if p.node in node.path and (not p.only or set(p.only) & set(node.path))]
+        self._tokens = self._tokenise(quotes)
+        self._quotes = [quote for quote in quotes if len(self._tokens[_quoted(quote)]) <= _QUOTE_TOKENS]
+        self._ids = [*prompt, *self._tokens[f" {node.name}"]]
+        self._after_quote = (self._tokens[step_head(1, node.path[0])][0], *engine.end_tokens[:1])
+
+    def _tokenise(self, quotes: Sequence[Quote]) -> dict[str, tuple[int, ...]]:
+        texts = [f" {self._node.name}", MARK]
+        texts += [step_head(number, name) for number in range(1, MAX_STEPS + 1) for name in self._node.path]
+        texts += [f" {text}" for premise in self._premises for text in premise.rationales]
+        texts += [_quoted(quote) for quote in quotes]
+        return {text: tuple(ids) for text, ids in zip(texts, self._engine.encode(texts), strict=True)}
+
+    def steps(self) -> Iterator[Draft]:
+        """Yield steps along the path: first at its first node, last at the diagnosis, no piece of the note twice.
+
+        Raises:
+            EngineError: the model failed.
+        """
+        at = 0
+        for number in range(1, MAX_STEPS + 1):
+            if not self._quotes:
+                return
+            place = self._choose_place(number, at)
+            if place is None:
+                return
+            at = place
+            name = self._node.path[at]
+            premise, rationale = self._choose_rationale(name)
+            yield Draft(name, rationale, premise, self._choose_quote())
+
+    def _choose_place(self, number: int, at: int) -> int | None:
+        """Choose the place in the path that a step supports and write its head; None to end."""
+        path = self._node.path
+        last = len(path) - 1
+        scarce = len(self._quotes) == 1 or len(self._ids) + 2 * _STEP_TOKENS > self._engine.context
+        places = [0] if number == 1 else list(range(at, last + 1))
+        if number == MAX_STEPS or scarce:
+            places = [last]
+        if len(self._ids) + _STEP_TOKENS > self._engine.context:
+            return None
+        heads = [self._tokens[step_head(number, path[place])] for place in places]
+        may_end = number > MIN_STEPS and at == last
+        ending = [self._engine.end_tokens[:1]] if may_end and self._engine.end_tokens else []
+        chosen = best(self._engine, self._ids, Options((*heads, *ending), ()))
+        if chosen == len(places):
+            return None
+        self._ids += heads[chosen]
+        return places[chosen]
+
+    def _choose_rationale(self, name: str) -> tuple[Premise | None, str]:
+        """Choose why a node is supported and write it; a premise is said once."""
+        ways = [(premise, text) for premise in self._premises if premise.node == name for text in premise.rationales]
+        if not ways:
+            text = "".join(self._engine.stream(self._ids, rationale_grammar(), _RATIONALE_TOKENS)).strip()
+            self._ids += self._engine.encode([f" {text}"])[0]
+            return None, text
+        options = Options(tuple(self._tokens[f" {text}"] for _, text in ways), self._tokens[MARK][:1])
+        premise, text = ways[best(self._engine, self._ids, options)]
+        self._ids += self._tokens[f" {text}"]
+        self._premises.remove(premise)
+        return premise, text
+
+    def _choose_quote(self) -> Quote:
+        """Choose the evidence and write it; what overlaps it is not offered again."""
+        self._ids += self._tokens[MARK]
+        options = Options(tuple(self._tokens[_quoted(quote)] for quote in self._quotes), self._after_quote)
+        quote = self._quotes[best(self._engine, self._ids, options)]
+        self._ids += self._tokens[_quoted(quote)]
+        self._quotes = [other for other in self._quotes if other.end <= quote.start or other.start >= quote.end]
+        return quote
+
+
+def _quoted(quote: Quote) -> str:
+    """Return a quote as it is written after the mark."""
+    return f" {readable(quote.text)}"
