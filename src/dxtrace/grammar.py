@@ -15,8 +15,8 @@ from dxtrace.taxonomy import Node
 
 MIN_STEPS, MAX_STEPS = 3, 10
 
-#: A rationale where no premise is known: one sentence without the marks that structure an answer. A full stop that is no
-#: decimal point ends it: the matcher takes the longest text and would not give the words after it back.
+#: A rationale where no premise is known: one sentence without the marks that structure an answer. Any full stop but
+#: a decimal point ends it: the matcher takes the longest text and would not give the words after it back.
 FREE_RATIONALE = r"/ [A-Z]([^\n\[\]:.]|\.[0-9]){20,240}\./"
 
 
