@@ -139,7 +139,8 @@ def _unknown_names(knowledge: CategoryKnowledge, nodes: set[str], diagnoses: set
             yield f"finding {finding.id}: only {sorted(unknown)} not in the tree"
         if unknown := set(finding.sets) - set(knowledge.quantities) - VITALS:
             yield f"finding {finding.id}: sets unknown quantities {sorted(unknown)}"
-    for item in (*knowledge.negatives, *knowledge.neutral):
+    silent: tuple[Negative | Neutral, ...] = (*knowledge.negatives, *knowledge.neutral)
+    for item in silent:
         if unknown := set(item.absent) - ids:
             yield f"{item.id}: absent {sorted(unknown)} are not findings"
 
