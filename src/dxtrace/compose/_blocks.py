@@ -18,9 +18,9 @@ Block = Callable[[Voice, Part, Sequence[Said]], list[Item]]
 #: First words that lose their capital inside a sentence.
 _PLAIN = frozenset(
     [
-        "He", "She", "The", "A", "An", "There", "His", "Her", "It", "Over", "For", "In", "On", "At", "Since", "After", "No",
-        "Both", "Lying", "Neither", "These", "This", "During", "With", "When", "While", "Two", "Three", "Four", "Five",
-        "Six", "Each", "Most", "Some", "Several", "About", "Under",
+        "He", "She", "The", "A", "An", "There", "His", "Her", "It", "Over", "For", "In", "On", "At", "Since", "After",
+        "No", "Both", "Lying", "Neither", "These", "This", "During", "With", "When", "While", "Two", "Three", "Four",
+        "Five", "Six", "Each", "Most", "Some", "Several", "About", "Under",
     ]
 )  # fmt: skip
 

@@ -205,6 +205,15 @@ def comorbidity_groups() -> dict[str, int]:
 
 
 @cache
+def denied_by(illness: str) -> frozenset[str]:
+    """Return the denials and normal statements that do not go with an illness: insomnia, and "sleeps well"."""
+    data = background()
+    item = next(item for item in data.comorbidities if item.id == illness)
+    tests = {test.id for test in data.tests}
+    return _words().found("\n".join(item.names.all)) - tests
+
+
+@cache
 def says_of() -> dict[str, tuple[Ways, Ways]]:
     """Return the ways of every background statement and of the names of every illness, by id and side."""
     data = background()

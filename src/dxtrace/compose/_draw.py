@@ -10,7 +10,7 @@ from functools import cache
 from typing import TypeVar
 
 from dxtrace.compose import _formula
-from dxtrace.compose._compile import Compiled, Said, Target, comorbidity_groups
+from dxtrace.compose._compile import Compiled, Said, Target, comorbidity_groups, denied_by
 from dxtrace.compose._style import Style
 from dxtrace.knowledge.background import Comorbidity, Statement, background
 from dxtrace.knowledge.schema import Finding, Quantity, Range, When
@@ -39,6 +39,8 @@ _LIMITS = {
 }
 
 _COMORBIDITY_COUNTS = ((0, 8), (1, 18), (2, 26), (3, 22), (4, 16), (5, 10))
+#: People round how long they have been ill: above so many units, to multiples of so many.
+_ROUNDED = {"minutes": (15, 5), "hours": (12, 6), "days": (14, 7), "weeks": (10, 2), "months": (12, 6)}
 _LONGER = {
     "minutes": (60, "hours"),
     "hours": (24, "days"),
@@ -107,6 +109,8 @@ def draw(rng: random.Random, compiled: Compiled, target: Target, style: Style, s
     for said in (*draft.findings, *draft.negatives, *draft.neutrals):
         draft.hidden |= said.hides
     draft.comorbidities = _draw_comorbidities(draft)
+    for item in draft.comorbidities:
+        draft.hidden |= denied_by(item.id)
     eligible = [item for item in background().surgeries if _fits(draft, item)]
     draft.surgeries = rng.sample(eligible, min(len(eligible), rng.choice((0, 0, 1, 1, 2))))
     return draft
@@ -229,6 +233,8 @@ def _draw_words(draft: Draft) -> None:
     }  # fmt: skip
     onset = _by_node(draft.compiled.knowledge.onset, draft.node)
     number, unit = max(1, round(_number(rng, onset.range, 0))), str(onset.unit)
+    above, step = _ROUNDED.get(unit, (number, 1))
+    number = max(step, round(number / step) * step) if number > above else number
     while unit in _LONGER and number >= _LONGER[unit][0] and number % _LONGER[unit][0] == 0:
         number, unit = number // _LONGER[unit][0], _LONGER[unit][1]
     draft.values["onset"] = f"{number} {unit if number > 1 else unit.removesuffix('s')}"

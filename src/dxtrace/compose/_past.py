@@ -16,10 +16,10 @@ _LABEL = re.compile(r"(?:PMHx?|PSHx?|SHx?|SocHx|FHx?|[Ff]am(?:ily)? ?[Hh]x)\s*(?
 
 #: How a hospital's list of medicines abbreviates.
 _ORDERS = tuple(
-    (re.compile(rf"\b(?:{plain})\b"), ordered)
+    (re.compile(rf"\b(?:{plain})"), ordered)
     for plain, ordered in (
-        ("once daily", "daily"), ("twice daily", "BID"), ("three times daily", "PO TID"), ("BID", "PO BID"),
-        ("every morning", "PO QAM"), ("daily", "PO DAILY"), ("nightly|at bedtime|at night", "PO QHS"),
+        ("by mouth ", ""), ("once daily", "daily"), ("twice daily", "BID"), ("three times daily", "PO TID"),
+        ("BID", "PO BID"), ("every morning", "PO QAM"), ("daily", "PO DAILY"), ("nightly|at bedtime|at night", "PO QHS"),
         ("as needed", "PRN"), ("weekly", "PO QWEEK"),
     )
 )  # fmt: skip

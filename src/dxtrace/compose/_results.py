@@ -81,19 +81,19 @@ def _normal_rows(voice: Voice, taken: set[str]) -> list[Row]:
     order = sorted(free, key=lambda test: panels.index(test.panel))
     chosen = [test for test in order if test.id in shifts or rng.random() < 0.85][:count]
     chosen += [test for test in order if test.id in shifts and test not in chosen]
-    return [_normal_row(voice, test, shifts.get(test.id)) for test in chosen]
+    drawn = {test.id: voice.rng.uniform(*shifts.get(test.id, test.range)) for test in chosen}
+    for test in chosen:
+        if test.follows in drawn:
+            drawn[test.id] = drawn[test.follows] * test.times * voice.rng.uniform(0.98, 1.02)
+    return [_normal_row(voice, test, drawn[test.id]) for test in chosen]
 
 
-def _normal_row(voice: Voice, test: Test, shift: tuple[float, float] | None) -> Row:
-    low, high = shift or test.range
-    number = voice.rng.uniform(low, high)
-    flag = ("H" if number > test.range[1] else "L") if shift else ""
-    pick = voice.rng.choice
-    return Row(
-        pick(test.dense), pick(test.table), pick(test.prose), f"{number:.{test.decimals}f}", test.unit, test.reference,
-        flag,
-        panel=test.panel,
-    )  # fmt: skip
+def _normal_row(voice: Voice, test: Test, number: float) -> Row:
+    low, high = test.range
+    margin = (high - low) * 0.05
+    flag = "H" if number > high + margin else "L" if number < low - margin else ""
+    names = [voice.rng.choice(texts) for texts in (test.dense, test.table, test.prose)]
+    return Row(*names, f"{number:.{test.decimals}f}", test.unit, test.reference, flag, panel=test.panel)
 
 
 def _joined(rows: Sequence[Row], text: Callable[[Row], str], separator: str, width: int) -> list[Item]:

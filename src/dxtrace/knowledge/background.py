@@ -71,7 +71,10 @@ class Denial(_Item):
 
 
 class Test(_Item):
-    """A laboratory test with its normal ``range``: how hospitals name it in dense, tabular and prose print."""
+    """A laboratory test with its normal ``range``: how hospitals name it in dense, tabular and prose print.
+
+    Where the test that it ``follows`` is printed, its value is ``times`` the other's, give or take a little.
+    """
 
     panel: Identifier
     dense: tuple[str, ...]
@@ -81,6 +84,8 @@ class Test(_Item):
     reference: str
     range: Range
     decimals: int = Field(0, ge=0, le=3)
+    follows: str | None = None
+    times: float = 1.0
 
 
 class Study(Statement):
@@ -147,6 +152,8 @@ class Background(_Strict):
                 yield f"{id}: fewer than {FEWEST_WAYS} ways to say it"
             if unknown := set(never_with) - known:
                 yield f"{id}: {sorted(unknown)} are not categories"
+        if unknown := {test.follows for test in self.tests if test.follows} - tests:
+            yield f"tests follow unknown tests {sorted(unknown)}"
         for illness in illnesses:
             if unknown := set(illness.shifts) - tests:
                 yield f"{illness.id}: shifts unknown tests {sorted(unknown)}"
