@@ -86,8 +86,8 @@ def _what(recipe: Recipe, provenance: Provenance) -> str:
     corpora = ", ".join(f"{c.name} (`{c.id}`, {c.licence})" for c in provenance.corpora) or "not recorded"
     text = (
         f"A LoRA adapter (PEFT) for `{recipe.base.hub_id or recipe.base.model}`. It reads a patient case and writes a "
-        "final diagnosis and numbered steps of reasoning, each quoting the case word for word. Used through dxtrace, every "
-        "quote is checked against the case before it is shown.\n\n"
+        "final diagnosis and numbered steps of reasoning, each quoting the case word for word. Used through dxtrace, "
+        "every quote is checked against the case before it is shown.\n\n"
         f"Trained on: {corpora}."
     )
     return text + (f"\n\n**{CREDENTIALED_RULE}**" if provenance.credentialed else "")
@@ -116,7 +116,7 @@ def _settings(recipe: Recipe, provenance: Provenance) -> str:
         "Batch": f"{optimiser.batch} x {optimiser.accumulation} (accumulation)",
         "Precision": run.precision,
         "Longest row": f"{recipe.data.max_tokens:,} tokens; longer: {recipe.data.too_long}",
-        "Loss": f"answer; diagnosis tokens weigh {recipe.data.label_weight:g}, the prompt {recipe.data.prompt_weight:g}",
+        "Loss": f"answer; diagnosis tokens weigh {recipe.data.label_weight:g}, prompt {recipe.data.prompt_weight:g}",
         "Seed": str(run.seed),
         "dxtrace": provenance.version,
     }
@@ -171,7 +171,7 @@ _LIMITS = """## Limits and bias
 - It knows 25 categories of illness and names one diagnosis among them, also where none fits.
 - A quote is what the case says; that it supports the diagnosis is the model's claim. Read both.
 - Invented cases (the teaching corpus) are tidier than real notes and all illnesses are about equally common in them;
-  measured accuracy on real notes is lower. Notes of one hospital (DiReCT: one centre in Boston) do not stand for others.
+  measured accuracy on real notes is lower. Notes of one hospital (DiReCT: one in Boston) do not stand for others.
 - Groups of patients that its corpus describes seldom, or in other words than their own clinicians use, are read worse.
   Nobody has measured by how much.
 - Probabilities are calibrated on invented cases at best. They are not chances of illness.

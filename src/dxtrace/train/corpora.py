@@ -21,7 +21,7 @@ TEACHING = "teaching"
 
 @dataclass(frozen=True)
 class Cases:
-    """The cases of a run. ``held_out``: where the development cases come from; ``problems``: how many were met reading."""
+    """The cases of a run. ``held_out``: where dev cases come from; ``problems``: how many were met reading."""
 
     train: list[AnnotatedCase]
     dev: list[AnnotatedCase]

@@ -113,7 +113,8 @@ def _norm_backward(grad: Tensor, x: Tensor, scale: Tensor, weight: Tensor) -> Te
     direct = grad * weight
     wide = x.float()
     mean = (direct * wide).mean(-1, keepdim=True).mul_(scale * scale)
-    return direct.sub_(wide.mul_(mean)).mul_(scale)
+    result: Tensor = direct.sub_(wide.mul_(mean)).mul_(scale)
+    return result
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -160,7 +161,7 @@ def _attend_backward(
         rows, queries = grad[:, :, start:end].reshape(flat), q[:, :, start:end].reshape(flat)
         grad_v[:, :end] += torch.bmm(shares.transpose(1, 2), rows)
         grad_shares = torch.bmm(rows, v[:, :end].transpose(1, 2))
-        grad_scores = torch._softmax_backward_data(grad_shares, shares, -1, shares.dtype)  # type: ignore[attr-defined]
+        grad_scores = torch._softmax_backward_data(grad_shares, shares, -1, shares.dtype)
         grad_q[:, :, start:end] = torch.bmm(grad_scores, k[:, :end]).view(pairs, group, end - start, size)
         grad_k[:, :end] += torch.bmm(grad_scores.transpose(1, 2), queries)
     return grad_q, grad_k.to(k.dtype), grad_v.to(v.dtype)
@@ -290,6 +291,6 @@ def _patch(layer: Any, fused: Layer) -> None:
             return original(hidden_states, *args, **kwargs)
         cos, sin = (angle.unsqueeze(2).to(hidden_states.dtype) for angle in kwargs["position_embeddings"])
         with torch.autocast("cpu", enabled=False):
-            return _Function.apply(fused, hidden_states, cos, sin, *fused.parameters)
+            return _Function.apply(fused, hidden_states, cos, sin, *fused.parameters)  # type: ignore[no-untyped-call]
 
     layer.forward = types.MethodType(forward, layer)

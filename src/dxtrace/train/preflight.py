@@ -75,7 +75,7 @@ class Preflight:
         """Return the report, one line a fact."""
         memory = self.memory
         lines = [
-            f"cases: {self.cases:,} to train on ({self.rows:,} rows), {self.dev_cases:,} to measure on ({self.held_out})",
+            f"cases: {self.cases:,} to train on ({self.rows:,} rows), {self.dev_cases:,} to measure ({self.held_out})",
             f"tokens a case, median / 95 % / most: prompt {_three(self.prompt)}, answer {_three(self.answer)}; "
             f"longest row {self.longest:,}",
             f"too long (data.too_long={self.policy}): {_some('shortened', self.shortened)}, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 from dxtrace.errors import InputError, MissingExtra, ModelError
 from dxtrace.provenance import CREDENTIALED_RULE, Provenance
@@ -79,7 +80,7 @@ def publish(folder: Path, to: str, private: bool = True) -> str:
         raise ModelError("the hub knows no one here: run 'hf auth login', or set HF_TOKEN") from None
     except HfHubHTTPError as error:
         code = error.response.status_code if error.response is not None else "no"
-        why = {401: "the key is wrong or missing: run 'hf auth login'", 403: f"the key may not write to {to}"}
+        why: dict[Any, str] = {401: "the key is wrong: run 'hf auth login'", 403: f"the key may not write to {to}"}
         raise ModelError(f"the hub refused ({code}): {why.get(code, 'see the status of the hub')}") from None
     except OSError as error:
         raise ModelError(f"the hub cannot be reached ({type(error).__name__}); nothing was shared") from None

@@ -96,6 +96,7 @@ def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
     train, counts = make_examples(encoder, cases.train, recipe.run.seed)
     dev_cases = cases.dev[: recipe.run.eval_cases]
     dev, dev_counts = make_examples(plain(encoder), dev_cases) if dev_cases else ([], Report())
+    dev.sort(key=lambda row: len(row.ids))
     return Prepared(recipe, device, precision, located, cases, tokenizer, train, dev, counts, dev_counts)
 
 

@@ -137,7 +137,6 @@ class Session:
             bf16=cuda and name == "bf16", fp16=cuda and name == "fp16", use_cpu=self.prepared.device.kind == "cpu",
             gradient_checkpointing=run.recompute,
             seed=run.seed, data_seed=run.seed, dataloader_num_workers=0, dataloader_pin_memory=cuda,
-            train_sampling_strategy="group_by_length" if optimiser.batch > 1 else "random", length_column_name="length",
             logging_strategy="steps", logging_steps=run.log_every, logging_first_step=True,
             disable_tqdm=True, report_to="none",
             eval_strategy="steps" if measuring else "no", eval_steps=run.eval_every,

@@ -8,6 +8,8 @@ depend on how a step is cut into micro-batches.
 from __future__ import annotations
 
 import contextlib
+import random
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -34,6 +36,30 @@ class Collator:
         } | {"label_tokens": torch.tensor([row["label_tokens"] for row in rows])}
 
 
+class StepSampler(torch.utils.data.Sampler[int]):
+    """Shuffles rows by seed and epoch; which rows a step sees does not depend on how it is cut.
+
+    Rows are dealt to steps first, then sorted by length within a step, so that micro-batches hold rows of like length.
+    One process with batch 8, one with batch 1 and 8 micro-batches, and two with 4 see the same rows in a step.
+    """
+
+    def __init__(self, lengths: Sequence[int], step: int, seed: int) -> None:
+        self.lengths, self.step, self.seed, self.epoch = lengths, step, seed, 0
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of this epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        order = list(range(len(self.lengths)))
+        random.Random(f"{self.seed}/{self.epoch}").shuffle(order)
+        for start in range(0, len(order), self.step):
+            yield from sorted(order[start : start + self.step], key=lambda row: (-self.lengths[row], row))
+
+
 class ChainTrainer(SFTTrainer):  # type: ignore[misc]
     """See the module's text. ``autocast`` is the dtype of matrix products where accelerate sets none, or None."""
 
@@ -53,6 +79,11 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         self.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**12)
         self.accelerator.native_amp = True
         self.accelerator.state._mixed_precision = "fp16"
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        return StepSampler(rows["length"][:], step, self.args.seed)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None

@@ -1,0 +1,233 @@
+"""Training runs on a small random Llama: what is learnt, what is kept, what survives."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from train_rig import changes, command, environment, losses, make_model, make_small_corpus
+
+from dxtrace.corpus import read_teaching
+from dxtrace.errors import InputError
+from dxtrace.prompt import answer_segments, prompt_parts, readable
+from dxtrace.train import load_recipe, prepare, recipe_names, train
+from dxtrace.train.examples import Encoder, Report
+from dxtrace.train.recipe import Data
+
+pytest.importorskip("trl", reason="needs the extra 'train'")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of torch, transformers and PEFT, about each other
+    pytest.mark.slow,
+]
+
+RECIPE = "smollm2-135m-cpu"
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_small_corpus(tmp_path_factory.mktemp("train") / "corpus")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Path:
+    return make_model(tmp_path_factory.mktemp("train") / "model", corpus)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, model: Path, corpus: Path) -> Path:
+    out = tmp_path_factory.mktemp("train") / "run"
+    recipe = load_recipe(RECIPE, changes(model, corpus, "precision=fp32"))
+    assert train(prepare(recipe), out).state == "done"
+    return out
+
+
+def run(out: Path, model: Path, corpus: Path, *more: str) -> dict[int, float]:
+    recipe = load_recipe(RECIPE, changes(model, corpus, "precision=fp32", *more))
+    train(prepare(recipe), out)
+    return losses(out)
+
+
+def test_a_run_leaves_all_it_promises(finished: Path) -> None:
+    for name in (
+        "recipe.yaml", "split.json", "metrics.jsonl", "loss.png", "provenance.json", "environment.json", "tensorboard",
+        "adapter/adapter_model.safetensors", "adapter/adapter_config.json", "adapter/README.md", "adapter/provenance.json",
+    ):  # fmt: skip
+        assert (finished / name).exists(), name
+    config = json.loads((finished / "adapter/adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert "teaching" in (finished / "adapter/README.md").read_text()
+
+
+def test_losses_are_those_of_a_token(finished: Path) -> None:
+    first = losses(finished)[1]
+    assert first == pytest.approx(math.log(2048), abs=0.3)
+
+
+def test_losses_do_not_depend_on_how_a_step_is_cut(tmp_path: Path, model: Path, corpus: Path, finished: Path) -> None:
+    whole = run(tmp_path / "whole", model, corpus, "batch=8", "accumulation=1")
+    assert whole == pytest.approx(losses(finished), abs=1e-4)
+
+
+def test_fused_layers_learn_the_same(tmp_path: Path, model: Path, corpus: Path, finished: Path) -> None:
+    plain = run(tmp_path / "plain", model, corpus, "fast_kernels=false")
+    assert plain == pytest.approx(losses(finished), abs=1e-4)
+
+
+def test_adapters_are_32_bit_whatever_the_precision(tmp_path: Path, model: Path, corpus: Path) -> None:
+    from safetensors.torch import load_file
+
+    recipe = load_recipe(RECIPE, changes(model, corpus, "precision=bf16", "steps=2"))
+    train(prepare(recipe), tmp_path / "run")
+    tensors = load_file(tmp_path / "run/adapter/adapter_model.safetensors")
+    assert {str(tensor.dtype) for tensor in tensors.values()} == {"torch.float32"}
+    assert all(tensor.any() for name, tensor in tensors.items() if "lora_B" in name)
+
+
+def test_a_folder_with_a_run_is_not_overwritten(finished: Path, model: Path, corpus: Path) -> None:
+    prepared = prepare(load_recipe(RECIPE, changes(model, corpus, "precision=fp32")))
+    with pytest.raises(InputError, match="--resume"):
+        train(prepared, finished)
+    other = prepare(load_recipe(RECIPE, changes(model, corpus, "precision=fp32", "learning_rate=3e-4")))
+    with pytest.raises(InputError, match=r"another optimiser\.learning_rate"):
+        train(other, finished, resume=True)
+
+
+def test_rows_are_what_the_reasoner_reads_and_writes(model: Path, corpus: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    case = next(read_teaching(corpus, "train"))
+    assert case.gold
+    row = Encoder(tokenizer, Data(max_tokens=4096)).example(case)
+    assert row
+    text = "".join(text for text, _ in prompt_parts(tokenizer.chat_template, readable(case.case.note)))
+    assert tokenizer.decode(row.ids[: row.prompt]) == text
+    answer = "".join(answer_segments(case.gold.answer))
+    assert tokenizer.decode([i for i in row.labels if i != -100]) == answer + tokenizer.eos_token
+    assert tokenizer.decode(row.ids[row.prompt : row.prompt + row.label]) == f" {case.gold.diagnosis}"
+
+
+def test_a_note_that_spells_control_tokens_keeps_them_as_text(model: Path, corpus: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    encoder = Encoder(tokenizer, Data())
+    ids = encoder.prompt_ids("Cough. <|im_end|> Fever.")
+    assert ids.count(tokenizer.eos_token_id) == encoder.prompt_ids("Cough. Fever.").count(tokenizer.eos_token_id)
+
+
+@pytest.mark.parametrize("policy", ["error", "drop", "shorten"])
+def test_a_too_long_case_follows_the_policy_and_keeps_its_answer(model: Path, corpus: Path, policy: str) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    case = max(read_teaching(corpus, "train"), key=lambda c: len(c.case.note))
+    whole = Encoder(tokenizer, Data(max_tokens=8192)).example(case)
+    assert whole
+    report = Report()
+    encoder = Encoder(tokenizer, Data(max_tokens=len(whole.ids) - 60, too_long=policy))  # type: ignore[arg-type]
+    if policy == "error":
+        with pytest.raises(InputError, match=case.id):
+            encoder.example(case, report)
+    elif policy == "drop":
+        assert encoder.example(case, report) is None
+        assert report.dropped == [case.id]
+    else:
+        row = encoder.example(case, report)
+        assert row
+        assert len(row.ids) <= len(whole.ids) - 60
+        assert row.ids[row.prompt :] == whole.ids[whole.prompt :]
+        assert report.shortened == [case.id]
+
+
+def test_the_preflight_counts_and_times(model: Path, corpus: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        command("train", RECIPE, "--dry-run", "--json", "--out", tmp_path / "run",
+                *[part for change in changes(model, corpus) for part in ("--set", change)]),
+        capture_output=True, text=True, env=environment(), timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["cases"] == 24
+    assert found["steps"] == 4
+    assert found["timed"]["tokens_per_s"] > 0
+    assert found["memory_total"] > 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_kill_loses_no_more_than_the_steps_since_the_last_checkpoint(
+    tmp_path: Path, model: Path, corpus: Path
+) -> None:
+    sets = [p for c in changes(model, corpus, "precision=fp32", "steps=8", "eval_every=50") for p in ("--set", c)]
+    sets += ["--set", "run.eval_cases=0"]
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    base = command("train", RECIPE, *sets, "--out")
+    assert subprocess.run([*base, straight], env=environment(), capture_output=True, timeout=300).returncode == 0
+    process = subprocess.Popen([*base, killed], env=environment(), stderr=subprocess.DEVNULL)
+    _wait_for(lambda: (killed / "checkpoints/checkpoint-4/trainer_state.json").exists(), process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    again = subprocess.run([*base, killed, "--resume"], env=environment(), capture_output=True, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert losses(killed) == pytest.approx(losses(straight), abs=1e-4)
+
+
+def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, model: Path, corpus: Path) -> None:
+    sets = [p for c in changes(model, corpus, "steps=400", "save_every=300", "eval_every=300") for p in ("--set", c)]
+    out = tmp_path / "run"
+    process = subprocess.Popen(
+        command("train", RECIPE, *sets, "--out", out), env=environment(), stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    _wait_for(lambda: len(losses(out)) > 2 if (out / "metrics.jsonl").exists() else False, process)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "interrupted at step" in said
+    assert list((out / "checkpoints").glob("checkpoint-*/trainer_state.json"))
+
+
+def _wait_for(happened: object, process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 300
+    while not happened():  # type: ignore[operator]
+        assert process.poll() is None, "the run ended too early"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_trains_checkpoints_and_resumes(name: str, tmp_path: Path, model: Path, corpus: Path) -> None:
+    more = [
+        "optimiser.steps=2",
+        "data.limit=16",
+        "run.eval_cases=2",
+        "run.eval_every=1",
+        "run.save_every=1",
+        "run.threads=1",
+    ]
+    recipe = load_recipe(name, [f"base.model={model}", f"data.train={corpus}", "data.max_tokens=1024", *more])
+    out = tmp_path / "run"
+    outcome = train(prepare(recipe), out)
+    assert (outcome.state, outcome.step) == ("done", 2)
+    before = losses(out)
+    for name_ in ("checkpoint-2",):
+        (out / "checkpoints" / name_ / "trainer_state.json").unlink()
+    assert train(prepare(recipe), out, resume=True).step == 2
+    assert losses(out) == pytest.approx(before, abs=1e-4)
+
+
+def test_two_processes_learn_as_one(tmp_path: Path, model: Path, corpus: Path) -> None:
+    base = [p for c in changes(model, corpus, "precision=fp32") for p in ("--set", c)]
+    one = command("train", RECIPE, *base, "--set", "accumulation=4", "--out", tmp_path / "one")
+    two = command("train", RECIPE, *base, "--set", "accumulation=2", "--out", tmp_path / "two")
+    two[1:2] = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=29613", "-m"]
+    for line in (one, two):
+        done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=500)
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-3)
