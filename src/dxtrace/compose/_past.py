@@ -19,8 +19,8 @@ _ORDERS = tuple(
     (re.compile(rf"\b(?:{plain})"), ordered)
     for plain, ordered in (
         ("by mouth ", ""), ("once daily", "daily"), ("twice daily", "BID"), ("three times daily", "PO TID"),
-        ("BID", "PO BID"), ("every morning", "PO QAM"), ("daily", "PO DAILY"), ("nightly|at bedtime|at night", "PO QHS"),
-        ("as needed", "PRN"), ("weekly", "PO QWEEK"),
+        ("BID", "PO BID"), ("every morning", "PO QAM"), ("daily", "PO DAILY"),
+        ("nightly|at bedtime|at night", "PO QHS"), ("as needed", "PRN"), ("weekly", "PO QWEEK"),
     )
 )  # fmt: skip
 
