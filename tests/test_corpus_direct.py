@@ -78,7 +78,7 @@ def test_a_file_gives_its_gold_chain_with_offsets_into_the_note(tmp_path: Path) 
     assert any("nsulin-dependent diabetes" in text for text in found)
     assert found["Bilateral crackles"].rationale == "Crackles are lung water"
     assert [p.kind for p in corpus.problems] == ["unaligned"]
-    assert "x.json, observation 6" in corpus.problems[0].place or "x.json, observation" in corpus.problems[0].place
+    assert "x.json, observation" in corpus.problems[0].place
 
 
 def test_evidence_is_looked_for_in_its_own_section_first(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_nodes_by_other_spellings_are_found(tmp_path: Path) -> None:
         (b"[1, 2]", "bad-shape"),
         (b"NaN", "bad-shape"),
         (b"[" * 200_000, "bad-json"),
-        (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, "bad-json"),
+        (b'{"a":' * 200_000 + b"1" + b"}" * 200_000, "bad-json"),
         (b"1" * 10_000, "bad-json"),
         (b"{}", "bad-note"),
         (b" " * 8_000_001, "unreadable"),
@@ -235,7 +235,8 @@ def test_a_corpus_of_nothing_usable_says_so(tmp_path: Path) -> None:
 
 def mutated(rng: random.Random) -> bytes:
     """Return a file with one to four things broken."""
-    data: Any = tree()
+    # Without the observation that nobody wrote: a file that is whole has no problem.
+    data: Any = json.loads(json.dumps(tree()).replace("nobody wrote this", "Feet swell"))
     for _ in range(rng.randint(1, 4)):
         data = _broken(data, rng)
     content = json.dumps(data).encode()
@@ -283,11 +284,11 @@ def test_a_thousand_mutated_files_load_or_are_named_and_never_crash(tmp_path: Pa
             case.gold.verify()
     loaded = {case.id for case in corpus.cases}
     blamed = {place.split(".json")[0].rsplit("/", 1)[-1] for place in (problem.place for problem in corpus.problems)}
-    missing = {f"f{number:04}" for number in range(1000)} - loaded - blamed
-    assert not missing
+    assert not {f"f{number:04}" for number in range(1000)} - loaded - blamed
+    assert {case.id for case in corpus.cases if case.gold is None} <= blamed
     assert all(".json" in problem.place and problem.message for problem in corpus.problems)
     assert not any(CANARY in str(problem) or "lying flat" in str(problem) for problem in corpus.problems)
-    assert len(blamed) > 500
+    assert 700 < len(blamed) < 1000
     auditing.audit_corpus(corpus)
 
 

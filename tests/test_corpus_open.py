@@ -185,6 +185,22 @@ def test_any_json_line_is_read_or_named(tmp_path_factory: pytest.TempPathFactory
         case.gold.verify()
 
 
+def test_a_row_of_ours_with_numbers_for_names_is_refused(tmp_path: Path) -> None:
+    wrong = {
+        "id": "w",
+        "patient": "p",
+        "note": NOTE,
+        "sections": [],
+        "tags": {},
+        "diagnosis": 3,
+        "category": "x",
+        "path": [3],
+    }
+    corpus = read_jsonl(lines(tmp_path / "x.jsonl", wrong | {"steps": []}, row(sections=[], tags={"n": 1})))
+    assert [problem.kind for problem in corpus.problems] == ["bad-shape"]
+    assert corpus.cases[0].tags == {"n": "1"}
+
+
 def test_splits_of_rows_and_of_folders(tmp_path: Path) -> None:
     lines(tmp_path / "train.jsonl", row(), row(id="b"))
     lines(tmp_path / "test.jsonl", row(id="c"))

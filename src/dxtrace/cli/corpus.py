@@ -14,9 +14,22 @@ from rich.text import Text
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.cli._terminal import clean, show
-from dxtrace.corpus import NAMES, SHARES, Corpus, make_corpus, open_corpus, parse_spec, write_split
-from dxtrace.corpus.audit import Audit, Thresholds, Tokens, audit_corpus
-from dxtrace.corpus.audit_text import audit_page, stats_page
+from dxtrace.corpus import (
+    NAMES,
+    SHARES,
+    Audit,
+    Corpus,
+    Thresholds,
+    audit_corpus,
+    audit_page,
+    make_corpus,
+    open_corpus,
+    parse_spec,
+    read_direct_taxonomy,
+    stats_page,
+    write_split,
+)
+from dxtrace.corpus.audit import Tokens
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.provenance import CREDENTIALED_RULE
 from dxtrace.taxonomy import Taxonomy
@@ -153,8 +166,6 @@ def _audit(spec: str, tokens_of: str | None, knowledge: Path | None, near: float
 
 
 def _taxonomy(folder: Path | None) -> Taxonomy | None:
-    from dxtrace.corpus import read_direct_taxonomy
-
     return read_direct_taxonomy(folder) if folder else None
 
 
