@@ -125,7 +125,7 @@ def _tfidf(train: Sequence[AnnotatedCase]) -> System:
     if len(set(labels)) < 2:
         return _majority(train)
     vectorizer, table = _vectors(train)
-    model = linear.LogisticRegression(C=10.0, max_iter=200, tol=1e-2).fit(table, labels)
+    model = linear.LogisticRegression(C=10.0, max_iter=200, tol=1e-3).fit(table, labels)
 
     def answer(case: AnnotatedCase) -> Chain:
         shares = dict(

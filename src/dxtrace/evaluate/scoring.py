@@ -15,7 +15,7 @@ from dxtrace.evaluate.accounts import Account, Observation, find_node, gold_acco
 from dxtrace.evaluate.confidence import Stated, brier
 from dxtrace.evaluate.judges.base import Judge, Pair, Statement
 from dxtrace.evaluate.matching import Pairs, judge_all, match_greedy, match_optimal
-from dxtrace.evaluate.metrics import diagnosis_scores, evidence_scores, form_scores, missing_scores
+from dxtrace.evaluate.metrics import METRICS, diagnosis_scores, evidence_scores, form_scores, missing_scores
 from dxtrace.evaluate.published import Counts, Scores, accuracy, same_name
 from dxtrace.evaluate.reading import Answers
 from dxtrace.taxonomy import Taxonomy
@@ -43,7 +43,8 @@ class CaseResult:
     """One system's result on one case. It holds no text of the note: indexes, names and numbers.
 
     ``pairs`` and ``optimal_pairs`` are (gold, predicted, rationale the same) by index into the unique observations.
-    ``status`` is ``answered``, ``missing`` or ``broken``.
+    ``counts`` are gold, predicted, matched and explained observations. ``status`` is ``answered``, ``missing`` or
+    ``broken``.
     """
 
     id: str
@@ -53,6 +54,7 @@ class CaseResult:
     specialty: str
     amended: bool
     status: str
+    counts: tuple[int, int, int, int] = (0, 0, 0, 0)
     predicted_category: str = ""
     predicted_diagnosis: str = ""
     scores: Scores = field(default_factory=dict)
@@ -76,6 +78,7 @@ class CaseResult:
         stated = data.get("stated")
         return cls(**{
             **data,
+            "counts": tuple(data["counts"]),
             "pairs": tuple((i, j, same) for i, j, same in data["pairs"]),
             "optimal_pairs": tuple((i, j, same) for i, j, same in data["optimal_pairs"]),
             "stated": Stated(**stated) if stated else None,
@@ -134,16 +137,20 @@ def score_case(case: AnnotatedCase, account: Account | None, judges: Judges, bro
     }
     if account is None:
         status = "broken" if broken else "missing"
-        return CaseResult(**about, status=status, scores=missing_scores(gold, taxonomy), sections=_sections(gold, None))
+        counts = (len(gold.unique), 0, 0, 0)
+        scores, sections = missing_scores(gold, taxonomy), _sections(gold, None)
+        return CaseResult(**about, status=status, counts=counts, scores=scores, sections=sections)
     greedy, optimal = _match(gold, account, judges)
     scores = missing_scores(gold, taxonomy) | accuracy(gold.path, account.category, account.path)
-    scores |= _counts(gold, account, greedy).scores()
+    found = _counts(gold, account, greedy)
+    scores |= found.scores()
     scores |= {f"optimal_{key}": value for key, value in _counts(gold, account, optimal).scores().items()}
     scores |= diagnosis_scores(gold, account, taxonomy) | form_scores(account)
     scores |= evidence_scores(case.case.note, gold.observations, account.observations)
     return CaseResult(
         **about,
         status="answered",
+        counts=(found.gold, found.predicted, found.matched, found.explained),
         predicted_category=account.category,
         predicted_diagnosis=account.diagnosis,
         scores=scores,
@@ -252,6 +259,16 @@ class _Writer:
         if self._store:
             self._file.write(json.dumps({"key": key, "result": result.to_json()}, ensure_ascii=False) + "\n")
             self._file.flush()
+
+
+def columns(results: Sequence[CaseResult]) -> dict[str, list[float | None]]:
+    """Return metric -> one value a case, in the order of the results.
+
+    A metric that no answer has (top 3 without any differential) has no value for missing answers either.
+    """
+    answered = [result for result in results if result.status == "answered"]
+    told = {m.key for m in METRICS if not answered or any(result.scores.get(m.key) is not None for result in answered)}
+    return {m.key: [result.scores.get(m.key) if m.key in told else None for result in results] for m in METRICS}
 
 
 def load_results(store: Path) -> list[CaseResult]:

@@ -1,0 +1,309 @@
+"""``dxtrace evaluate`` and ``dxtrace judge-agreement``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.cli._progress import STDERR
+from dxtrace.corpus import Corpus, open_corpus
+from dxtrace.errors import InputError
+from dxtrace.evaluate import (
+    BASELINES,
+    JUDGES,
+    LEARNT,
+    Judges,
+    JudgeSettings,
+    Scored,
+    Settings,
+    agree,
+    ask,
+    folder_name,
+    html_report,
+    is_evaluation_folder,
+    load_results,
+    make_baseline,
+    markdown_table,
+    open_judge,
+    read_pairs,
+    read_predictions,
+    report_data,
+    run_system,
+    score_cases,
+    score_evaluations,
+    write_published,
+)
+from dxtrace.evaluate.baselines import System
+from dxtrace.evaluate.judges.llm import FLAG
+from dxtrace.provenance import CREDENTIALED_RULE
+
+RESULTS = "results.jsonl"
+
+_MAY_SEND = f"Let credentialed data go to a judge that is not on this machine. The rule: {CREDENTIALED_RULE}"
+
+JudgeModel = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="Model of the judge 'llm': a local one, or with --judge-url the endpoint's."),
+]
+JudgeUrl = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="OpenAI-compatible endpoint of the judge 'llm': http://127.0.0.1:8000/v1"),
+]
+MaySend = Annotated[bool, typer.Option(FLAG, help=_MAY_SEND)]
+Overlap = Annotated[float, typer.Option(help="Overlap (Dice) from which two spans are the same observation.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads.")]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What one evaluation works on."""
+
+    corpus: Corpus | None
+    cases: dict[str, AnnotatedCase]
+    judges: Judges
+    out: Path
+
+    @property
+    def credentialed(self) -> bool:
+        return self.corpus is not None and _credentialed(self.corpus)
+
+
+def evaluate(
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]PATH", help="Result rows (JSONL), or a folder in a published layout. Repeat to compare."
+        ),
+    ] = None,
+    corpus: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Annotated cases: PATH[:split] or NAME:PATH[:split].")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for report.json, report.html, report.md and results.")] = Path(
+        "evaluation"
+    ),
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help="A model to run first. Repeat to compare.")
+    ] = None,
+    adapter: Annotated[str | None, typer.Option(metavar="PATH", help="Adapter of the models; 'none' for none.")] = None,
+    baseline: Annotated[
+        list[str] | None, typer.Option(help=f"A baseline to run: {', '.join(BASELINES)}. Repeat.")
+    ] = None,
+    train: Annotated[str | None, typer.Option(metavar="SPEC", help="Cases that baselines learn from.")] = None,
+    judge_observations: Annotated[str, typer.Option(help=f"One of {', '.join(JUDGES)}.")] = "spans",
+    judge_rationales: Annotated[str, typer.Option(help=f"One of {', '.join(JUDGES[1:])}.")] = "lexical",
+    judge_model: JudgeModel = None,
+    judge_url: JudgeUrl = None,
+    send_credentialed_data: MaySend = False,
+    overlap: Overlap = 0.5,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many cases, from the first.")] = None,
+    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap and permutation resamples.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0,
+    published: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write predictions and evaluations in the published layouts too."),
+    ] = None,
+    show_cases: Annotated[
+        bool | None,
+        typer.Option(
+            "--show-cases/--no-cases", help="Best and worst cases in the report; by default not of credentialed data."
+        ),
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="A B", help="Compare two earlier evaluations (folders), or with --corpus two files of predictions."
+        ),
+    ] = None,
+    threads: Threads = None,
+) -> None:
+    """Measure answers against annotated cases: metrics with intervals, systems compared, a report to read."""
+    read = open_corpus(corpus) if corpus else None
+    cases = [case for case in read.cases if case.gold is not None][:limit] if read else []
+    if read is not None and not cases:
+        raise InputError(f"{corpus}: no case of it is annotated")
+    judge_settings = JudgeSettings(
+        overlap=overlap, model=judge_model, url=judge_url, cache=out / "judge-cache.jsonl",
+        credentialed=read is not None and _credentialed(read), may_send=send_credentialed_data, threads=threads,
+    )  # fmt: skip
+    judges = Judges(
+        open_judge(judge_observations, "observations", judge_settings),
+        open_judge(judge_rationales, "rationales", judge_settings),
+    )
+    work = _Work(read, {case.id: case for case in cases}, judges, out)
+    sources = list(predictions or [])
+    scored: list[Scored] = []
+    if compare:
+        kept = [_kept(path) for path in compare]
+        scored += [one for one in kept if one]
+        sources += [str(path) for path, one in zip(compare, kept, strict=True) if one is None]
+    scored += [_score_source(work, source) for source in sources]
+    scored += [
+        _score_run(work, name, system) for name, system in _systems(work, model, adapter, baseline, train, threads)
+    ]
+    if not scored:
+        raise InputError("nothing to evaluate: name --predictions, --model, --baseline or --compare")
+    _write(work, _distinct(scored), Settings(judges.to_json(), seed, resamples), _may_show(work, show_cases), published)
+
+
+def _credentialed(corpus: Corpus) -> bool:
+    return corpus.info.credentialed or any(case.tags.get("credentialed") == "true" for case in corpus.cases)
+
+
+def _may_show(work: _Work, asked: bool | None) -> bool:
+    return bool(work.cases) and (asked if asked is not None else not work.credentialed)
+
+
+def _kept(path: Path) -> Scored | None:
+    """Return the results of an earlier evaluation; None if the path is something else."""
+    if path.is_file() and path.name == RESULTS:
+        return Scored(path.parent.name, load_results(path))
+    found = sorted(path.glob(f"*/{RESULTS}")) or sorted(path.glob(RESULTS)) if path.is_dir() else []
+    if len(found) > 1:
+        names = ", ".join(str(file.parent) for file in found)
+        raise InputError(f"{path}: holds {len(found)} systems; name one of {names}")
+    return Scored(path.name, load_results(found[0])) if found else None
+
+
+def _score_source(work: _Work, source: str) -> Scored:
+    name, equals, rest = source.partition("=")
+    path = Path(source if Path(source).exists() or not equals else rest).expanduser()
+    named = name if equals and str(path) != source else None
+    if is_evaluation_folder(path):
+        found = score_evaluations(path, work.cases or None)
+        return replace(found, name=named or found.name)
+    if work.corpus is None:
+        raise InputError("predictions are measured against annotated cases: name them with --corpus")
+    answers = read_predictions(path, work.cases, named)
+    for problem in answers.problems[:10]:
+        STDERR.print(f"dxtrace: {problem}", markup=False, highlight=False, soft_wrap=True)
+    if len(answers.problems) > 10:
+        STDERR.print(
+            f"dxtrace: {len(answers.problems) - 10} more problems; all are counted in report.json", highlight=False
+        )
+    store = work.out / folder_name(answers.name) / RESULTS
+    with _progress(f"scoring {answers.name}") as progress:
+        return Scored(
+            answers.name, score_cases(answers, list(work.cases.values()), work.judges, store, progress), answers
+        )
+
+
+def _systems(
+    work: _Work,
+    models: list[str] | None,
+    adapter: str | None,
+    baselines: list[str] | None,
+    train: str | None,
+    threads: int | None,
+) -> Iterator[tuple[str, System]]:
+    if (models or baselines) and not work.cases:
+        raise InputError("a model or a baseline needs cases to answer: name them with --corpus")
+    for name in models or []:
+        yield Path(name).name, _reasoner(name, adapter, threads)
+    learn = open_corpus(train).cases if train and set(baselines or []) & set(LEARNT) else []
+    for name in baselines or []:
+        yield name, make_baseline(name, learn, threads)
+
+
+def _reasoner(model: str, adapter: str | None, threads: int | None) -> System:
+    from dxtrace.reasoner import Reasoner
+
+    reasoner = Reasoner.load(model, adapter=adapter, threads=threads)
+    return lambda case: reasoner.reason(case.case)
+
+
+def _score_run(work: _Work, name: str, system: System) -> Scored:
+    file = work.out / folder_name(name) / "predictions.jsonl"
+    with _progress(f"running {name}") as progress:
+        run_system(system, list(work.cases.values()), file, progress)
+    return _score_source(work, f"{name}={file}")
+
+
+def _distinct(scored: Sequence[Scored]) -> list[Scored]:
+    """Give systems of one name a number each."""
+    names = [one.name for one in scored]
+    return [
+        replace(one, name=f"{one.name} ({names[: place + 1].count(one.name)})") if names.count(one.name) > 1 else one
+        for place, one in enumerate(scored)
+    ]
+
+
+def _write(work: _Work, scored: list[Scored], settings: Settings, show: bool, published: Path | None) -> None:
+    info = work.corpus.info if work.corpus else None
+    data = report_data(scored, settings, info, work.credentialed)
+    try:
+        work.out.mkdir(parents=True, exist_ok=True)
+        (work.out / "report.json").write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        page = html_report(data, scored, work.cases if show else None)
+        (work.out / "report.html").write_text(page, encoding="utf-8")
+        (work.out / "report.md").write_text(markdown_table(data), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{work.out}: cannot be written ({error.strerror})") from None
+    if published:
+        for one in scored:
+            write_published(published / folder_name(one.name) if len(scored) > 1 else published, one, work.cases)
+    print(markdown_table(data), end="")
+    print(f"\nReport: {work.out / 'report.html'}")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    columns = (TextColumn(what, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def judge_agreement(
+    pairs: Annotated[Path, typer.Argument(help='JSONL with "one", "other" and, from a human, "same": true or false.')],
+    judge: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(JUDGES[1:])}. Repeat to compare.")] = None,
+    task: Annotated[
+        str, typer.Option(help="What the judge 'llm' is asked: observations or rationales.")
+    ] = "rationales",
+    judge_model: JudgeModel = None,
+    judge_url: JudgeUrl = None,
+    credentialed: Annotated[bool, typer.Option(help="The pairs come from credentialed data.")] = False,
+    send_credentialed_data: MaySend = False,
+    examples: Annotated[int, typer.Option(min=0, help="Disagreements to show.")] = 10,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    threads: Threads = None,
+) -> None:
+    """Compare judges with each other, or with a human's labels: kappa, confusion, examples."""
+    labelled = read_pairs(pairs)
+    settings = JudgeSettings(
+        model=judge_model, url=judge_url, credentialed=credentialed, may_send=send_credentialed_data, threads=threads
+    )
+    sides: list[tuple[str, list[bool]]] = []
+    human = [pair.same for pair in labelled if pair.same is not None]
+    if len(human) == len(labelled):
+        sides.append(("human", human))
+    for name in judge or ["lexical"]:
+        opened = open_judge(name, task, settings)
+        sides.append((opened.name, ask(opened, labelled)))
+    if len(sides) < 2:
+        raise InputError(f'{pairs}: not every pair has a label "same"; name two judges to compare with each other')
+    found = [agree(labelled, sides[0][1], said, (sides[0][0], name), examples) for name, said in sides[1:]]
+    if json_:
+        print(json.dumps([one.to_json() for one in found], ensure_ascii=False, indent=1))
+        return
+    for one in found:
+        _print_agreement(one)
+
+
+def _print_agreement(one: Any) -> None:
+    yy, yn, ny, nn = one.confusion
+    kappa = "–" if one.kappa is None else f"{one.kappa:.3f}"
+    balanced = "–" if one.balanced is None else f"{one.balanced:.3f}"
+    print(f"{one.second}\n  against {one.first}: n={one.n}, kappa {kappa}, balanced accuracy {balanced}")
+    print(f"  both same {yy}, only {one.first} {yn}, only the judge {ny}, both different {nn}")
+    for kind, (share, n) in one.by_kind.items():
+        print(f"  {kind or 'all'}: called the same {share:.1%} of {n}")
+    for pair in one.examples:
+        print(f"  - [{pair.kind}] {pair.one} | {pair.other}")

@@ -1,0 +1,79 @@
+"""Writing the published layouts: predictions and evaluations, one JSON file a case, as DiReCT's users have them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.case import SECTIONS
+from dxtrace.errors import InputError
+from dxtrace.evaluate.accounts import Account, Observation, gold_account
+from dxtrace.evaluate.published import evaluation_file
+from dxtrace.evaluate.running import Scored
+
+
+def prediction_file(account: Account) -> dict[str, Any]:
+    """Return an account in the published prediction layout: observation -> [rationale, section, node], and
+    ``chain``."""
+    rows: dict[str, Any] = {o.text: [o.rationale, _section(o), o.node] for o in account.unique if o.text != "chain"}
+    return rows | {"chain": [account.category, *account.path]}
+
+
+def write_published(out: Path, scored: Scored, cases: Mapping[str, AnnotatedCase]) -> int:
+    """Write ``out/predictions`` and ``out/predictions_eval``, as the published scripts lay them out; return the
+    number of cases.
+
+    A case without an answer has no file, as published. The evaluation files hold the observations' text: of
+    credentialed
+    cases they are credentialed too.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    if scored.answers is None:
+        return 0
+    written = 0
+    try:
+        for result in scored.results:
+            account = scored.answers.accounts.get(result.id)
+            case = cases.get(result.id)
+            if account is None or case is None or case.gold is None:
+                continue
+            gold = gold_account(case)
+            place = _file_name(result.id)
+            _write(out / "predictions" / place, prediction_file(account))
+            data = evaluation_file(
+                gold.path,
+                (account.category, *account.path),
+                _triples(gold.unique),
+                _triples(account.unique),
+                result.pairs,
+            )
+            _write(out / "predictions_eval" / place, data)
+            written += 1
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    return written
+
+
+def _section(observation: Observation) -> str:
+    return f"input{SECTIONS.index(observation.section) + 1}" if observation.section in SECTIONS else "input2"
+
+
+def _triples(observations: Iterable[Observation]) -> list[tuple[str, str, str | None]]:
+    return [(o.text, o.rationale, o.node) for o in observations]
+
+
+def _file_name(id: str) -> str:
+    """Return a case's id as a path below a folder, whatever stands in it."""
+    parts = [re.sub(r"[^\w .()&-]+", "_", part) for part in id.removesuffix(".json").split("/")]
+    return "/".join(part if part.strip(".") else "_" for part in parts) + ".json"
+
+
+def _write(path: Path, data: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(data, ensure_ascii=False, indent=1), encoding="utf-8")
