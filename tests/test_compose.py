@@ -21,6 +21,7 @@ from dxtrace.compose import STYLES, Composer
 from dxtrace.compose._compile import comorbidity_groups, compiled
 from dxtrace.compose._draw import draw
 from dxtrace.compose._formula import evaluate
+from dxtrace.compose._voice import Voice
 from dxtrace.compose._ways import divide, sides
 from dxtrace.compose._write import wrapped
 from dxtrace.compose.composer import ROUND
@@ -96,6 +97,20 @@ def test_notes_are_filled_in_and_look_like_notes(cases: list[AnnotatedCase], har
         assert not re.search(r"\b[Aa] (?:8\d|18|11)[- ](?:y|year)", note), case.id
         assert note == note.strip("\n")
         assert 35 <= len(note.split()) <= 1200
+
+
+def test_everything_that_knowledge_says_can_be_filled_in(composer: Composer) -> None:
+    for name, entry in composer.compiled.items():
+        rng = random.Random(name)
+        for target in entry.targets.values():
+            voice = Voice(draw(rng, entry, target, STYLES[0], 0))
+            for finding in entry.knowledge.findings:
+                texts = [
+                    *finding.says.all,
+                    *finding.chief,
+                    *((finding.lab.name, finding.lab.value) if finding.lab else ()),
+                ]
+                assert not any("{" in voice.filled(text) for text in texts), finding.id
 
 
 def test_a_case_depends_on_seed_number_and_side_alone(composer: Composer, cases: list[AnnotatedCase]) -> None:

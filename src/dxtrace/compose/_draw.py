@@ -238,7 +238,6 @@ def _draw_words(draft: Draft) -> None:
     while unit in _LONGER and number >= _LONGER[unit][0] and number % _LONGER[unit][0] == 0:
         number, unit = number // _LONGER[unit][0], _LONGER[unit][1]
     draft.values["onset"] = f"{number} {unit if number > 1 else unit.removesuffix('s')}"
-    draft.values["onset_adj"] = f"{number}-{unit.removesuffix('s')}"
 
 
 def _draw_other(draft: Draft) -> None:

@@ -63,8 +63,8 @@ def _fits(kind: Print, row: Row) -> bool:
 def _row_of(voice: Voice, said: Said) -> Row:
     lab = finding_of(said).lab
     assert lab is not None
-    value = lab.value.format_map(voice.values)
-    return Row(lab.name, lab.name, lab.name, value, lab.unit, lab.reference, lab.flag, said.id)
+    name, value = lab.name.format_map(voice.values), lab.value.format_map(voice.values)
+    return Row(name, name, name, value, lab.unit, lab.reference, lab.flag, said.id)
 
 
 def _normal_rows(voice: Voice, taken: set[str]) -> list[Row]:

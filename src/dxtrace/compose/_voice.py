@@ -60,7 +60,7 @@ class Voice:
         self.values = draft.values | {"age": str(draft.age), "title": self.title, "sex": "F" if draft.female else "M"}
         self.values["male"] = "female" if draft.female else "male"
         self.values["himself"] = "herself" if draft.female else "himself"
-        self.values["onset"] = self._onset()
+        self.values |= self._onset()
         self.said: set[str] = set()
         self.denied: set[str] = set()
         self.complaint, self.complaint_of = self._complaint()
@@ -75,12 +75,12 @@ class Voice:
         mark = "___" if self.rng.random() < 0.7 or self.style.masks else self.rng.choice("ABCDEGHJKLMNPRSTW") + "."
         return f"{'Ms.' if self.draft.female else 'Mr.'} {mark}"
 
-    def _onset(self) -> str:
-        """Return how long the illness has lasted; half of the notes in prose spell the number out."""
+    def _onset(self) -> dict[str, str]:
+        """Return how long the illness has lasted ("2 weeks", "2-week"); half of the notes in prose spell it out."""
         number, unit = self.draft.values["onset"].split(" ")
         if self.style.prints == ("prose",) and int(number) < len(_NUMBERS) and self.rng.random() < 0.5:
-            return f"{_NUMBERS[int(number)]} {unit}"
-        return f"{number} {unit}"
+            number = _NUMBERS[int(number)]
+        return {"onset": f"{number} {unit}", "onset_adj": f"{number}-{unit.removesuffix('s')}"}
 
     def _complaint(self) -> tuple[str, Said | None]:
         """Return the chief complaint in words and the finding that it is of."""
@@ -102,6 +102,7 @@ class Voice:
         """Fill the placeholders, then let this note's habits of typing have their way."""
         if text.startswith("{He} ") and self.rng.random() < 0.18:
             text = self._subject() + text[4:]
+        text = text.replace("{onset} history", "{onset_adj} history")
         text = text.format_map(self.values | values if values else self.values)
         text = _VOWEL_NUMBER.sub(r"\1n ", text)
         for long, short in self.short:
