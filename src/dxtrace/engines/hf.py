@@ -6,6 +6,8 @@ the cached prompt as a tree, with a mask that lets each token see its own ancest
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -196,7 +198,7 @@ def load_pretrained(model: str) -> tuple[Any, Any]:
         ModelError: it cannot be loaded; says what was tried.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -205,14 +207,35 @@ def load_pretrained(model: str) -> tuple[Any, Any]:
     path = Path(model)
     try:
         if path.suffix == ".gguf":
-            where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
-            tokenizer = AutoTokenizer.from_pretrained(**where)
-            config = GgufConfig(dequantize=True)
-            return tokenizer, AutoModelForCausalLM.from_pretrained(**where, quantization_config=config, dtype=dtype)
+            return _from_gguf(path, dtype)
         return AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = "the hub cannot be reached, or there is no such model" if not path.exists() else type(error).__name__
         raise ModelError(f"{model}: transformers cannot load this model ({reason})") from None
+
+
+def _from_gguf(path: Path, dtype: Any) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+    # transformers shows a progress bar here that its own switch does not turn off
+    with contextlib.redirect_stderr(io.StringIO()):
+        tokenizer = AutoTokenizer.from_pretrained(**where)
+        config = GgufConfig(dequantize=True)
+        model = AutoModelForCausalLM.from_pretrained(**where, quantization_config=config, dtype=dtype)
+    _mend_words(tokenizer, path)
+    return tokenizer, model
+
+
+def _mend_words(tokenizer: Any, path: Path) -> None:
+    """Split words as the GGUF file says: transformers forgets that SmolLM reads each digit by itself."""
+    from gguf import GGUFReader
+    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
+
+    field = GGUFReader(path).fields.get("tokenizer.ggml.pre")
+    if field is not None and field.contents() == "smollm":
+        parts = [Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)]
+        tokenizer.backend_tokenizer.pre_tokenizer = Sequence(parts)
 
 
 def _with_adapter(model: Any, adapter: Path) -> Any:

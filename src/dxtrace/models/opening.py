@@ -68,7 +68,7 @@ def open_model(
     chosen = _find_adapter(source, adapter)
     use_hf = engine == "hf" or (engine == "auto" and source.gguf is None)
     if use_hf:
-        built, why = _open_hf(source, chosen, threads)
+        built, why = _open_hf(source, chosen, threads, report)
     else:
         built, why = _open_llamacpp(source, chosen, threads, quantisation, report)
     info = ModelInfo(
@@ -159,13 +159,18 @@ def _open_llamacpp(
     return LlamaCppEngine(file, options), f"llamacpp: {why}"
 
 
-def _open_hf(source: _Source, adapter: Path | None, threads: int | None) -> tuple[Engine, str]:
+def _open_hf(
+    source: _Source, adapter: Path | None, threads: int | None, report: store.Report | None
+) -> tuple[Engine, str]:
     missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingExtra(f"the engine 'hf' ({' and '.join(missing)})", "hf")
     from dxtrace.engines.hf import HuggingFaceEngine
+    from dxtrace.models.torch_base import torch_folder
 
-    where = str(source.gguf or source.folder or source.hub)
+    where = str(source.folder or source.hub)
+    if source.gguf is not None:
+        where = str(torch_folder(source.gguf, _known_sha256(source) or "", report))
     return HuggingFaceEngine(where, adapter, threads or _thread_limit()), "hf: transformers"
 
 

@@ -12,6 +12,9 @@ from dxtrace.errors import ModelError
 from dxtrace.models import store
 from dxtrace.provenance import sha256_of
 
+#: Raised when what is kept changes, so that an older folder is not taken for the new one.
+_FORM = 2
+
 
 @dataclass(frozen=True)
 class Located:
@@ -52,7 +55,7 @@ def torch_folder(gguf: Path, sha256: str, report: store.Report | None = None) ->
     Raises:
         ModelError: it cannot be read or kept.
     """
-    target = store.home() / "torch" / sha256[:16]
+    target = store.home() / "torch" / f"{sha256[:16]}-{_FORM}"
     if (target / "config.json").is_file():
         return target
     if report:
