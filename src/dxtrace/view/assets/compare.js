@@ -55,7 +55,8 @@ class CompareView {
     this.groups = alignEvidence(found.note, this.readings);
     this.pinned = null;
     this.preview = null;
-    this.root = h("div", { class: "compare", on: { keydown: (event) => event.key === "Escape" && this.pin(null) } });
+    this.root = h("div", { class: "compare" });
+    onEscape(() => this.pin(null));
     this.build();
   }
 

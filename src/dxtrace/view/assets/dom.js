@@ -70,6 +70,15 @@ function stageOf(at, length) {
   return Math.max(0, Math.round((at * 4) / (length - 1)));
 }
 
+/** Say what the Escape key does from now on, wherever the focus is. */
+function onEscape(action) {
+  onEscape.action = action;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && onEscape.action) onEscape.action();
+});
+
 /** Give the user a file. */
 function download(name, type, text) {
   const url = URL.createObjectURL(new Blob([text], { type }));

@@ -144,7 +144,8 @@ function lightMarks(root, number) {
   for (const mark of root.querySelectorAll("mark")) {
     const own = (mark.dataset.steps || "").split(" ").includes(String(number));
     const also = (mark.dataset.also || "").split(" ").includes(String(number));
-    mark.classList.toggle("active", own || also);
+    mark.classList.toggle("active", own);
+    mark.classList.toggle("echo", also && !own);
     if (own && !first) first = mark;
   }
   return first;
@@ -152,7 +153,7 @@ function lightMarks(root, number) {
 
 /** Return the pane that holds a note: head with jumps to its sections, and a scroller. `content` fills the scroller. */
 function notePane(sections, content, title) {
-  const scroller = h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": title || "The note" }, content);
+  const scroller = h("div", { class: "scroller", tabindex: "0", role: "group", "aria-label": "Text of the note" }, content);
   const pane = h("section", { class: "pane-note card", "aria-label": title || "The note" });
   const names = [...new Set(sections.map((section) => section.name))];
   const jump = (name) => {

@@ -10,7 +10,8 @@ class ResultView {
     this.preview = null;
     this.scroller = null;
     this.list = h("div", { class: "steps", on: { keydown: (event) => this.move(event) } });
-    this.root = h("div", { class: "result", on: { keydown: (event) => event.key === "Escape" && this.clear() } });
+    this.root = h("div", { class: "result" });
+    onEscape(() => this.clear());
     this.build();
   }
 

@@ -1,0 +1,130 @@
+"""Cases, a quick answerer and a browser for the tests of the page and the server."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from dxtrace.case import Case
+from dxtrace.chain import Chain, Differential, ModelInfo, PremiseRef, Ranked, Span, Step, Timing
+from dxtrace.taxonomy import Taxonomy
+
+NOTE = (
+    "CC: breathless\n\nHPI: 71M with two weeks of worsening breathlessness. Sleeps on three pillows. Sleeps on three pillows. "
+    "No fever.\n\nPMH: hypertension, diabetes.\n\nFamily history: father had a heart attack.\n\n"
+    "Exam: raised jugular venous pressure, crackles at both bases. Ankles swollen.\n\n"
+    "Results: BNP 1200 pg/mL. Troponin <0.01. Echo: LVEF 25 %."
+)
+
+HOSTILE = (
+    'CC: <script>window.hacked=1</script> chest pain\n\nHPI: Troponin <0.01 & rising; "quoted" '
+    "</script><img src=x onerror=window.hacked=1>\n"
+    "Fever \u202eright to left\u202c and back. Emoji 🫀🩺 then pain. '--><svg onload=window.hacked=1>\n\n"
+    "Results: {{7*7}} ${window.hacked=1} javascript:alert(1) LVEF 25 % \u2028 end."
+)
+
+
+def step_at(note: str, text: str, supports: str, rationale: str = "It fits.", after: int = 0) -> Step:
+    """Return a step that quotes the first ``text`` after an offset."""
+    start = note.index(text, after)
+    section = Case.from_text(note).section_at(start)
+    return Step(supports, rationale, Span(text, start, start + len(text), section), PremiseRef("hf/x", "ESC, 2021"))
+
+
+def chain_on(note: str, quotes: list[str], diagnosis: str = "HFrEF", **changes: Any) -> Chain:
+    """Return a verified chain with one step for each quote, spread along the path."""
+    node = Taxonomy.default().find(diagnosis)
+    places = [min(n * len(node.path) // len(quotes), len(node.path) - 1) for n in range(len(quotes))]
+    steps = tuple(step_at(note, quote, node.path[place]) for quote, place in zip(quotes, places, strict=True))
+    chain = Chain("case-1", note, node.name, node.category, node.path, steps, **changes)
+    chain.verify()
+    return chain
+
+
+def differential_of(diagnosis: str) -> Differential:
+    """Return a differential over the whole taxonomy that puts ``diagnosis`` first with 60 %."""
+    nodes = Taxonomy.default().diagnoses
+    rest = 0.4 / (len(nodes) - 1)
+    entries = [Ranked(n.name, n.category, 0.6 if n.name == diagnosis else rest) for n in nodes]
+    return Differential(tuple(sorted(entries, key=lambda entry: -entry.probability)))
+
+
+@dataclass
+class Quick:
+    """An answerer without a model: quotes clauses of the note, ``delay`` seconds apart; one request at a time."""
+
+    name: str = "quick"
+    delay: float = 0.0
+    model: ModelInfo = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.model = ModelInfo(self.name)
+        self.busy = threading.Lock()
+        self.answered = 0
+
+    def differential(self, case: Case) -> Differential:
+        """Return the same differential for every case."""
+        return differential_of("HFrEF")
+
+    def stream(self, case: Case) -> Iterator[Differential | Step | Chain]:
+        """Yield differential, steps and chain; fails when two requests meet."""
+        assert self.busy.acquire(blocking=False), "two requests at once on one engine"
+        try:
+            time.sleep(self.delay)
+            yield self.differential(case)
+            spans = [m.span() for m in re.finditer(r"\w[^.,;\n]{3,}", case.note)]
+            path = Taxonomy.default().find("HFrEF").path
+            steps = []
+            for number, (start, end) in enumerate(spans[:: max(1, len(spans) // 5)][:5]):
+                time.sleep(self.delay)
+                span = Span(case.note[start:end], start, end, case.section_at(start))
+                steps.append(Step(path[min(number, 3)], f"Reason {number + 1}.", span))
+                yield steps[-1]
+            self.answered += 1
+            yield Chain(
+                case.id, case.note, "HFrEF", "Heart Failure", path, tuple(steps), self.differential(case), (),
+                self.model, Timing(total_s=self.delay),
+            )  # fmt: skip
+        finally:
+            self.busy.release()
+
+
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Give a headless browser; skips the test where there is none."""
+    import pytest
+
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """Notes what a page does that it must not: errors, console output, requests to elsewhere."""
+
+    def __init__(self, page: Any, own: str) -> None:
+        self.faults: list[str] = []
+        page.on("console", lambda message: self.faults.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        page.on("request", lambda request: self._request(request.url, own))
+
+    def _request(self, url: str, own: str) -> None:
+        if not url.startswith((own, "data:", "blob:")):
+            self.faults.append(f"request: {url}")
