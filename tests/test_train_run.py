@@ -56,7 +56,8 @@ def run(out: Path, model: Path, corpus: Path, *more: str) -> dict[int, float]:
 def test_a_run_leaves_all_it_promises(finished: Path) -> None:
     for name in (
         "recipe.yaml", "split.json", "metrics.jsonl", "loss.png", "provenance.json", "environment.json", "tensorboard",
-        "adapter/adapter_model.safetensors", "adapter/adapter_config.json", "adapter/README.md", "adapter/provenance.json",
+        "adapter/adapter_model.safetensors", "adapter/adapter_config.json", "adapter/README.md",
+        "adapter/provenance.json",
     ):  # fmt: skip
         assert (finished / name).exists(), name
     config = json.loads((finished / "adapter/adapter_config.json").read_text())
@@ -211,7 +212,7 @@ def test_every_recipe_trains_checkpoints_and_resumes(name: str, tmp_path: Path, 
         "run.save_every=1",
         "run.threads=1",
     ]
-    recipe = load_recipe(name, [f"base.model={model}", f"data.train={corpus}", "data.max_tokens=1024", *more])
+    recipe = load_recipe(name, [f"base.model={model}", f"data.train={corpus}", "data.max_tokens=2560", *more])
     out = tmp_path / "run"
     outcome = train(prepare(recipe), out)
     assert (outcome.state, outcome.step) == ("done", 2)

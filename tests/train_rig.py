@@ -17,8 +17,9 @@ TEMPLATE = (
 
 #: Small enough for a few steps in a second or two; one thread, so that sums do not depend on the machine.
 SMALL = (
-    "data.limit=24", "data.max_tokens=1024", "run.eval_cases=4", "run.eval_every=4", "run.save_every=2", "run.log_every=1",
-    "run.threads=1", "optimiser.steps=4",
+    "data.limit=24", "data.max_tokens=2560", "run.eval_cases=4", "run.eval_every=4", "run.save_every=2",
+    "run.log_every=1", "run.threads=1",
+    "optimiser.steps=4",
     "run.generate=0",
 )  # fmt: skip
 
@@ -43,8 +44,9 @@ def make_model(folder: Path, corpus: Path, layers: int = 2, seed: int = 0) -> Pa
     tokenizer.chat_template = TEMPLATE
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=160, num_hidden_layers=layers, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=4096, tie_word_embeddings=True, eos_token_id=0, pad_token_id=0,
+        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=160, num_hidden_layers=layers,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=4096,
+        tie_word_embeddings=True, eos_token_id=0, pad_token_id=0,
         bos_token_id=0,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)

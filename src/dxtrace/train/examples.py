@@ -87,10 +87,10 @@ class Encoder:
         return [*label, *(token for segment in rest for token in segment), self.tokenizer.eos_token_id], len(label)
 
     def example(self, case: AnnotatedCase, report: Report | None = None) -> Example | None:
-        """Return the row of a case, or None if the policy leaves it out or it has no gold chain.
+        """Return the row of a case; None if it has no gold chain, or the policy or a far too long answer leaves it out.
 
         Raises:
-            InputError: it is too long and the policy is ``error``, or the answer alone does not fit.
+            InputError: it is too long and the policy is ``error``.
         """
         report = report if report is not None else Report()
         report.cases += 1
@@ -120,8 +120,9 @@ class Encoder:
         if self.data.too_long == "error":
             raise InputError(f"{place}; raise it, or set data.too_long to shorten or drop")
         room = limit - answer - self._frame - 8
-        if room < 32:
-            raise InputError(f"{place}; its answer alone leaves no room for the note: raise data.max_tokens")
+        if room < 32:  # an answer is never cut
+            report.dropped.append(case.id)
+            return None
         fitted = fit(case.case, lambda texts: [len(ids) for ids in self.encode(texts)], room)
         report.shortened.append(case.id)
         return self.prompt_ids(fitted.text)

@@ -1,0 +1,94 @@
+"""Adapters in other forms: they say what the adapter says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from train_rig import command, environment, make_model, make_small_corpus
+
+from dxtrace.errors import ModelError, UnknownName
+from dxtrace.models import store
+from dxtrace.models.export import adapter_folder, base_of, export_adapter, modelfile
+from dxtrace.prompt import SYSTEM, prompt_parts
+from dxtrace.provenance import Provenance
+
+pytest.importorskip("peft", reason="needs the extra 'train'")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
+
+
+def random_adapter(base: str, out: Path, provenance: Provenance) -> Path:
+    """Write an adapter that changes the base visibly, without training."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    adapted = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"))
+    torch.manual_seed(1)
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(0, 0.02)
+    adapted.save_pretrained(out)
+    (out / "provenance.json").write_text(json.dumps(provenance.to_json()))
+    return out
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
+    from dxtrace.models.torch_base import locate
+
+    known = store.packaged(store.DEFAULT)
+    provenance = Provenance(base_model=known.name, base_sha256=known.sha256)
+    return random_adapter(locate(known.name).where, tmp_path_factory.mktemp("export") / "adapter", provenance)
+
+
+def test_all_forms_say_what_the_adapter_says(adapter: Path) -> None:
+    done = subprocess.run(
+        command("verify-export", adapter, "--count", "2", "--json"), capture_output=True, text=True, env=environment()
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert [row["same_ids"] for row in found["comparisons"]] == [2, 2, 2, 2]
+    assert found["comparisons"][0]["difference"] <= 1e-4
+    assert found["comparisons"][1]["difference"] <= 1e-3
+
+
+def test_the_modelfile_gives_the_prompt_of_training(home: Path) -> None:
+    import gguf
+
+    source = store.pull(store.DEFAULT)
+    text = modelfile(source)
+    template = text.split('TEMPLATE """')[1].split('"""')[0]
+    fields = gguf.GGUFReader(source).fields
+    prompt = "".join(t for t, _ in prompt_parts(fields["tokenizer.chat_template"].contents(), "A note."))
+    assert template.replace("{{ .System }}", SYSTEM).replace("{{ .Prompt }}", "A note.").startswith(prompt)
+    assert 'PARAMETER stop "<|im_end|>"' in text
+
+
+def test_a_merged_folder_gives_the_same_logits(tmp_path: Path) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    base = make_model(tmp_path / "base", make_small_corpus(tmp_path / "corpus"))
+    adapter = random_adapter(str(base), tmp_path / "adapter", Provenance(base_model=str(base)))
+    export_adapter(adapter, tmp_path / "merged", "hf", base=str(base))
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    beside = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), str(adapter))
+    ids = torch.arange(60)[None]
+    with torch.inference_mode():
+        assert (merged(ids).logits - beside(ids).logits).abs().max() <= 1e-4
+    assert (tmp_path / "merged" / "provenance.json").is_file()
+
+
+def test_wrong_places_and_forms_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not an adapter"):
+        adapter_folder(tmp_path)
+    with pytest.raises(UnknownName, match="gguf"):
+        export_adapter(tmp_path, tmp_path / "x", "ggfu")
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="--base"):
+        base_of(tmp_path)
