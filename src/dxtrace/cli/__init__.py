@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from dxtrace.chain import DISCLAIMER
-from dxtrace.cli import answer, doctor, models
+from dxtrace.cli import answer, corpus, doctor, evaluate, models, serve, train, view
 from dxtrace.errors import DxtraceError, InputError
 
 app = typer.Typer(
@@ -27,6 +27,16 @@ app = typer.Typer(
 app.command("demo")(answer.demo)
 app.command("reason")(answer.reason)
 app.command("batch")(answer.batch)
+app.command("view")(view.view)
+app.command("serve")(serve.serve)
+app.add_typer(corpus.app, name="corpus")
+app.command("train")(train.train)
+app.command("card")(train.card)
+app.command("publish")(train.publish)
+app.command("export")(train.export)
+app.command("verify-export")(train.verify_export)
+app.command("evaluate")(evaluate.evaluate)
+app.command("judge-agreement")(evaluate.judge_agreement)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 
