@@ -109,7 +109,7 @@ def order(ready: Any) -> list[int]:
 
 def main() -> None:
     """Measure both sides and print them."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--data", help="a corpus; by default the teaching corpus is composed")
     parser.add_argument("--steps", type=int, default=3)

@@ -4,6 +4,7 @@ Hugging Face folder in the cache.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +65,10 @@ def torch_folder(gguf: Path, sha256: str, report: store.Report | None = None) ->
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as partial:
             _write_folder(gguf, Path(partial) / "model")
-            if not target.exists():
+            with contextlib.suppress(OSError):  # another process was faster
                 (Path(partial) / "model").replace(target)
+        if not (target / "config.json").is_file():
+            raise OSError(0, "it could not be moved into place")
     except OSError as error:
         raise ModelError(f"{target}: cannot be kept there ({error.strerror}); DXTRACE_HOME moves the cache") from None
     return target

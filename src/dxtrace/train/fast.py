@@ -101,7 +101,7 @@ class Layer:
 
 def _norm(x: Tensor, weight: Tensor, eps: float, out: Tensor) -> Tensor:
     """Write RMSNorm(x) to ``out``; return 1 / rms (count, 1) in 32 bits."""
-    scale = (
+    scale: Tensor = (
         torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square() / x.shape[-1] + eps
     ).rsqrt()
     out.copy_((x * scale).mul_(weight))

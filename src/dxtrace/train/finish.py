@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def finish_run(run: Path, example: Chain | None = None, evaluation: dict[str, An
         plot_losses({recipe.name: metrics}, run / "loss.png")
     except MissingExtra as error:
         missing.append(str(error))
-    if not any((run / "tensorboard").glob("*")) and not write_events(metrics, run / "tensorboard"):
+    shutil.rmtree(run / "tensorboard", ignore_errors=True)
+    if not write_events(metrics, run / "tensorboard"):
         missing.append("TensorBoard events: tensorboard is not installed")
     try:
         provenance = Provenance.from_json(json.loads((run / "adapter" / "provenance.json").read_text("utf-8")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -100,7 +101,8 @@ class Preflight:
 def inspect(prepared: Prepared, timed: Timed | None = None) -> Preflight:
     """Return the preflight of a run; no weights are needed."""
     report, recipe = prepared.report, prepared.recipe
-    per_step = recipe.optimiser.batch * recipe.optimiser.accumulation
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    per_step = recipe.optimiser.batch * recipe.optimiser.accumulation * processes
     lengths = [len(row.ids) for row in prepared.train]
     epochs = prepared.steps * per_step / len(lengths)
     trainable, memory = estimate_memory(prepared)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
 
-from dxtrace.errors import InputError
+from dxtrace.errors import DxtraceError, EngineError, InputError
 from dxtrace.models import store
 from dxtrace.models.torch_base import Located, locate
 from dxtrace.provenance import Provenance
@@ -117,23 +118,50 @@ def train(prepared: Prepared, out: str | Path, *, resume: bool = False, console:
 
     Raises:
         InputError: ``out`` holds another run, or nothing to go on from, or cannot be written.
+        EngineError: the memory is full.
     """
     from dxtrace.train.finish import finish_run
     from dxtrace.train.session import Session
 
     folder = Path(out)
-    checkpoint = _open_folder(prepared, folder, resume)
+    checkpoint = _first_then_others(prepared, lambda: _open_folder(prepared, folder, resume), folder, resume)
     session = Session(prepared, folder, console or Console(quiet=True))
     try:
         outcome = session.run(checkpoint)
-        if int(os.environ.get("RANK", "0")) == 0:
-            for line in finish_run(folder):
-                session.console.print(f"not made: {line}", highlight=False)
-        return outcome
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror}); what was saved before is kept: free room, then --resume"
-        ) from None
+    except Exception as error:
+        known = explain(error, folder)
+        if known is None:
+            raise
+        raise known from None
+    if int(os.environ.get("RANK", "0")) == 0:
+        for line in finish_run(folder):
+            session.console.print(f"not made: {line}", highlight=False)
+    return outcome
+
+
+def explain(error: Exception, folder: Path) -> DxtraceError | None:
+    """Return what a user is told of a full disk, or of memory that is full; None for any other error."""
+    text = str(error)
+    if isinstance(error, OSError) or "No space left" in text or "PytorchStreamWriter" in text:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no space left on the disk"
+        kept = "what was saved before is kept: make room, then go on with --resume"
+        return InputError(f"{folder}: cannot be written ({reason}); {kept}")
+    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
+        less = "set run.recompute=true, or lower optimiser.batch (raising accumulation) or data.max_tokens"
+        return EngineError(f"the memory is full; {less}; what was saved is kept: --resume")
+    return None
+
+
+def _first_then_others(
+    prepared: Prepared, open_folder: Callable[[], Path | None], folder: Path, resume: bool
+) -> Path | None:
+    """Let the first process make the folder ready before the others look into it."""
+    from accelerate import PartialState
+
+    state = PartialState(cpu=prepared.device.kind == "cpu")
+    found = open_folder() if state.is_main_process else None
+    state.wait_for_everyone()
+    return found if state.is_main_process or not resume else checkpoints.latest(folder / "checkpoints")
 
 
 def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:

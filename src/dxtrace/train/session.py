@@ -27,7 +27,7 @@ from dxtrace.train.fast import unsupported, use_fast_layers
 from dxtrace.train.preflight import Timed, lora_config
 from dxtrace.train.run import Outcome, Prepared
 from dxtrace.train.trainer import ChainTrainer, Collator
-from dxtrace.train.watch import Bar, MetricsFile, Probe, StopOnSignal, StopWhenWorse
+from dxtrace.train.watch import Bar, MetricsFile, Probe, SaveBest, StopOnSignal, StopWhenWorse
 
 
 class Session:
@@ -46,7 +46,7 @@ class Session:
         metrics = MetricsFile(self.folder / "metrics.jsonl")
         with StopOnSignal() as stop, warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)
-            trainer = self.trainer([metrics, Bar(self.console), stop])
+            trainer = self.trainer([metrics, Bar(self.console), SaveBest(), stop])
             early = StopWhenWorse(self.recipe.run.patience) if self.recipe.run.patience and self.prepared.dev else None
             if early:
                 trainer.add_callback(early)

@@ -155,6 +155,17 @@ class Probe(TrainerCallback):  # type: ignore[misc]
         self._console.print(f"step {state.global_step}: {len(self.cases)} free answers: {shown}", highlight=False)
 
 
+class SaveBest(TrainerCallback):  # type: ignore[misc]
+    """Saves a checkpoint wherever the development loss is the lowest so far, so that the best can be kept."""
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """Look at the losses measured so far."""
+        losses = [row["eval_loss"] for row in state.log_history if "eval_loss" in row]
+        if losses and losses[-1] <= min(losses):
+            control.should_save = True
+        return control
+
+
 class StopWhenWorse(TrainerCallback):  # type: ignore[misc]
     """Stops after ``patience`` measurements in a row without a lower development loss than the best before."""
 
