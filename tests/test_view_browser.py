@@ -19,7 +19,10 @@ from dxtrace.view import Reading, ViewCase, library, notebook_html, page
 
 pytestmark = pytest.mark.slow
 
-QUOTES = ["two weeks of worsening breathlessness", "Sleeps on three pillows", "on three pillows. Sleeps", "BNP 1200 pg/mL", "LVEF 25 %"]  # fmt: skip
+QUOTES = [
+    "two weeks of worsening breathlessness", "Sleeps on three pillows", "on three pillows. Sleeps", "BNP 1200 pg/mL",
+    "LVEF 25 %",
+]  # fmt: skip
 
 #: Joins the text of all marks of a step.
 MARKED = "n => [...document.querySelectorAll(`mark[data-steps~='${n}']`)].map(m => m.textContent).join('')"
@@ -241,7 +244,8 @@ def test_scores_follow_the_rules_that_the_page_states(
     given = [[start + a, start + b] for a, b in marks]
     result = view.evaluate(
         "([marks, ranked]) => { const f = caseAt(0), r = f.readings[0];"
-        "return [scoreDiagnosis(ranked, r, PAGE.diagnoses), scoreEvidence(marks, evidenceSpans(f.note, r.steps, r.path))]; }",
+        "const spans = evidenceSpans(f.note, r.steps, r.path);"
+        "return [scoreDiagnosis(ranked, r, PAGE.diagnoses), scoreEvidence(marks, spans)]; }",
         [given, ranked],
     )
     assert result[0]["points"] == points

@@ -16,8 +16,9 @@ from dxtrace.chain import Chain, Differential, ModelInfo, PremiseRef, Ranked, Sp
 from dxtrace.taxonomy import Taxonomy
 
 NOTE = (
-    "CC: breathless\n\nHPI: 71M with two weeks of worsening breathlessness. Sleeps on three pillows. Sleeps on three pillows. "
-    "No fever.\n\nPMH: hypertension, diabetes.\n\nFamily history: father had a heart attack.\n\n"
+    "CC: breathless\n\nHPI: 71M with two weeks of worsening breathlessness. Sleeps on three pillows. "
+    "Sleeps on three pillows. No fever.\n\nPMH: hypertension, diabetes.\n\n"
+    "Family history: father had a heart attack.\n\n"
     "Exam: raised jugular venous pressure, crackles at both bases. Ankles swollen.\n\n"
     "Results: BNP 1200 pg/mL. Troponin <0.01. Echo: LVEF 25 %."
 )
@@ -68,7 +69,7 @@ class Quick:
         self.busy = threading.Lock()
         self.answered = 0
 
-    def differential(self, case: Case) -> Differential:
+    def differential(self, _: Case) -> Differential:
         """Return the same differential for every case."""
         return differential_of("HFrEF")
 

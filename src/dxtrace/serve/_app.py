@@ -212,7 +212,10 @@ async def _http_error(_: Request, error: Exception) -> JSONResponse:
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)
-    return _plain_error(error.status, error.kind, str(error))
+    reply = _plain_error(error.status, error.kind, str(error))
+    if error.status in (429, 503):
+        reply.headers["retry-after"] = "30"
+    return reply
 
 
 async def _failed(_: Request, __: Exception) -> JSONResponse:

@@ -129,12 +129,8 @@ async def refuse(send: Send, status: int, kind: str, message: str) -> None:
     """Send an error in the form that every error has."""
     body = json.dumps({"error": {"type": kind, "message": message}}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    extra = {
-        401: [(b"www-authenticate", b"Bearer")],
-        408: [(b"connection", b"close")],
-        413: [(b"connection", b"close")],
-    }
-    extra[503] = [(b"retry-after", b"30")]
+    close = [(b"connection", b"close")]
+    extra = {401: [(b"www-authenticate", b"Bearer")], 408: close, 413: close}
     await send({"type": "http.response.start", "status": status, "headers": headers + extra.get(status, [])})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

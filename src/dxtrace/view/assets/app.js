@@ -11,9 +11,9 @@ async function* readEvents(stream) {
       const blocks = (rest + value).split("\n\n");
       rest = blocks.pop();
       for (const block of blocks) {
-        const name = /^event: (.*)$/m.exec(block);
-        const data = /^data: (.*)$/m.exec(block);
-        if (name && data) yield { name: name[1], data: JSON.parse(data[1]) };
+        const field = (key) => block.split("\n").find((line) => line.startsWith(key))?.slice(key.length);
+        const name = field("event: ");
+        if (name) yield { name, data: JSON.parse(field("data: ")) };
       }
     }
   } finally {

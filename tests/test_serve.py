@@ -1,0 +1,305 @@
+"""The server over real connections: answers, turns, limits, and what it never keeps."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from view_support import HOSTILE, NOTE, Quick
+
+from dxtrace.case import Case
+from dxtrace.chain import DISCLAIMER, Chain
+from dxtrace.cli.serve import check_access, examples
+from dxtrace.errors import EngineError, InputError
+
+serve = pytest.importorskip("dxtrace.serve")
+
+JSON = {"Content-Type": "application/json"}
+
+
+class Running:
+    """A server on a port of its own, in a thread."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], str]:
+        """Return status, headers and text of a reply."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        data = json.dumps(body) if isinstance(body, (dict, list)) else body
+        connection.request(method, path, data, {**JSON, **(headers or {})})
+        reply = connection.getresponse()
+        found = reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read().decode()
+        connection.close()
+        return found
+
+    def reason(self, note: str, **more: Any) -> dict[str, Any]:
+        """Return the result of a case."""
+        status, _, text = self.ask("POST", "/v1/reason", {"note": note, **more})
+        assert status == 200, text
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def events(self, note: str) -> list[tuple[str, Any]]:
+        """Return the events of a streamed answer."""
+        _, headers, text = self.ask("POST", "/v1/reason", {"note": note, "stream": True})
+        assert headers["content-type"].startswith("text/event-stream")
+        blocks = [block.split("\n") for block in text.strip().split("\n\n")]
+        return [(b[0].removeprefix("event: "), json.loads(b[1].removeprefix("data: "))) for b in blocks if len(b) == 2]
+
+    def health(self) -> dict[str, Any]:
+        """Return the state of the line."""
+        found: dict[str, Any] = json.loads(self.ask("GET", "/health")[2])
+        return found
+
+
+@contextmanager
+def serving(*engines: Quick, **changes: Any) -> Iterator[Running]:
+    """Run a server with these engines (each a thread), rules and settings."""
+    rules = serve.Rules(**changes.pop("rules", {}))
+    settings = serve.Settings([{one.name: one} for one in engines or (Quick(),)], rules, **changes)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = serve.make_server(serve.create_app(settings), "127.0.0.1", port)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait(lambda: server.started)
+    yield Running(port)
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def wait(ready: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+def test_an_answer_has_the_form_of_the_command_line() -> None:
+    with serving() as server:
+        data = server.reason(NOTE, id="mine")
+        chain = Chain.from_json(data)
+        chain.verify()
+        assert (data["id"], data["note"]) == ("mine", NOTE)
+        status, _, text = server.ask("POST", "/v1/differential", {"sections": {"chief_complaint": "chest pain"}})
+        assert status == 200 and json.loads(text)["differential"][0]["diagnosis"] == "HFrEF"
+        models = json.loads(server.ask("GET", "/v1/models")[2])["models"]
+        assert [(m["name"], m["default"]) for m in models] == [("quick", True)]
+        paths = json.loads(server.ask("GET", "/openapi.json")[2])["paths"]
+        assert {"/v1/reason", "/v1/differential", "/v1/models"} <= paths.keys()
+
+
+def test_a_stream_tells_the_place_then_the_steps_then_all_of_it() -> None:
+    with serving() as server:
+        events = server.events(NOTE)
+    names = [name for name, _ in events]
+    assert names[:4] == ["accepted", "queue", "start", "differential"] and names[-1] == "chain"
+    assert [data for name, data in events if name == "step"] == events[-1][1]["steps"]
+    assert events[0][1]["note"] == NOTE and events[0][1]["sections"]
+
+
+def test_many_at_once_get_their_own_answers() -> None:
+    quick = Quick(delay=0.005)
+    results: dict[int, dict[str, Any]] = {}
+    with serving(quick) as server:
+
+        def one(number: int) -> None:
+            results[number] = server.reason(f"{NOTE} Bed {number}.", id=str(number))
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(32)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(results) == list(range(32))
+    for number, data in results.items():
+        assert data["id"] == str(number) and data["note"].endswith(f"Bed {number}.")
+    assert quick.answered == 32
+
+
+def test_turns_go_round_among_clients() -> None:
+    order: list[str] = []
+    lock = threading.Lock()
+    with serving(Quick(delay=0.05)) as server:
+
+        def one(client: str, number: int) -> None:
+            server.ask("POST", "/v1/reason", {"note": NOTE}, {"X-Client": client})
+            with lock:
+                order.append(f"{client[0]}{number}")
+
+        threads = []
+        for client, number in [("aaaaaaaa", n) for n in range(4)] + [("bbbbbbbb", 0)]:
+            threads.append(threading.Thread(target=one, args=(client, number)))
+            threads[-1].start()
+            time.sleep(0.05)
+        status, _, _ = server.ask("GET", "/health")
+        assert status == 200
+        for thread in threads:
+            thread.join()
+    assert order.index("b0") <= 2, "one client's pile does not hold another up"
+
+
+def leave_early(server: Running, path: str = "/v1/reason", stream: bool = True) -> None:
+    body = json.dumps({"note": NOTE, "stream": stream}).encode()
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        raw.sendall(
+            b"POST " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+        )  # fmt: skip
+        time.sleep(0.3)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_leaves_frees_its_place(stream: bool) -> None:
+    with serving(Quick(delay=1.0)) as server:
+        for _ in range(4):
+            leave_early(server, stream=stream)
+        wait(lambda: server.health()["waiting"] == 0, 10)
+        wait(lambda: server.health()["running"] == 0, 10)
+
+
+def test_a_full_line_says_so() -> None:
+    with serving(Quick(delay=0.3), most_waiting=1) as server:
+        threads = [threading.Thread(target=server.ask, args=("POST", "/v1/reason", {"note": NOTE})) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.2)
+        status, headers, text = server.ask("POST", "/v1/reason", {"note": NOTE})
+        assert status == 503 and headers["retry-after"] and "wait" in json.loads(text)["error"]["message"]
+        for thread in threads:
+            thread.join()
+
+
+WRONG = [
+    ("not json", {}, 400),
+    ("[1]", {}, 422),
+    ("{}", {}, 422),
+    ({"note": "   "}, {}, 422),
+    ({"note": 5}, {}, 422),
+    ({"note": NOTE, "model": "other"}, {}, 404),
+    ({"note": NOTE}, {"Content-Type": "text/plain"}, 415),
+    ({"note": NOTE}, {"Origin": "http://evil.example"}, 403),
+    ({"note": NOTE}, {"Host": "evil.example"}, 421),
+    ({"note": "x" * 3000}, {}, 413),
+    ('{"a":' * 2000, {}, 400),
+]
+
+
+@pytest.mark.parametrize(("body", "headers", "status"), WRONG)
+def test_wrong_requests_are_refused_without_repeating_them(body: Any, headers: dict[str, str], status: int) -> None:
+    with serving(rules={"body_bytes": 2500 if status == 413 else 100_000}) as server:
+        found, sent, text = server.ask("POST", "/v1/reason", body, headers)
+        assert found == status
+        error = json.loads(text)["error"]
+        assert error["type"] and error["message"] and NOTE not in text
+        assert sent["x-content-type-options"] == "nosniff" and "default-src 'none'" in sent["content-security-policy"]
+        assert server.ask("GET", "/v1/reason")[0] == 405
+        assert server.ask("GET", "/nothing")[0] == 404
+
+
+def test_slow_requests_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dxtrace.serve._http import PatientProtocol
+
+    monkeypatch.setattr(PatientProtocol, "head_s", 0.5)
+    with serving(rules={"body_s": 0.5}) as server:
+        head = b"POST /v1/reason HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        for start in (b"POST /v1/rea", head + b"Content-Length: 90\r\n\r\n{"):
+            with socket.create_connection(("127.0.0.1", server.port)) as raw:
+                raw.sendall(start)
+                raw.settimeout(5)
+                assert b" 408 " in raw.recv(4096)
+
+
+def test_a_token_is_asked_for() -> None:
+    token = "a" * 20
+    with serving(rules={"token": token}) as server:
+        assert server.ask("POST", "/v1/reason", {"note": NOTE})[0] == 401
+        assert server.ask("POST", "/v1/reason", {"note": NOTE}, {"Authorization": f"Bearer {token}x"})[0] == 401
+        assert server.ask("GET", "/v1/models")[0] == 401
+        assert server.ask("POST", "/v1/reason", {"note": NOTE}, {"Authorization": f"Bearer {token}"})[0] == 200
+        assert server.ask("GET", "/", headers={"Host": "elsewhere.example"})[0] == 200
+
+
+def test_reachable_from_elsewhere_only_with_a_token() -> None:
+    for host in ("127.0.0.1", "localhost", "::1"):
+        check_access(host, None)
+    for host, token in (("0.0.0.0", None), ("192.168.1.2", None), ("::", None), ("0.0.0.0", "short")):
+        with pytest.raises(InputError, match="token"):
+            check_access(host, token)
+    check_access("0.0.0.0", "x" * 16)
+
+
+class Failing(Quick):
+    """Fails after the differential, once on purpose and once with the note in its message."""
+
+    def stream(self, case: Case) -> Iterator[Any]:
+        yield self.differential(case)
+        if "typed" in case.note:
+            raise EngineError("the model failed")
+        raise RuntimeError(case.note)
+
+
+def test_a_failure_is_said_and_the_next_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    canary = "CANARY-7c1f"
+    with caplog.at_level(logging.DEBUG), serving(Failing()) as server:
+        status, _, text = server.ask("POST", "/v1/reason", {"note": f"{NOTE} {canary}"})
+        assert status == 500 and canary not in text
+        status, _, text = server.ask("POST", "/v1/reason", {"note": f"{NOTE} typed {canary}"})
+        assert status == 500 and "the model failed" in text
+        assert server.events(NOTE)[-1][0] == "error"
+        assert server.health() == {"status": "ok", "waiting": 0, "running": 0}
+    assert canary not in caplog.text and "RuntimeError" in caplog.text
+
+
+def test_an_answer_that_takes_too_long_is_ended() -> None:
+    with serving(Quick(delay=0.2), answer_s=0.3) as server:
+        status, _, text = server.ask("POST", "/v1/reason", {"note": NOTE})
+        assert status == 504 and json.loads(text)["error"]["type"] == "TimeLimit"
+
+
+def test_two_engines_answer_two_at_once() -> None:
+    with serving(Quick(delay=0.15), Quick(delay=0.15)) as server:
+        begun = time.monotonic()
+        threads = [threading.Thread(target=server.reason, args=(NOTE,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        wait(lambda: server.health()["running"] == 2)
+        for thread in threads:
+            thread.join()
+        assert time.monotonic() - begun < 20
+
+
+def test_the_page_is_one_self_contained_answer_with_its_policy() -> None:
+    with serving(examples={"one": HOSTILE}) as server:
+        status, headers, text = server.ask("GET", "/")
+    assert status == 200 and DISCLAIMER in text
+    policy = headers["content-security-policy"]
+    assert "unsafe" not in policy and "frame-ancestors 'none'" in policy and "connect-src 'self'" in policy
+    assert "<script>window" not in text
+
+
+def test_examples_are_invented_cases() -> None:
+    found = dict(examples())
+    assert found and all(Case.from_text(note) for note in found.values())
+
+
+def test_closing_ends_what_runs() -> None:
+    quick = Quick(delay=2)
+    with serving(quick) as server:
+        threading.Thread(target=server.ask, args=("POST", "/v1/reason", {"note": NOTE}), daemon=True).start()
+        wait(lambda: server.health()["running"] == 1)
+    assert quick.answered == 0

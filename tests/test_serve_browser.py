@@ -1,0 +1,100 @@
+"""The web app as a user meets it: paste, stream, cancel, drop, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_serve import serving, wait
+from view_support import HOSTILE, NOTE, Quick, Watch, chromium
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+def test_paste_stream_and_read(page: Any) -> None:
+    with serving(Quick(delay=0.05), examples={"An example": NOTE}) as server:
+        own = f"http://127.0.0.1:{server.port}"
+        watch = Watch(page, own)
+        page.goto(own)
+        page.select_option("#example", label="An example")
+        assert page.input_value("#case") == NOTE
+        page.fill("#case", HOSTILE)
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector(".status.over")
+        assert page.text_content(".note") == HOSTILE
+        for step in page.locator(".step").all():
+            step.hover()
+            number = step.get_attribute("data-number")
+            marks = page.locator(f"mark.active[data-steps~='{number}']").all_text_contents()
+            assert "".join(marks) == step.locator(".quote").text_content()
+        assert page.evaluate("window.hacked") is None
+        page.click("text=New case")
+        assert page.input_value("#case") == ""
+        assert watch.faults == []
+
+
+def test_steps_appear_while_it_is_written_and_cancel_frees_the_place(page: Any) -> None:
+    with serving(Quick(delay=0.5)) as server:
+        page.goto(f"http://127.0.0.1:{server.port}")
+        page.fill("#case", NOTE)
+        page.click("text=Find the diagnosis")
+        page.wait_for_selector(".step")
+        assert page.locator(".status.over").count() == 0
+        page.click("text=Cancel")
+        assert page.input_value("#case") == NOTE
+        wait(lambda: server.health()["running"] == 0)
+
+
+def test_the_place_in_line_is_shown(browser: Any, page: Any) -> None:
+    with serving(Quick(delay=0.6)) as server:
+        others = [browser.new_page() for _ in range(2)]
+        for one in [*others, page]:
+            one.goto(f"http://127.0.0.1:{server.port}")
+            one.fill("#case", NOTE)
+            one.click("text=Find the diagnosis")
+        page.wait_for_selector("text=/Place \\d of \\d/")
+        for one in others:
+            one.close()
+        page.wait_for_selector(".status.over", timeout=30_000)
+
+
+def test_a_dropped_json_case_and_a_bad_one(page: Any, tmp_path: Path) -> None:
+    with serving() as server:
+        page.goto(f"http://127.0.0.1:{server.port}")
+        file = tmp_path / "case.json"
+        file.write_text('{"id": "x", "chief_complaint": "cough", "physical_exam": "crackles at both bases"}')
+        page.set_input_files("#file", file)
+        page.wait_for_function("document.querySelector('#case').value.startsWith('{')")
+        page.click("text=Find the diagnosis")
+        page.wait_for_selector(".status.over")
+        assert "crackles at both bases" in page.text_content(".note")
+        page.click("text=Edit this case")
+        page.fill("#case", "   ")
+        page.click("text=Find the diagnosis")
+        assert "Paste a case first" in page.text_content("[role=alert]")
+
+
+def test_a_token_is_given_in_the_page(page: Any) -> None:
+    with serving(rules={"token": "t" * 20}) as server:
+        page.goto(f"http://127.0.0.1:{server.port}")
+        page.fill("#case", NOTE)
+        page.click("text=Find the diagnosis")
+        assert "token" in page.text_content("[role=alert]")
+        page.fill("#token", "t" * 20)
+        page.click("text=Find the diagnosis")
+        page.wait_for_selector(".status.over")
