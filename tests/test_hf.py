@@ -120,7 +120,7 @@ def test_a_prompt_that_does_not_fit_is_an_error(on_hf: Reasoner) -> None:
 
 
 def test_without_torch_the_message_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importing.util, "find_spec", lambda _name: None)
     with pytest.raises(MissingExtra, match=r"dxtrace\[hf\]"):
         open_model(engine="hf")
 

@@ -1,4 +1,4 @@
-"""The shape of the project: one direction of imports, small files and functions, documented names, no place of its own."""
+"""The shape of the project: one direction of imports, small files and functions, documented names, no one machine."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def tracked_files() -> list[Path]:
 
 def test_imports_run_in_one_direction() -> None:
     tool = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([tool, "--no-cache"], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
+    done = subprocess.run(
+        [tool, "--no-cache"], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"}
+    )
     assert done.returncode == 0, done.stdout[-3000:]
 
 
@@ -79,7 +81,9 @@ def test_no_file_names_a_place_of_one_machine() -> None:
 
 
 def test_the_core_imports_nothing_heavy() -> None:
-    code = "import sys, dxtrace.cli, dxtrace.reasoner, dxtrace.batch, dxtrace.models.opening, dxtrace.engines.llamacpp\n"
+    code = (
+        "import sys, dxtrace.cli, dxtrace.reasoner, dxtrace.batch, dxtrace.models.opening, dxtrace.engines.llamacpp\n"
+    )
     code += f"print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -90,7 +94,9 @@ def test_every_import_of_the_core_is_a_declared_dependency() -> None:
         project = tomllib.load(file)["project"]
     declared = {re.split(r"[^\w-]", requirement)[0].lower() for requirement in project["dependencies"]}
     declared = {"yaml" if item == "pyyaml" else item for item in declared}
-    core = [ROOT / "src/dxtrace" / part for part in ("cli/__init__.py", "cli/answer.py", "cli/models.py", "cli/doctor.py")]
+    core = [
+        ROOT / "src/dxtrace" / part for part in ("cli/__init__.py", "cli/answer.py", "cli/models.py", "cli/doctor.py")
+    ]
     core += sorted((ROOT / "src/dxtrace").glob("*.py")) + sorted((ROOT / "src/dxtrace/models").glob("*.py"))
     undeclared = set()
     for path in core:

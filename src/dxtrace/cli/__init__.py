@@ -53,7 +53,8 @@ def run(arguments: list[str]) -> int:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         result = app(arguments or ["--help"], prog_name="dxtrace", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        # typer turns an interrupt into this code
+        return _fail("interrupted", 1) if result == 130 else result if isinstance(result, int) else 0
     except typer.TyperException as error:
         return _misused(error)
     except InputError as error:

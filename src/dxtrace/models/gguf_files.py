@@ -115,7 +115,7 @@ def rewrite(
         raise ModelError(f"unknown quantisation {quantisation!r}; known are F32, F16, Q8_0, Q4_0, Q4_1")
     try:
         reader = gguf.GGUFReader(source)
-    except (ValueError, OSError) as error:
+    except Exception as error:  # a damaged file can fail anywhere in the reader
         raise ModelError(f"{source}: not a GGUF file ({type(error).__name__})") from None
     adapter = (
         read_lora(lora, _scalar(reader, "attention.head_count"), _scalar(reader, "attention.head_count_kv"))

