@@ -29,6 +29,7 @@ def prepared(arguments: argparse.Namespace) -> Any:
     rows = 8 * (arguments.steps + 1)
     changes = [f"data.limit={rows}", "run.eval_cases=0", f"threads={arguments.threads}", f"steps={arguments.steps + 1}"]
     changes += ["log_every=1", "save_every=1000000", "label_weight=1", f"base.model={arguments.model}"]
+    changes += [f"max_tokens={arguments.max_tokens}"]
     changes += [f"data.train={arguments.data}"] if arguments.data else []
     return prepare(load_recipe("smollm2-135m-cpu", changes))
 
@@ -112,6 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--data", help="a corpus; by default the teaching corpus is composed")
+    parser.add_argument("--max-tokens", type=int, default=2048, help="longest row; notes of longer ones are shortened")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--plain-precision", choices=("fp32", "bf16"), default="fp32")

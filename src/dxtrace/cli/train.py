@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -74,6 +75,7 @@ def require_extra() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.filterwarnings("ignore")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: bool) -> None:
