@@ -190,7 +190,7 @@ def _differential_json(job: Job, found: Differential, answerer: Answerer) -> dic
 
 
 def _sse(name: str, data: Any) -> str:
-    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
