@@ -26,7 +26,6 @@ class Row:
     reference: str = ""
     flag: str = ""
     tag: str | None = None
-    panel: str = ""
 
 
 def laboratory(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
@@ -92,8 +91,9 @@ def _normal_row(voice: Voice, test: Test, number: float) -> Row:
     low, high = test.range
     margin = (high - low) * 0.05
     flag = "H" if number > high + margin else "L" if number < low - margin else ""
-    names = [voice.rng.choice(texts) for texts in (test.dense, test.table, test.prose)]
-    return Row(*names, f"{number:.{test.decimals}f}", test.unit, test.reference, flag, panel=test.panel)
+    dense, table, prose = (voice.rng.choice(texts) for texts in (test.dense, test.table, test.prose))
+    value = f"{number:.{test.decimals}f}"
+    return Row(dense, table, prose, value, test.unit, test.reference, flag)
 
 
 def _joined(rows: Sequence[Row], text: Callable[[Row], str], separator: str, width: int) -> list[Item]:

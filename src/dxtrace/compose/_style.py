@@ -169,7 +169,7 @@ SIX_SECTIONS = Style(
 _LONG: dict[str, Any] = {
     "findings": (8, 12), "negatives": (8, 13), "alike": (2, 3), "neutral": (4, 9), "denials": (5, 12),
     "normal_exam": 1.0,
-    "normal_tests": (28, 34), "studies": (4, 8), "course": (9, 17), "most_comorbidities": 8, "long": True,
+    "normal_tests": (30, 34), "studies": (5, 9), "course": (11, 19), "most_comorbidities": 8, "long": True,
     "reports": 0.9,
 }  # fmt: skip
 
@@ -187,7 +187,7 @@ SIX_SECTIONS_LONG = replace(
 )
 
 FULL_ADMISSION = replace(
-    ADMISSION, name="full-admission", weight=2.4, prints=("table", "dense", "columns", "chart"), **_LONG
+    ADMISSION, name="full-admission", weight=3.5, prints=("table", "dense", "columns", "chart"), **_LONG
 )
 
 TRIAGE = Style(
