@@ -8,6 +8,7 @@ base model without an adapter; ``gold`` repeats the annotation: the ceiling of e
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -125,7 +126,9 @@ def _tfidf(train: Sequence[AnnotatedCase]) -> System:
     if len(set(labels)) < 2:
         return _majority(train)
     vectorizer, table = _vectors(train)
-    model = linear.LogisticRegression(C=10.0, max_iter=200, tol=1e-3).fit(table, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of few cases a diagnosis, and of a fit that stops before its last digit
+        model = linear.LogisticRegression(C=10.0, max_iter=200, tol=1e-3).fit(table, labels)
 
     def answer(case: AnnotatedCase) -> Chain:
         shares = dict(

@@ -25,8 +25,8 @@ _GROUPS = {
 
 _SMALL_PRINT = (
     "Small print: 95 % interval and number of cases. Rates have Wilson's interval where every case is another "
-    "patient's; all else a bootstrap that draws patients. Published Obs_pre and Obs_rec stay below 100 % even for a perfect "
-    "answer, because of the +1."
+    "patient's; all else has a bootstrap that draws patients. Published Obs_pre and Obs_rec stay below 100 % even for "
+    "a perfect answer, because of the +1."
 )
 _COMPARED = (
     "Paired, on the same cases. Difference with a patient-clustered bootstrap interval; p by permutation of the "
@@ -97,9 +97,9 @@ def all_metrics(data: Mapping[str, Any]) -> str:
             rows.append((_GROUPS[group],))
         cells = [_estimate(metric.key, estimate) for estimate in estimates]
         lower = " (lower is better)" if metric.better == "lower" else ""
-        rows.append((metric.label, *cells, metric.says + lower))
+        rows.append((small(metric.label, metric.says + lower), *cells))
     rows += _other_averages(systems)
-    heads = ("Metric", *(f"#{system['name']}" for system in systems), "Meaning")
+    heads = ("Metric", *(f"#{system['name']}" for system in systems))
     return heading("All metrics") + paragraph(_SMALL_PRINT, "soft") + table(heads, rows)
 
 
@@ -109,7 +109,7 @@ def _estimate(key: str, estimate: Mapping[str, Any]) -> Markup:
 
 def _other_averages(systems: Sequence[Mapping[str, Any]]) -> list[Sequence[Cell]]:
     def row(label: str, says: str, value: Callable[[Mapping[str, Any]], float | None]) -> Sequence[Cell]:
-        return (label, *(percent(value(system["summary"])) for system in systems), says)
+        return (small(label, says), *(percent(value(system["summary"])) for system in systems))
 
     return [
         ("Other averages",),

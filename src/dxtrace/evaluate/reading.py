@@ -153,6 +153,7 @@ def _take_answer(row: Mapping[str, Any], id: str, place: str, case: AnnotatedCas
         return
     try:
         chain = Chain.from_json(row)
+        _check_texts(chain)
         text = row.get("text")
         account = chain_account(chain, case.case, text if isinstance(text, str) else "")
     except (DxtraceError, TypeError, AttributeError, KeyError, ValueError) as error:
@@ -165,6 +166,24 @@ def _take_answer(row: Mapping[str, Any], id: str, place: str, case: AnnotatedCas
     answers.model = answers.model or vars(chain.model)
     if account.faults:
         answers.problems.append(RowProblem(place, "form", f"{id!r}: {'; '.join(account.faults)}", id))
+
+
+def _check_texts(chain: Chain) -> None:
+    """Check that what should be text is text.
+
+    Raises:
+        InputError: it is not; names the field.
+    """
+    fields: dict[str, Sequence[object]] = {
+        "note": [chain.note],
+        "diagnosis": [chain.diagnosis],
+        "category": [chain.category],
+        "path": chain.path,
+        "steps": [text for s in chain.steps for text in (s.supports, s.rationale, s.evidence.text)],
+    }
+    for name, values in fields.items():
+        if not all(isinstance(value, str) for value in values):
+            raise InputError(f"a result has no text in its field {name!r}")
 
 
 def is_evaluation_folder(path: str | Path) -> bool:

@@ -214,7 +214,7 @@ def _permutation(ones: Any, twos: Any, seed: int, resamples: int) -> float:
         return 1.0
     found = stats.permutation_test(
         (ones[moved], twos[moved]), lambda a, b, axis: (b - a).sum(axis=axis), permutation_type="samples",
-        vectorized=True, n_resamples=max(resamples, 1), batch=_BATCH, rng=np.random.default_rng(seed),
+        vectorized=True, n_resamples=max(5 * resamples - 1, 1), batch=_BATCH, rng=np.random.default_rng(seed),
     )  # fmt: skip
     return float(found.pvalue)
 

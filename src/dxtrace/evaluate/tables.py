@@ -32,9 +32,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str = "
     """
     titles = "".join(f'<th scope="col"{_number(head)}>{escape(head.lstrip("#"))}</th>' for head in heads)
     body = "".join(_row(heads, row) for row in rows)
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
-    content = f"{said}<thead><tr>{titles}</tr></thead><tbody>{body}</tbody>"
-    return f'<div class="scroll"><table class="wide">{content}</table></div>'
+    said = paragraph(caption, "soft") if caption else ""
+    content = f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody>"
+    return f'{said}<div class="scroll"><table class="wide">{content}</table></div>'
 
 
 def _row(heads: Sequence[str], row: Sequence[Cell]) -> str:

@@ -1,0 +1,145 @@
+"""What inspect_ai finds by its entry point: the task ``dxtrace/reasoning`` and the models ``dxtrace/NAME``.
+
+    inspect eval dxtrace/reasoning -T corpus=PATH[:split] --model dxtrace/default
+
+Any other model of inspect_ai can take the task too; of credentialed data only one on this machine may (``local=true`` says so).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, modelapi
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.solver import TaskState, generate, system_message
+from inspect_ai.tool import ToolChoice, ToolInfo
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.case import Case
+from dxtrace.chain import Answer, Chain, Span, Step, parse
+from dxtrace.corpus import open_corpus
+from dxtrace.errors import DxtraceError, InputError
+from dxtrace.evaluate.accounts import Account, chain_account
+from dxtrace.evaluate.judges import open_judge
+from dxtrace.evaluate.published import PUBLISHED
+from dxtrace.evaluate.scoring import Judges, score_case
+from dxtrace.grounding import locate
+from dxtrace.prompt import SYSTEM
+from dxtrace.provenance import CREDENTIALED_RULE
+from dxtrace.taxonomy import Taxonomy
+
+_FORM = (
+    f"{SYSTEM} Answer in this form, one step a line, the node of the path in brackets, and copy every quote letter by letter:\n"
+    "FINAL DIAGNOSIS: <name>\n\nStep 1 [<node>]: <why it matters> Supporting evidence: <quote from the case>"
+)
+_SHOWN = (*PUBLISHED, "evidence_f1", "grounded", "valid", "answered")
+
+
+@task
+def reasoning(corpus: str, limit: int | None = None, local: bool = False) -> Task:
+    """Diagnosis and chain of reasoning on annotated cases, scored with the published metrics.
+
+    Args:
+        corpus: what :func:`dxtrace.corpus.open_corpus` takes.
+        limit: only so many cases.
+        local: the model runs on this machine; needed for credentialed data.
+    """
+    read = open_corpus(corpus)
+    if read.info.credentialed and not local:
+        raise InputError(f"{CREDENTIALED_RULE} If the model runs on this machine: -T local=true")
+    cases = [case for case in read.cases if case.gold is not None][:limit]
+    samples = [
+        Sample(
+            id=case.id,
+            input=case.case.note,
+            target=case.gold.diagnosis if case.gold else "",
+            metadata={"patient": case.patient, "case": json.dumps(case.to_json())},
+        )
+        for case in cases
+    ]
+    return Task(dataset=MemoryDataset(samples), solver=[system_message(_FORM), generate()], scorer=published_metrics())
+
+
+@scorer(metrics={"*": [mean(), stderr(cluster="patient")]})
+def published_metrics() -> Scorer:
+    """Score an answer in either text form; one that cannot be read counts 0."""
+    judges = Judges(open_judge("spans"), open_judge("lexical"))
+
+    async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001 - the gold chain says more than the label
+        case = AnnotatedCase.from_json(json.loads(state.metadata["case"]))
+        account = read_answer(state.output.completion, case)
+        scores = score_case(case, account, judges).scores
+        value = {key: scores.get(key) or 0.0 for key in _SHOWN}
+        return Score(value=value, answer=account.diagnosis if account else None, metadata=dict(judges.to_json()))
+
+    return score
+
+
+def read_answer(text: str, case: AnnotatedCase) -> Account | None:
+    """Return the account of an answer in either text form; None if it cannot be read."""
+    try:
+        answer = parse(text)
+    except InputError:
+        return None
+    return chain_account(_chain(answer, case), case.case)
+
+
+def _chain(answer: Answer, case: AnnotatedCase) -> Chain:
+    """Return an answer as a chain on its case: a quote that is not in the note has no place in it."""
+    try:
+        node = Taxonomy.default().find(answer.diagnosis)
+        name, category, path = node.name, node.category, node.path
+    except DxtraceError:
+        name, category, path = answer.diagnosis, "", (answer.diagnosis,)
+    steps = []
+    for step in answer.steps:
+        place = locate(case.case.note, step.quote) or (0, 0)
+        found = case.case.note[slice(*place)] or step.quote
+        section = case.case.section_at(place[0])
+        steps.append(Step(step.supports or path[0], step.rationale, Span(found, *place, section)))
+    return Chain(case.id, case.case.note, name, category, path, tuple(steps))
+
+
+@modelapi(name="dxtrace")
+def dxtrace_model() -> type[ModelAPI]:
+    """Let inspect_ai run our models: ``dxtrace/default``, or any name that ``dxtrace models`` knows."""
+    return _Model
+
+
+class _Model(ModelAPI):
+    """A reasoner behind inspect_ai's interface. The last user message is the note; one case at a time."""
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig | None = None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
+        from dxtrace.reasoner import Reasoner
+
+        self._reasoner = Reasoner.load(model_name.removeprefix("dxtrace/") or "default", **arguments)
+        self._lock = asyncio.Lock()
+
+    async def generate(
+        self,
+        input: list[ChatMessage],
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,  # noqa: ARG002
+    ) -> ModelOutput:
+        """Return the chain in its trained text form."""
+        note = next(message.text for message in reversed(input) if message.role == "user")
+        async with self._lock:
+            chain = await asyncio.to_thread(self._reasoner.reason, Case.from_text(note))
+        return ModelOutput.from_content(self.model_name, chain.text("trained"))
+
+    def max_connections(self) -> int:
+        """One engine answers one request at a time."""
+        return 1

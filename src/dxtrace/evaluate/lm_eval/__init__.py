@@ -1,0 +1,1 @@
+"""The label task for lm-evaluation-harness: ``dxtrace_diagnosis.yaml`` and the functions that it names."""
