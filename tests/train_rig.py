@@ -44,7 +44,7 @@ def make_model(folder: Path, corpus: Path, layers: int = 2, seed: int = 0) -> Pa
     tokenizer.chat_template = TEMPLATE
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=160, num_hidden_layers=layers,
+        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=192, num_hidden_layers=layers,
         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=4096,
         tie_word_embeddings=True, eos_token_id=0, pad_token_id=0,
         bos_token_id=0,

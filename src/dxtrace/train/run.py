@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from dxtrace.errors import DxtraceError, EngineError, InputError
+from dxtrace.errors import DxtraceError, EngineError, InputError, ModelError
 from dxtrace.models import store
 from dxtrace.models.torch_base import Located, locate
 from dxtrace.provenance import Provenance
@@ -92,7 +92,13 @@ def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
     cases = read_cases(recipe.data, recipe.run.seed)
     located = locate(recipe.base.model, report)
     tell("turning cases into tokens", 0.0)
-    tokenizer = AutoTokenizer.from_pretrained(located.where)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(located.where)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = (
+            type(error).__name__ if Path(located.where).exists() else "the hub cannot be reached, or has no such model"
+        )
+        raise ModelError(f"{recipe.base.model}: its tokenizer cannot be loaded ({reason})") from None
     encoder = Encoder(tokenizer, recipe.data)
     train, counts = make_examples(encoder, cases.train, recipe.run.seed)
     dev_cases = cases.dev[: recipe.run.eval_cases]

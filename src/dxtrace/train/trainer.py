@@ -26,14 +26,20 @@ class Collator:
         self.pad = pad
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return ``input_ids``, ``labels`` (int64) and ``weights`` (float32), all (batch, longest row)."""
+        """Return ``input_ids``, ``labels`` (int64) and ``weights`` (float32), all (batch, longest row).
+
+        And ``label_tokens`` (batch, 2): first token and number of tokens of the diagnosis; ``lengths`` (batch,).
+        """
         length = max(len(row["input_ids"]) for row in rows)
         fills = {"input_ids": self.pad, "labels": IGNORED, "weights": 0.0}
         kinds = {"input_ids": torch.long, "labels": torch.long, "weights": torch.float32}
         return {
             key: torch.tensor([row[key] + [fill] * (length - len(row[key])) for row in rows], dtype=kinds[key])
             for key, fill in fills.items()
-        } | {"label_tokens": torch.tensor([row["label_tokens"] for row in rows])}
+        } | {
+            "label_tokens": torch.tensor([row["label_tokens"] for row in rows]),
+            "lengths": torch.tensor([len(row["input_ids"]) for row in rows]),
+        }
 
 
 class StepSampler(torch.utils.data.Sampler[int]):
@@ -107,15 +113,17 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         return loss
 
     def _add(self, losses: Any, inputs: dict[str, Any]) -> None:
-        """Add to the running sums: loss and number of targets, the same of diagnosis tokens, tokens read."""
-        target = inputs["labels"][:, 1:] != IGNORED
+        """Add to the running sums: loss and number of answer tokens, the same of diagnosis tokens, tokens read."""
+        target = (inputs["labels"][:, 1:] != IGNORED).to(losses.device)
         rows, length = target.shape
-        from_end = torch.arange(length, device=target.device).expand(rows, -1)
-        first = inputs["label_tokens"][:, :1] - 1
-        label = (from_end >= first) & (from_end < first + inputs["label_tokens"][:, 1:])
-        label = label.to(losses.device) & target.to(losses.device)
+        place = torch.arange(length, device=target.device).expand(rows, -1)
+        spans = inputs["label_tokens"].to(target.device)
+        first = spans[:, :1] - 1
+        answer = target & (place >= first)
+        label = answer & (place < first + spans[:, 1:])
         mode = "train" if self.model.training else "eval"
-        values = (losses.sum(), target.sum(), losses[label].sum(), label.sum(), (inputs["input_ids"] >= 0).sum())
+        read = inputs["lengths"].sum()
+        values = (losses[answer].sum(), answer.sum(), losses[label].sum(), label.sum(), read)
         self._sums[mode] += torch.stack([torch.as_tensor(v).double().cpu() for v in values])
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
