@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.case import Case, read_cases
-from dxtrace.errors import CaseError, DxtraceError, InputError
+from dxtrace.errors import CaseError, DxtraceError, InputError, where
 from dxtrace.reasoner import Reasoner
 
 
@@ -48,22 +49,25 @@ def _answer(reasoner: Reasoner, id: str, case: Case | CaseError) -> dict[str, An
         return error_row(id, case)
     try:
         return reasoner.reason(case).to_json() | {"id": id}
-    except DxtraceError as error:
+    except Exception as error:  # one case that cannot be answered must not end the others
         return error_row(id, error)
 
 
-def error_row(id: str, error: DxtraceError) -> dict[str, Any]:
-    """Return the row of a case that could not be answered."""
-    return {"id": id, "error": {"type": type(error).__name__, "message": str(error)}}
+def error_row(id: str, error: Exception) -> dict[str, Any]:
+    """Return the row of a case that could not be answered; it holds no note text."""
+    message = str(error) if isinstance(error, DxtraceError) else where(error)
+    return {"id": id, "error": {"type": type(error).__name__, "message": message}}
 
 
 def _named(cases: Any) -> Any:
     """Yield (id, case), ids made unique in order: a second "a" is "a#2"."""
-    seen: dict[str, int] = {}
+    taken: set[str] = set()
     for number, case in enumerate(cases, 1):
         id = case.id if isinstance(case, Case) else getattr(case, "case_id", f"case-{number}")
-        seen[id] = seen.get(id, 0) + 1
-        yield (id if seen[id] == 1 else f"{id}#{seen[id]}"), case
+        names = itertools.chain([id], (f"{id}#{count}" for count in itertools.count(2)))
+        unique = next(name for name in names if name not in taken)
+        taken.add(unique)
+        yield unique, case
 
 
 def _done(out: Path) -> set[str]:

@@ -271,6 +271,8 @@ def read_case(path: str | Path) -> Case:
 
 
 def _read_bytes(path: Path) -> bytes:
+    if len(str(path)) > 1000 or "\n" in str(path):
+        raise CaseError("this is no name of a file; give a file, or '-' and the case on standard input")
     try:
         size = path.stat().st_size
         if size > 8 * MAX_CHARACTERS:

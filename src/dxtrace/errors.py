@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class DxtraceError(Exception):
@@ -60,3 +62,11 @@ def suggest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower()[:200], by_lower, n=count, cutoff=0.6)
     return [by_lower[match] for match in close]
+
+
+def where(error: BaseException) -> str:
+    """Say what failed and where; an unexpected error's own message could hold a note's text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "dxtrace" in frame.filename] or list(frames)
+    last = own[-1]
+    return f"internal error: {type(error).__name__} in {last.name} ({Path(last.filename).name}:{last.lineno})"

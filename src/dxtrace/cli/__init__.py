@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
-from pathlib import Path
 
 import typer
 
 from dxtrace.chain import DISCLAIMER
 from dxtrace.cli import answer, corpus, doctor, evaluate, models, serve, train, view
-from dxtrace.errors import DxtraceError, InputError
+from dxtrace.errors import DxtraceError, InputError, where
 
 app = typer.Typer(
     name="dxtrace",
@@ -69,7 +67,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}", 1)
     except Exception as error:
-        return _fail(f"internal error: {_place(error)}", 1)
+        return _fail(f"{where(error)}; please report it", 1)
 
 
 def _misused(error: typer.TyperException) -> int:
@@ -86,11 +84,3 @@ def _misused(error: typer.TyperException) -> int:
 def _fail(message: str, code: int) -> int:
     print("dxtrace: " + " ".join(message.split()), file=sys.stderr)
     return code
-
-
-def _place(error: Exception) -> str:
-    """Say what failed and where; an unexpected error's own message could hold a note's text."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "dxtrace" in frame.filename] or list(frames)
-    last = own[-1]
-    return f"{type(error).__name__} in {last.name} ({Path(last.filename).name}:{last.lineno}); please report it"

@@ -1,0 +1,255 @@
+"""The command line: what it prints, what it refuses, exit codes; real processes wherever a model answers."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, SHORT, Run
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import json_values, texts
+from test_choice import KnownEngine
+
+from dxtrace import cli
+from dxtrace.chain import DISCLAIMER, Chain, parse
+from dxtrace.errors import GroundingError
+from dxtrace.reasoner import Reasoner
+
+
+class Unread(KnownEngine):
+    """An engine without a model: it chooses by the last few tokens, and writes one sentence."""
+
+    def weight(self, before: Sequence[int], token: int) -> float:
+        return super().weight(before[-12:], token)
+
+    def stream(self, *_: object) -> Iterator[str]:
+        yield " This finding is in keeping with the diagnosis."
+
+
+UNREAD = Reasoner(Unread())
+
+
+@pytest.fixture
+def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everything but the model's weights be real."""
+    monkeypatch.setattr(Reasoner, "load", lambda *_args, **_options: UNREAD)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path, stdin: bytes = b"") -> tuple[int, str, str]:
+    """Run a command in this process; return exit code, stdout, stderr."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        code = cli.run([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def one_line(text: str) -> bool:
+    return text.startswith("dxtrace: ") and text.endswith("\n") and text.count("\n") == 1 and len(text) < 500
+
+
+@pytest.mark.slow
+def test_reason_prints_the_full_result_as_json(dxtrace: Run) -> None:
+    file = ROOT / "examples" / "hyperthyroidism_soap.txt"
+    done = dxtrace("reason", file, "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    assert result["note"] == file.read_text("utf-8")
+    assert result["model"]["name"].startswith("smollm2-135m")
+    assert re.fullmatch("[0-9a-f]{64}", result["model"]["base_sha256"])
+    assert result["timing"]["total_s"] > 0
+    for number, step in enumerate(result["steps"], 1):
+        evidence = step["evidence"]
+        assert step["number"] == number
+        assert result["note"][evidence["start"] : evidence["end"]] == evidence["text"]
+    Chain.from_json(result).verify()
+
+
+@pytest.mark.slow
+def test_reason_reads_standard_input_and_shows_the_note_beside_the_steps(dxtrace: Run) -> None:
+    done = dxtrace("reason", "-", "--top", "3", stdin="\ufeff" + SHORT.replace("\n", "\r\n"), env={"COLUMNS": "140"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "FINAL DIAGNOSIS: " in done.stdout
+    assert len(re.findall(r"^ +\d+\.\d%", done.stdout, re.MULTILINE)) == 3
+    shown = set(re.findall(r"\[(\d+)\]", done.stdout))
+    assert {"1", "2", "3"} <= shown
+    assert DISCLAIMER in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.slow
+def test_demo_answers_a_built_in_case(dxtrace: Run) -> None:
+    done = dxtrace("demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "FINAL DIAGNOSIS: " in done.stdout
+
+
+def test_card_is_the_published_form(without_model: None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "case.txt").write_text(SHORT)
+    code, card, _ = run(capsys, "reason", tmp_path / "case.txt", "--format", "card")
+    _, whole, _ = run(capsys, "reason", tmp_path / "case.txt", "--format", "json")
+    assert code == 0
+    assert card == json.loads(whole)["text"] + "\n"
+    assert parse(card).steps
+
+
+def test_doctor_says_what_there_is(dxtrace: Run, home: Path) -> None:
+    done = dxtrace("doctor", env={"COLUMNS": "200"})
+    assert (done.returncode, done.stderr) == (0, "")
+    for word in (
+        "python",
+        "xllamacpp",
+        "default engine",
+        "llamacpp",
+        "quantisation",
+        "cpu",
+        "cache",
+        str(home),
+        "fetched",
+    ):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["reason", "--help"], ["models"], ["batch", "--help"], ["corpus"]]
+)
+def test_help_is_given(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert (code, err) == (0, "")
+    assert out.startswith("Usage: dxtrace")
+
+
+def test_help_carries_the_disclaimer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert DISCLAIMER in " ".join(run(capsys, "--help")[1].split())
+
+
+WRONG_COMMANDS = [
+    ["bogus"], ["reason"], ["reason", "a", "b"], ["reason", "--bogus"], ["reason", "x.txt", "--format", "xml"],
+    ["reason", "x.txt", "--top", "0"], ["reason", "x.txt", "--top", "many"], ["reason", "x.txt", "--threads", "-1"],
+    ["reason", "x.txt", "--engine", "gpu"], ["batch"], ["batch", "x"], ["batch", "x", "--out"], ["models", "fetch"],
+    ["models", "pull", "nope"], ["models", "path", "../.."], ["models", "remove", "nope"], ["models", "pull", "a", "b"],
+    ["reason", "x" * 5000], ["reason", "no/such/file.txt"], ["reason", "\x00"], ["reason", "HPI: cough\nand fever"],
+    ["batch", "no/such", "--out", "out.jsonl"], ["demo", "extra"], ["doctor", "--all"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", WRONG_COMMANDS, ids=lambda arguments: " ".join(arguments)[:40] or "nothing")
+def test_a_wrong_command_gives_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert one_line(err)
+
+
+BAD_FILES = {
+    "empty.txt": b"", "blank.txt": b" \r\n\t\n", "invisible.txt": "\ufeff\u200b\u00ad".encode(),
+    "nul.txt": b"chest\x00pain",
+    "latin1.txt": "caf\xe9 au lait spots".encode("latin-1"), "utf16.txt": "chest pain".encode("utf-16"),
+    "binary.txt": bytes(range(256)), "escape.txt": b"chest \x1b[31mpain", "long.txt": b"chest pain " * 100_000,
+    "huge.txt": b"x" * 9_000_000, "surrogate.txt": b"chest \xed\xa0\x80 pain", "cut.txt": b"chest pain \xe2\x82",
+    "open.json": b'{"note": "chest pain"', "list.json": b'["chest pain"]', "number.json": b"12", "null.json": b"null",
+    "empty.json": b"{}", "nothing.json": b"", "wrong.json": b'{"note": 12}',
+    "unknown.json": b'{"patient": "chest pain"}',
+    "nested.json": b'{"case":' * 5_000 + b"1" + b"}" * 5_000, "deep.json": b"[" * 200_000,
+    "blank.json": b'{"note": "  "}',
+    "section.json": b'{"sections": {"hpi": {"a": 1}}}', "surrogate.json": b'{"note": "chest \\ud800 pain"}',
+    "control.json": b'{"note": "chest \\u0000 pain"}', "text.json": b"chest pain", "nan.json": b'{"note": NaN}',
+    "digits.json": b'{"note": ' + b"9" * 5_000 + b"}", "twice.json": b'{"note": "a b"}{"note": "c d"}',
+    "mess.txt": b'{"note": ',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["file", "stdin"])
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_malformed_case_gives_one_line(
+    without_model: None, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, how: str
+) -> None:
+    if how == "stdin" and name in {"text.json", "nothing.json", "list.json", "number.json", "null.json", "deep.json"}:
+        pytest.skip("without a file name this is text")
+    (tmp_path / name).write_bytes(BAD_FILES[name])
+    place, given_in = (tmp_path / name, b"") if how == "file" else (Path("-"), BAD_FILES[name])
+    code, out, err = run(capsys, "reason", place, stdin=given_in)
+    assert (code, out) == (2, "")
+    assert one_line(err)
+    assert (name if how == "file" else "standard input") in err
+
+
+def test_folders_and_special_files_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for place in (tmp_path, Path(os.devnull)):
+        code, _, err = run(capsys, "reason", place)
+        assert code == 2
+        assert one_line(err)
+
+
+MANY = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+def answered_or_refused(capsys: pytest.CaptureFixture[str], data: bytes, place: str = "-") -> None:
+    code, out, err = run(capsys, "reason", place, "--format", "json", stdin=data)
+    if code == 2:
+        assert out == ""
+        assert one_line(err)
+        return
+    assert (code, err) == (0, "")
+    chain = Chain.from_json(json.loads(out))
+    chain.verify()
+    assert 1 <= len(chain.steps) <= 10
+    assert parse(chain.text()).diagnosis == chain.diagnosis
+
+
+@MANY
+@given(st.one_of(texts().map(lambda text: text[:1500].encode("utf-8", "surrogatepass")), st.binary(max_size=300)))
+def test_any_text_is_answered_or_refused(capsys: Any, without_model: None, data: bytes) -> None:
+    answered_or_refused(capsys, data)
+
+
+@MANY
+@given(value=json_values())
+def test_any_json_is_answered_or_refused(
+    capsys: Any, without_model: None, tmp_path_factory: pytest.TempPathFactory, value: object
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.json"
+    file.write_text(json.dumps(value), encoding="utf-8")
+    answered_or_refused(capsys, b"", str(file))
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (GroundingError("step 1: its evidence is not in the note"), 1, "its evidence is not in the note"),
+        (RuntimeError("chest pain and fever"), 1, "internal error: RuntimeError in "),
+        (KeyboardInterrupt(), 1, "interrupted"),
+        (MemoryError(), 1, "internal error: MemoryError in "),
+        (OSError(28, "No space left on device", "some/file"), 1, "some/file: No space left on device"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_failures_have_codes_and_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Reasoner, "load", fail)
+    found, out, err = run(capsys, "reason", "-", stdin=SHORT.encode())
+    assert (found, out) == (code, "")
+    assert said in err
+    assert one_line(err)
+    assert "chest pain" not in err
+
+
+def test_a_reader_that_goes_away_is_no_error_of_ours(dxtrace: Run) -> None:
+    command = f"'{sys.executable}' -m dxtrace --help | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr
