@@ -47,7 +47,7 @@ class Writer:
         """
         self._engine = engine
         self._node = node
-        self._premises = [p for p in premises if p.node in node.path and (not p.only or set(p.only) & set(node.path))]
+        self._premises = [p for p in premises if p.node in node.path and (not p.only or node.name in p.only)]
         self._tokens = self._tokenise(quotes)
         self._quotes = [quote for quote in quotes if len(self._tokens[_quoted(quote)]) <= _QUOTE_TOKENS]
         self._ids = [*prompt, *self._tokens[f" {node.name}"]]

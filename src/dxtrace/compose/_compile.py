@@ -96,7 +96,7 @@ def frequency(finding: Finding, node: Node) -> float:
 
 def occurs(finding: Finding, node: Node) -> bool:
     """True if the finding may be shown for diagnosis ``node``: it supports the path, and ``only`` allows it."""
-    return finding.node in node.path and (not finding.only or bool(set(finding.only) & set(node.path)))
+    return finding.node in node.path and (not finding.only or node.name in finding.only)
 
 
 def premise_id(category: str, finding: Finding) -> str:
