@@ -60,9 +60,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--leave", type=float, default=0.05, help="share of requests that are broken off")
     parser.add_argument("--engines", type=int, default=1)
+    parser.add_argument("--port", type=int, help="measure a server that runs already; its memory is then not known")
     options = parser.parse_args()
     tally, memory = Tally(), []
-    with tempfile.TemporaryDirectory() as folder, server(Path(folder), options.engines) as (port, process):
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder), options) as (port, pid):
         end = time.monotonic() + 60 * options.minutes
         threads = [
             threading.Thread(target=user, args=(n, port, end, options.leave, tally)) for n in range(options.users)
@@ -70,7 +71,7 @@ def main() -> None:
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
-            memory.append(resident_mb(process.pid))
+            memory.append(resident_mb(pid))
             time.sleep(5)
         time.sleep(2)
         idle = health(port)
@@ -80,12 +81,15 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def server(folder: Path, engines: int) -> Any:
-    """Start the server with its output and its temporary files in ``folder``; give its port and process."""
+def server(folder: Path, options: argparse.Namespace) -> Any:
+    """Start the server with its output and its temporary files in ``folder``; give its port and process id."""
+    if options.port:
+        yield options.port, 0
+        return
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "dxtrace", "serve", "--port", str(port), "--engines", str(engines)]
+    command = [sys.executable, "-m", "dxtrace", "serve", "--port", str(port), "--engines", str(options.engines)]
     with (folder / "output.log").open("wb") as log:
         environment = os.environ | {"TMPDIR": str(folder)}
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
@@ -95,7 +99,7 @@ def server(folder: Path, engines: int) -> Any:
                     health(port)
                     break
                 time.sleep(0.5)
-            yield port, process
+            yield port, process.pid
         finally:
             process.terminate()
             process.wait(30)
