@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import random
+import signal
 import socket
 import statistics
 import subprocess
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--engines", type=int, default=1)
     parser.add_argument("--port", type=int, help="measure a server that runs already; its memory is then not known")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server does not outlive this process
     tally, memory = Tally(), []
     with tempfile.TemporaryDirectory() as folder, server(Path(folder), options) as (port, pid):
         end = time.monotonic() + 60 * options.minutes
