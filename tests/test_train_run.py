@@ -24,6 +24,7 @@ pytest.importorskip("trl", reason="needs the extra 'train'")
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of torch, transformers and PEFT, about each other
     pytest.mark.slow,
+    pytest.mark.timeout(1800),  # a shared machine can be slow
 ]
 
 RECIPE = "smollm2-135m-cpu"
@@ -169,12 +170,12 @@ def test_a_kill_loses_no_more_than_the_steps_since_the_last_checkpoint(
     sets += ["--set", "run.eval_cases=0"]
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     base = command("train", RECIPE, *sets, "--out")
-    assert subprocess.run([*base, straight], env=environment(), capture_output=True, timeout=300).returncode == 0
+    assert subprocess.run([*base, straight], env=environment(), capture_output=True, timeout=900).returncode == 0
     process = subprocess.Popen([*base, killed], env=environment(), stderr=subprocess.DEVNULL)
     _wait_for(lambda: (killed / "checkpoints/checkpoint-4/trainer_state.json").exists(), process)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    again = subprocess.run([*base, killed, "--resume"], env=environment(), capture_output=True, timeout=300)
+    again = subprocess.run([*base, killed, "--resume"], env=environment(), capture_output=True, timeout=900)
     assert again.returncode == 0, again.stderr
     assert losses(killed) == pytest.approx(losses(straight), abs=1e-4)
 
@@ -188,14 +189,14 @@ def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, model: Path, corp
     )  # fmt: skip
     _wait_for(lambda: len(losses(out)) > 2 if (out / "metrics.jsonl").exists() else False, process)
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "interrupted at step" in said
     assert list((out / "checkpoints").glob("checkpoint-*/trainer_state.json"))
 
 
 def _wait_for(happened: object, process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while not happened():  # type: ignore[operator]
         assert process.poll() is None, "the run ended too early"
         assert time.monotonic() < deadline
@@ -229,6 +230,6 @@ def test_two_processes_learn_as_one(tmp_path: Path, model: Path, corpus: Path) -
     two = command("train", RECIPE, *base, "--set", "accumulation=2", "--out", tmp_path / "two")
     two[1:2] = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=29613", "-m"]
     for line in (one, two):
-        done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=500)
+        done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr[-2000:]
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-3)

@@ -17,6 +17,7 @@ from dxtrace.errors import InputError
 from dxtrace.models import store
 from dxtrace.models.export import _gguf_of, adapter_folder, base_of, load_adapted, write_lora_gguf
 from dxtrace.models.gguf_files import rewrite
+from dxtrace.models.opening import _thread_limit
 from dxtrace.prompt import prompt_parts, readable
 
 #: Largest logit difference allowed, in 32-bit floats.
@@ -179,7 +180,7 @@ def _served(
     form: str, file: Path, lora: Path | None, notes: Sequence[str], tokens: int, reference: list[_Answer],
     limit: float | None,
 ) -> Comparison:  # fmt: skip
-    engine = LlamaCppEngine(file, LlamaCppOptions(adapter=lora))
+    engine = LlamaCppEngine(file, LlamaCppOptions(adapter=lora, threads=_thread_limit()))
     try:
         answers = [_in_llamacpp(engine, note, tokens) for note in notes]
     finally:
