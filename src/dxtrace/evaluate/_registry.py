@@ -2,7 +2,8 @@
 
     inspect eval dxtrace/reasoning -T corpus=PATH[:split] --model dxtrace/default
 
-Any other model of inspect_ai can take the task too; of credentialed data only one on this machine may (``local=true`` says so).
+Any other model of inspect_ai can take the task too; with credentialed data only one on this machine may, and
+``-T local=true`` says that it is.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ from dxtrace.provenance import CREDENTIALED_RULE
 from dxtrace.taxonomy import Taxonomy
 
 _FORM = (
-    f"{SYSTEM} Answer in this form, one step a line, the node of the path in brackets, and copy every quote letter by letter:\n"
+    f"{SYSTEM} Answer in this form, one step a line, the node of the path in brackets, every quote letter by letter:\n"
     "FINAL DIAGNOSIS: <name>\n\nStep 1 [<node>]: <why it matters> Supporting evidence: <quote from the case>"
 )
 _SHOWN = (*PUBLISHED, "evidence_f1", "grounded", "valid", "answered")
 
 
-@task
+@task  # type: ignore[untyped-decorator]
 def reasoning(corpus: str, limit: int | None = None, local: bool = False) -> Task:
     """Diagnosis and chain of reasoning on annotated cases, scored with the published metrics.
 
@@ -64,7 +65,7 @@ def reasoning(corpus: str, limit: int | None = None, local: bool = False) -> Tas
     return Task(dataset=MemoryDataset(samples), solver=[system_message(_FORM), generate()], scorer=published_metrics())
 
 
-@scorer(metrics={"*": [mean(), stderr(cluster="patient")]})
+@scorer(metrics={"*": [mean(), stderr(cluster="patient")]})  # type: ignore[untyped-decorator]
 def published_metrics() -> Scorer:
     """Score an answer in either text form; one that cannot be read counts 0."""
     judges = Judges(open_judge("spans"), open_judge("lexical"))
@@ -104,13 +105,13 @@ def _chain(answer: Answer, case: AnnotatedCase) -> Chain:
     return Chain(case.id, case.case.note, name, category, path, tuple(steps))
 
 
-@modelapi(name="dxtrace")
+@modelapi(name="dxtrace")  # type: ignore[untyped-decorator]
 def dxtrace_model() -> type[ModelAPI]:
     """Let inspect_ai run our models: ``dxtrace/default``, or any name that ``dxtrace models`` knows."""
     return _Model
 
 
-class _Model(ModelAPI):
+class _Model(ModelAPI):  # type: ignore[misc]
     """A reasoner behind inspect_ai's interface. The last user message is the note; one case at a time."""
 
     def __init__(
@@ -130,8 +131,8 @@ class _Model(ModelAPI):
     async def generate(
         self,
         input: list[ChatMessage],
-        tools: list[ToolInfo],
-        tool_choice: ToolChoice,
+        tools: list[ToolInfo],  # noqa: ARG002 - the interface's
+        tool_choice: ToolChoice,  # noqa: ARG002
         config: GenerateConfig,  # noqa: ARG002
     ) -> ModelOutput:
         """Return the chain in its trained text form."""
