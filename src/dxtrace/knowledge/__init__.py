@@ -82,8 +82,7 @@ def premises(category: str) -> tuple[Premise, ...]:
         return ()
     prefix = slug(name)
     return tuple(
-        Premise(f"{prefix}/{f.id}", f.node, f.premise, f.source, f.rationales, f.only)
-        for f in load(category).findings
+        Premise(f"{prefix}/{f.id}", f.node, f.premise, f.source, f.rationales, f.only) for f in load(category).findings
     )
 
 
@@ -93,7 +92,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def find_problems(knowledge: CategoryKnowledge, category: Category) -> Iterator[str]:
-    """Yield what a schema cannot say: unknown nodes and placeholders, leaked labels, diagnoses with too few findings."""
+    """Yield what a schema cannot say: unknown names, leaked labels, diagnoses with too few findings."""
     nodes = {node.name: node for node in category.nodes}
     diagnoses = {node.name for node in category.diagnoses}
     if knowledge.category != category.name:
@@ -129,7 +128,7 @@ def _unknown_names(knowledge: CategoryKnowledge, nodes: set[str], diagnoses: set
     for place, mapping in keyed:
         if unknown := set(mapping) - diagnoses - nodes - {"default"}:
             yield f"{place}: {sorted(unknown)} not in the tree"
-        if "default" not in mapping and not {n for n in diagnoses} <= set(mapping):
+        if "default" not in mapping and not diagnoses <= set(mapping):
             yield f"{place}: no default"
     ids = {finding.id for finding in knowledge.findings}
     for finding in knowledge.findings:
@@ -174,7 +173,12 @@ def _unknown_placeholders(knowledge: CategoryKnowledge) -> Iterator[str]:
             if "{" in text:
                 yield f"{finding.id}: a premise or rationale has no placeholders"
     for name, quantity in knowledge.quantities.items():
-        if unknown := set(re.findall(r"[a-z_]\w*", quantity.formula or "")) - VITALS - set(knowledge.quantities) - {"age"}:
+        if (
+            unknown := set(re.findall(r"[a-z_]\w*", quantity.formula or ""))
+            - VITALS
+            - set(knowledge.quantities)
+            - {"age"}
+        ):
             yield f"quantity {name}: formula uses unknown {sorted(unknown)}"
 
 
