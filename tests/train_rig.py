@@ -79,4 +79,7 @@ def command(*arguments: Any) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return the environment of such a process: one thread, no network."""
-    return os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    source = str(Path(__file__).parents[1] / "src")
+    return os.environ | {
+        "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": source,
+    }  # fmt: skip
