@@ -49,7 +49,7 @@ def test_paste_stream_and_read(page: Any) -> None:
 
 
 def test_steps_appear_while_it_is_written_and_cancel_frees_the_place(page: Any) -> None:
-    with serving(Quick(delay=0.5)) as server:
+    with serving(Quick(delay=2)) as server:
         page.goto(f"http://127.0.0.1:{server.port}")
         page.fill("#case", NOTE)
         page.click("text=Find the diagnosis")
@@ -60,8 +60,23 @@ def test_steps_appear_while_it_is_written_and_cancel_frees_the_place(page: Any) 
         wait(lambda: server.health()["running"] == 0)
 
 
+def test_a_very_long_paste_goes_in_whole(page: Any) -> None:
+    note = "No complaints 🙂 today. " * 2000 + NOTE
+    with serving() as server:
+        page.goto(f"http://127.0.0.1:{server.port}")
+        page.evaluate(
+            "text => { const clipboardData = new DataTransfer(); clipboardData.setData('text/plain', text);"
+            "document.querySelector('#case').dispatchEvent("
+            "new ClipboardEvent('paste', {clipboardData, bubbles: true, cancelable: true})); }",
+            note,
+        )
+        page.click("text=Find the diagnosis")
+        page.wait_for_selector(".status.over")
+        assert page.text_content(".note") == note
+
+
 def test_the_place_in_line_is_shown(browser: Any, page: Any) -> None:
-    with serving(Quick(delay=0.6)) as server:
+    with serving(Quick(delay=1)) as server:
         others = [browser.new_page() for _ in range(2)]
         for one in [*others, page]:
             one.goto(f"http://127.0.0.1:{server.port}")
@@ -70,7 +85,7 @@ def test_the_place_in_line_is_shown(browser: Any, page: Any) -> None:
         page.wait_for_selector("text=/Place \\d of \\d/")
         for one in others:
             one.close()
-        page.wait_for_selector(".status.over", timeout=30_000)
+        page.wait_for_selector(".status.over", timeout=60_000)
 
 
 def test_a_dropped_json_case_and_a_bad_one(page: Any, tmp_path: Path) -> None:

@@ -37,9 +37,9 @@ class App {
 
   showIntake(problem) {
     const area = h("textarea", {
-      id: "case", class: "field", spellcheck: "false", autocomplete: "off", dir: "auto", "aria-describedby": "case-help",
+      id: "case", class: "field", spellcheck: "false", autocomplete: "off", "aria-describedby": "case-help",
       placeholder: "CC: ...\nHPI: ...\nPMH: ...\nExam: ...\nResults: ...",
-      on: { input: () => (this.draft = area.value), keydown: (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && this.submit() },
+      on: { input: () => (this.draft = area.value), paste: (event) => this.pasteLong(event, area), keydown: (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && this.submit() },
     });
     area.value = this.draft;
     const file = h("input", { type: "file", id: "file", class: "field", accept: ".txt,.md,.json,text/plain,application/json", on: { change: () => file.files[0] && this.takeFile(file.files[0]) } });
@@ -53,6 +53,15 @@ class App {
       h("h1", {}, "Read a case"), h("p", { class: "lead" }, "A diagnosis, and why: every step quotes the line of the case that supports it."),
       problem ? h("p", { class: "notice bad", role: "alert" }, problem) : null, form));
     if (problem) area.focus();
+  }
+
+  /** Browsers take seconds to type a very long text in as a paste does; put it there at once instead. */
+  pasteLong(event, area) {
+    const text = event.clipboardData.getData("text/plain");
+    if (text.length < 20000) return;
+    event.preventDefault();
+    area.setRangeText(text, area.selectionStart, area.selectionEnd, "end");
+    this.draft = area.value;
   }
 
   examplePicker() {

@@ -93,14 +93,15 @@ function paintChunk(home, note, [start, end, alone], spans, paint) {
   paintPieces(target, note, start, end, spans, paint);
 }
 
-/** Cut a very long section at line ends, so that the browser lays out only what is seen. */
+/** Cut a very long section at line ends, else at spaces, so that the browser lays out only what is seen. */
 function chunksOf(note, start, end) {
   const size = 6000;
   if (end - start <= 2 * size) return [[start, end, true]];
   const chunks = [];
   for (let at = start; at < end; ) {
-    const line = note.indexOf("\n", at + size);
-    const stop = line < 0 || line + 1 > end ? end : line + 1;
+    const after = note.slice(at + size, Math.min(at + 2 * size, end));
+    const cut = Math.max(after.indexOf("\n"), 0) || after.indexOf(" ");
+    const stop = at + 2 * size >= end || cut < 0 ? Math.min(at + 2 * size, end) : at + size + cut + 1;
     chunks.push([at, stop, false]);
     at = stop;
   }
