@@ -24,6 +24,9 @@ from dxtrace.prompt import prompt_parts, readable
 MERGED_LIMIT = 1e-4
 GGUF_LIMIT = 1e-3
 
+#: The same for llama.cpp, whose key-value cache holds 16-bit floats whatever the file holds.
+LLAMACPP_LIMIT = 1e-2
+
 #: Share of cases whose greedy text must be identical.
 SAME_TEXT = 0.9
 
@@ -141,21 +144,37 @@ def _files(
     folder: Path, base: str, source: Path, scratch: Path, notes: Sequence[str], tokens: int,
     reference: list[_Answer], tell: store.Report,
 ) -> list[Comparison]:  # fmt: skip
-    tell("merged GGUF in llama.cpp", 0.5)
+    tell("merged GGUF read by torch", 0.5)
     merged, plain, lora = scratch / "merged.gguf", scratch / "base.gguf", scratch / "lora.gguf"
     rewrite(source, merged, "F32", folder)
-    found = [_served("merged GGUF F32, llama.cpp", merged, None, notes, tokens, reference, GGUF_LIMIT)]
+    tokenizer, model = _read_gguf(merged)
+    answers = [_in_torch(model, tokenizer, note, tokens) for note in notes]
+    found = [_compare("merged GGUF F32, read by torch", reference, answers, GGUF_LIMIT)]
+    del model
+    tell("merged GGUF in llama.cpp", 0.6)
+    found.append(_served("merged GGUF F32, llama.cpp", merged, None, notes, tokens, reference, LLAMACPP_LIMIT))
     merged.unlink()
     tell("base and LoRA-GGUF in llama.cpp", 0.7)
     rewrite(source, plain, "F32")
     write_lora_gguf(folder, base, lora)
-    found.append(_served("base F32 + LoRA-GGUF, llama.cpp", plain, lora, notes, tokens, reference, GGUF_LIMIT))
+    found.append(_served("base F32 + LoRA-GGUF, llama.cpp", plain, lora, notes, tokens, reference, LLAMACPP_LIMIT))
     plain.unlink()
     kind, _ = store.fastest_quantisation()
     tell(f"merged GGUF {kind}", 0.9)
     rewrite(source, merged, kind, folder)
     found.append(_served(f"merged GGUF {kind}, as served", merged, None, notes, tokens, reference, None))
     return found
+
+
+def _read_gguf(file: Path) -> tuple[Any, Any]:
+    """Return (tokenizer, model) of a GGUF file in 32-bit floats."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    where: dict[str, Any] = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+    config = GgufConfig(dequantize=True)
+    model = AutoModelForCausalLM.from_pretrained(**where, quantization_config=config, dtype=torch.float32)
+    return AutoTokenizer.from_pretrained(**where), model.eval()
 
 
 def _in_torch(model: Any, tokenizer: Any, note: str, tokens: int) -> _Answer:
