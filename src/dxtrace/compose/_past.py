@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from dxtrace.compose._compile import Said
+from dxtrace.compose._medicines import mentions, prescribed
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, bare, listed, lowered, statement
@@ -46,11 +47,11 @@ def _own(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 def _history(voice: Voice, part: Part, own: Sequence[Said], items: Sequence[Comorbidity], kind: str) -> list[Item]:
     others = _own(voice, part, own)
     if part.layout == "prose":
-        names = [voice.names(item.id, "full") for item in items]
+        names = [voice.names(item.id, "full") for item in items if item.id not in voice.named]
         first: list[Item] = []
         if names:
             first = [statement(voice.filled(voice.frame(kind), list=listed(names, "and", voice.rng)))]
-        elif not others:
+        elif not others and not items:
             first = [statement(voice.filled(voice.frame(f"{kind}_none")))]
         return first + others
     both = [statement(voice.names(item.id, "terse")) for item in items] + others
@@ -60,14 +61,10 @@ def _history(voice: Voice, part: Part, own: Sequence[Said], items: Sequence[Como
 
 def medications(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
     """What the patient takes: for the illnesses besides, what people with the present one take, and small things."""
-    rng, draft = voice.rng, voice.draft
-    drugs = [rng.choice(item.medications) for item in draft.comorbidities if item.medications and rng.random() < 0.85]
-    usual = draft.compiled.knowledge.medications
-    drugs += rng.sample(usual, min(len(usual), rng.choice((0, 1, 1, 2, 3))))
-    if voice.style.long:
-        drugs += rng.sample(background().drugs, rng.randint(2, 12))
-    drugs = list({drug.split()[0].lower(): drug for drug in drugs}.values())
+    rng, drugs = voice.rng, prescribed(voice)
     rng.shuffle(drugs)
+    if not drugs and any(map(mentions, voice.told)):
+        return []
     if part.layout == "prose":
         return _medicines_in_prose(voice, part, drugs)
     if not drugs:
@@ -114,8 +111,8 @@ def family(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 
 
 def some_of(voice: Voice, part: Part, choices: Sequence[Statement], count: int, beside: bool = False) -> list[Item]:
-    """Make up to ``count`` of the statements that are true of the patient; ``beside`` says that others stand there."""
-    allowed = [item for item in choices if voice.draft.permits(item) and not (beside and item.alone)]
+    """Make up to ``count`` of the statements that are true of the patient; ``beside``: the case's own are there."""
+    allowed = [item for item in choices if voice.draft.permits(item) and not (beside and (item.alone or item.group))]
     chosen: list[Statement] = []
     for item in voice.rng.sample(allowed, len(allowed)):
         if len(chosen) >= count or (chosen and chosen[0].alone):

@@ -63,6 +63,8 @@ class Voice:
         self.values |= self._onset()
         self.said: set[str] = set()
         self.denied: set[str] = set()
+        self.named: dict[str, str] = {}
+        self.told: list[str] = []
         self.complaint, self.complaint_of = self._complaint()
 
     def _abbreviations(self) -> list[tuple[str, str]]:
@@ -140,7 +142,9 @@ class Voice:
 
     def pick(self, ways: tuple[Ways, Ways], part: Part) -> str:
         """Return one way of this side, filled in."""
-        return self.filled(ways[self.draft.side].pick(self.rng, self.register(part))[0])
+        text = self.filled(ways[self.draft.side].pick(self.rng, self.register(part))[0])
+        self.told.append(text)
+        return text
 
     def say(self, said: Said, part: Part) -> Item:
         """Return a finding, negative or neutral statement in words; a finding may be quoted from it."""
@@ -157,8 +161,10 @@ class Voice:
         return statement(self.pick(says_of()[id], part))
 
     def names(self, id: str, register: Register) -> str:
-        """Return an illness by one of its names."""
-        return self.filled(says_of()[id][self.draft.side].pick(self.rng, register)[0])
+        """Return an illness by one of its names: the same one wherever the note names it."""
+        if id not in self.named:
+            self.named[id] = self.filled(says_of()[id][self.draft.side].pick(self.rng, register)[0])
+        return self.named[id]
 
     def complaint_phrase(self) -> str | None:
         """Return the chief complaint as a noun phrase within a sentence, or None if its wording is no noun phrase."""

@@ -63,6 +63,20 @@ class Statement(_Item):
     never_with: tuple[str, ...] = ()
 
 
+class DrugClass(_Strict):
+    """Medicines of which one is taken at a time: ``names`` is a pattern; ``never_beside`` names illnesses and classes.
+
+    Where the note speaks of the class only in other words (the pattern ``lay``), a list gives the ``example``.
+    """
+
+    id: Identifier
+    names: str
+    lay: str | None = None
+    example: str = ""
+    never_with: tuple[str, ...] = ()
+    never_beside: tuple[Identifier, ...] = ()
+
+
 class Denial(_Item):
     """A symptom that patients are asked for and do not have, as noun phrases, by system."""
 
@@ -123,6 +137,9 @@ class Background(_Strict):
     course: tuple[Statement, ...]
     reports: dict[str, Report]
     drugs: tuple[Text, ...]
+    drug_classes: tuple[DrugClass, ...]
+    medicated: str
+    unmedicated: str
     social_words: str
     family_words: str
     openers: dict[str, tuple[Text, ...]]
@@ -154,6 +171,10 @@ class Background(_Strict):
                 yield f"{id}: {sorted(unknown)} are not categories"
         if unknown := {test.follows for test in self.tests if test.follows} - tests:
             yield f"tests follow unknown tests {sorted(unknown)}"
+        beside = {illness.id for illness in illnesses} | {drug.id for drug in self.drug_classes}
+        for drug in self.drug_classes:
+            if unknown := (set(drug.never_with) - known) | (set(drug.never_beside) - beside):
+                yield f"{drug.id}: {sorted(unknown)} are no categories, illnesses or classes of medicines"
         for illness in illnesses:
             if unknown := set(illness.shifts) - tests:
                 yield f"{illness.id}: shifts unknown tests {sorted(unknown)}"
