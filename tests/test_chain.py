@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import texts
+from strategies import plain_texts, texts
 
 from dxtrace.chain import (
     Answer,
@@ -63,7 +63,7 @@ def chain(**changes: object) -> Chain:
 
 @st.composite
 def chains(draw: st.DrawFn) -> Chain:
-    note = draw(texts())
+    note = draw(plain_texts())
     node = draw(st.sampled_from(NODES))
     spans = st.tuples(st.integers(0, len(note)), st.integers(0, len(note))).map(sorted)
     steps = []

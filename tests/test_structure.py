@@ -69,7 +69,7 @@ def test_public_names_are_documented(path: Path) -> None:
 
 
 def test_no_file_names_a_place_of_one_machine() -> None:
-    place = re.compile(r"(?<![\w/.])/(?:home|root|work|Users|tmp|opt|mnt)/[\w.]+/")
+    place = re.compile(r"(?<![\w/.])/(?:home/(?!user/)|root/|work/|Users/|tmp/|opt/|mnt/)[\w.]+/")
     found = []
     for path in tracked_files():
         try:

@@ -5,6 +5,7 @@ The same functions make the prompt for training, for answering and for serving: 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,13 @@ def prompt_parts(template: str | None, note: str) -> list[PromptPart]:
     if template is None:
         return [(f"{SYSTEM}\n\n", False), (note, False), (f"\n\n{CUE}", False)]
     return [*chat_parts(template, SYSTEM, note), (CUE, False)]
+
+
+def with_start_token(template: str | None, token: str | None) -> str | None:
+    """Return a chat template that knows the model's start token, which some (Llama 3) write themselves."""
+    if not template or not token or "bos_token" not in template:
+        return template
+    return f"{{%- set bos_token = {json.dumps(token)} -%}}{template}"
 
 
 def chat_parts(template: str | None, system: str, text: str) -> list[PromptPart]:

@@ -49,7 +49,8 @@ class Writer:
         self._node = node
         self._premises = [p for p in premises if p.node in node.path and (not p.only or node.name in p.only)]
         self._tokens = self._tokenise(quotes)
-        self._quotes = [quote for quote in quotes if len(self._tokens[_quoted(quote)]) <= _QUOTE_TOKENS]
+        by_length = sorted(quotes, key=self._length)
+        self._quotes = [quote for quote in quotes if self._length(quote) <= _QUOTE_TOKENS] or by_length[:1]
         self._ids = [*prompt, *self._tokens[f" {node.name}"]]
         self._after_quote = (self._tokens[step_head(1, node.path[0])][0], *engine.end_tokens[:1])
 
@@ -59,6 +60,9 @@ class Writer:
         texts += [f" {text}" for premise in self._premises for text in premise.rationales]
         texts += [_quoted(quote) for quote in quotes]
         return {text: tuple(ids) for text, ids in zip(texts, self._engine.encode(texts), strict=True)}
+
+    def _length(self, quote: Quote) -> int:
+        return len(self._tokens[_quoted(quote)])
 
     def steps(self) -> Iterator[Draft]:
         """Yield steps along the path: first at its first node, last at the diagnosis, no piece of the note twice.

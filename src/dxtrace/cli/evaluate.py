@@ -62,6 +62,43 @@ Overlap = Annotated[float, typer.Option(help="Overlap (Dice) from which two span
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads.")]
 
 
+Predictions = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]PATH", help="Result rows (JSONL), or a folder in a published layout. Repeat to compare."
+    ),
+]
+CorpusOption = Annotated[
+    str | None, typer.Option(metavar="SPEC", help="Annotated cases: PATH[:split] or NAME:PATH[:split].")
+]
+Out = Annotated[Path, typer.Option(help="Folder for report.json, report.html, report.md and results.")]
+Model = Annotated[list[str] | None, typer.Option(metavar="MODEL", help="A model to run first. Repeat to compare.")]
+Adapter = Annotated[str | None, typer.Option(metavar="PATH", help="Adapter of the models; 'none' for none.")]
+Baseline = Annotated[list[str] | None, typer.Option(help=f"A baseline to run: {', '.join(BASELINES)}. Repeat.")]
+Train = Annotated[str | None, typer.Option(metavar="SPEC", help="Cases that baselines learn from.")]
+JudgeObservations = Annotated[str, typer.Option(help=f"One of {', '.join(JUDGES)}.")]
+JudgeRationales = Annotated[str, typer.Option(help=f"One of {', '.join(JUDGES[1:])}.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only so many cases, from the first.")]
+Resamples = Annotated[int, typer.Option(min=0, help="Bootstrap and permutation resamples.")]
+Seed = Annotated[int, typer.Option(help="Of the resampling.")]
+Published = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Write predictions and evaluations in the published layouts too."),
+]
+ShowCases = Annotated[
+    bool | None,
+    typer.Option(
+        "--show-cases/--no-cases", help="Best and worst cases in the report; by default not of credentialed data."
+    ),
+]
+Compare = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(
+        metavar="A B", help="Compare two earlier evaluations (folders), or with --corpus two files of predictions."
+    ),
+]
+
+
 @dataclass(frozen=True)
 class _Work:
     """What one evaluation works on."""
@@ -77,51 +114,25 @@ class _Work:
 
 
 def evaluate(
-    predictions: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]PATH", help="Result rows (JSONL), or a folder in a published layout. Repeat to compare."
-        ),
-    ] = None,
-    corpus: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="Annotated cases: PATH[:split] or NAME:PATH[:split].")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for report.json, report.html, report.md and results.")] = Path(
-        "evaluation"
-    ),
-    model: Annotated[
-        list[str] | None, typer.Option(metavar="MODEL", help="A model to run first. Repeat to compare.")
-    ] = None,
-    adapter: Annotated[str | None, typer.Option(metavar="PATH", help="Adapter of the models; 'none' for none.")] = None,
-    baseline: Annotated[
-        list[str] | None, typer.Option(help=f"A baseline to run: {', '.join(BASELINES)}. Repeat.")
-    ] = None,
-    train: Annotated[str | None, typer.Option(metavar="SPEC", help="Cases that baselines learn from.")] = None,
-    judge_observations: Annotated[str, typer.Option(help=f"One of {', '.join(JUDGES)}.")] = "spans",
-    judge_rationales: Annotated[str, typer.Option(help=f"One of {', '.join(JUDGES[1:])}.")] = "lexical",
+    predictions: Predictions = None,
+    corpus: CorpusOption = None,
+    out: Out = Path("evaluation"),
+    model: Model = None,
+    adapter: Adapter = None,
+    baseline: Baseline = None,
+    train: Train = None,
+    judge_observations: JudgeObservations = "spans",
+    judge_rationales: JudgeRationales = "lexical",
     judge_model: JudgeModel = None,
     judge_url: JudgeUrl = None,
     send_credentialed_data: MaySend = False,
     overlap: Overlap = 0.5,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many cases, from the first.")] = None,
-    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap and permutation resamples.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of the resampling.")] = 0,
-    published: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Write predictions and evaluations in the published layouts too."),
-    ] = None,
-    show_cases: Annotated[
-        bool | None,
-        typer.Option(
-            "--show-cases/--no-cases", help="Best and worst cases in the report; by default not of credentialed data."
-        ),
-    ] = None,
-    compare: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(
-            metavar="A B", help="Compare two earlier evaluations (folders), or with --corpus two files of predictions."
-        ),
-    ] = None,
+    limit: Limit = None,
+    resamples: Resamples = 2000,
+    seed: Seed = 0,
+    published: Published = None,
+    show_cases: ShowCases = None,
+    compare: Compare = None,
     threads: Threads = None,
 ) -> None:
     """Measure answers against annotated cases: metrics with intervals, systems compared, a report to read."""

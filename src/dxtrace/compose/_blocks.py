@@ -55,7 +55,7 @@ def opener(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
     if cc:
         values["cc"] = cc
     usable = [t for t in texts if ("{cc}" in t) <= bool(cc) and ("{history}" in t) <= bool(values["history"])]
-    return [_with_age(voice, voice.filled(voice.choose(usable), **values))]
+    return [_with_age(voice, voice.filled(voice.choose(voice.suiting(usable)), **values))]
 
 
 def _with_age(voice: Voice, text: str) -> Item:
@@ -103,7 +103,7 @@ def _linked(voice: Voice, items: Sequence[Item]) -> list[Item]:
         if before is None or roll > 0.3 or not _can_follow(item):
             linked.append(item)
         elif roll < 0.14:
-            linked.append(_after(((voice.frame("connectives"), None),), item))
+            linked.append(_after(((voice.connective(), None),), item))
         elif (
             before.pieces[-1][0] == "." and max(len(before.text), len(item.text)) < _LINKABLE and ";" not in before.text
         ):
@@ -138,6 +138,8 @@ def _denials(voice: Voice, count: int) -> list[Denial]:
 
 def denials(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
     """Symptoms that the patient does not have, in one breath."""
+    if "silent" in voice.draft.traits:
+        return []
     chosen = _denials(voice, voice.rng.randint(*voice.style.denials) if "ros" not in part.blocks else 2)
     return [_denied(voice, part, chosen)] if chosen else []
 
@@ -160,6 +162,8 @@ def systems_review(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]
         if by_lines
         else voice.rng.randint(3, 9),
     )
+    if "silent" in voice.draft.traits:
+        return [statement(voice.filled(voice.frame("ros_silent")))]
     if not by_lines:
         some = voice.rng.randint(2, 5)
         return [_denied(voice, part, chosen[at : at + some]) for at in range(0, len(chosen), some)]

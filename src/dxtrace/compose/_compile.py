@@ -10,7 +10,7 @@ from functools import cache
 from dxtrace.compose._ways import Ways, divide, sides, stable_hash
 from dxtrace.knowledge import CategoryKnowledge, load, slug
 from dxtrace.knowledge.background import Background, Statement, WordIndex, background
-from dxtrace.knowledge.schema import Finding, Negative, Neutral
+from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, Finding, Negative, Neutral
 from dxtrace.taxonomy import Category, Node, Taxonomy
 
 #: Comorbidities fall into so many groups: two of one group meet only in the hard test, others only elsewhere.
@@ -26,7 +26,8 @@ class Said:
 
     ``openings`` are ways that present the patient ("A {age}-year-old {man} ..."): they begin a note, nothing else does.
     ``hides`` are the background items that cannot stand beside it; ``topic`` ("social", "family" or none), ``system``
-    and ``modality`` say where in its section it is printed.
+    and ``modality`` say where in its section it is printed. ``traits`` are those of the background that its wording has;
+    a ``compound`` result is of more tests than its row can show.
     """
 
     id: str
@@ -42,6 +43,8 @@ class Said:
     neutral: Neutral | None = None
     chief: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     by_age: bool = False
+    traits: frozenset[str] = frozenset()
+    compound: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,8 @@ def _said(
         negative=negative,
         neutral=neutral,
         chief=chief,
+        traits=_traits(item.section, item.says.all) if finding or neutral else frozenset(),
+        compound=finding is not None and _is_compound(finding),
         by_age=finding is not None and finding.kind == "demographics" and _is_age(item.says.all),
     )
 
@@ -146,6 +151,25 @@ def _first_match(patterns: Mapping[str, str], texts: Iterable[str], default: str
     counts = {key: sum(bool(pattern.search(text)) for text in texts) for key, pattern in _compiled(patterns).items()}
     best = max(counts, key=lambda key: counts[key])
     return best if counts[best] * 3 >= len(texts) else default
+
+
+def _traits(section: str, texts: Sequence[str]) -> frozenset[str]:
+    """Return the traits that a third of the ways show; how long things last counts in the story only."""
+    story = section in ("history_of_present_illness", "chief_complaint")
+    return frozenset(
+        name
+        for name, pattern in _compiled(background().traits).items()
+        if (story or name == "silent") and 3 * sum(bool(pattern.search(text)) for text in texts) >= len(texts)
+    )
+
+
+def _is_compound(finding: Finding) -> bool:
+    """True if most ways give a number that the row of the laboratory table lacks."""
+    if finding.lab is None:
+        return False
+    shown = set(re.findall(r"\{(\w+)\}", finding.lab.name + finding.lab.value)) | {*CASE_PLACEHOLDERS}
+    more = [bool(set(re.findall(r"\{(\w+)\}", text)) - shown) for text in finding.says.all]
+    return 2 * sum(more) >= len(more)
 
 
 def _is_age(texts: Sequence[str]) -> bool:
@@ -194,6 +218,7 @@ def _barred(category: Category, findings: Iterable[Said]) -> frozenset[str]:
     hidden: set[str] = set()
     for said in findings:
         hidden |= said.hides
+    barred |= set(data.not_normal.get(category.name, ()))
     return frozenset(barred | (hidden & {item.id for item in lasting}))
 
 

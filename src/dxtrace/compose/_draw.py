@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import TypeVar
 
 from dxtrace.compose import _formula
@@ -75,6 +76,19 @@ class Draft:
         """The diagnosis."""
         return self.target.node
 
+    @cached_property
+    def traits(self) -> frozenset[str]:
+        """What the framing of the note has to go with: traits of what is found, "acute", and "ill" besides."""
+        found = {trait for said in self.findings for trait in said.traits}
+        acute = _by_node(self.compiled.knowledge.onset, self.node).unit in ("minutes", "hours", "days")
+        return frozenset([*found, *["acute"] * acute, *["ill"] * bool(self.comorbidities)])
+
+    def suits(self, text: str) -> bool:
+        """True if a text of the framing goes with the case."""
+        return not any(
+            self.traits & set(rule.beside) and unsaid(rule.says).search(text) for rule in background().unsaid
+        )
+
     def normal(self, vital: str) -> bool:
         """True if a vital sign lies in its normal range."""
         low, high = _LIMITS[vital]
@@ -142,6 +156,9 @@ def _draw_findings(draft: Draft) -> list[Said]:
         free = [(s, p) for s, p in at_node if _compatible(s, chosen)]
         if free:
             chosen.append(rng.choices([s for s, _ in free], [p for _, p in free])[0])
+    told = [(s, p) for s, p in candidates if s.section == "history_of_present_illness" and _compatible(s, chosen)]
+    if told and not any(s.section == "history_of_present_illness" for s in chosen):
+        chosen.append(rng.choices([s for s, _ in told], [p for _, p in told])[0])
     limit = rng.randint(*draft.style.findings)
     thin = rng.uniform(0.55, 1.0)
     rng.shuffle(candidates)
@@ -255,6 +272,12 @@ def _draw_other(draft: Draft) -> None:
 
 def _sample(rng: random.Random, items: Sequence[T], low_high: tuple[int, int]) -> list[T]:
     return rng.sample(items, min(len(items), rng.randint(*low_high)))
+
+
+@cache
+def unsaid(pattern: str) -> re.Pattern[str]:
+    """Return the pattern of a rule on framing, compiled."""
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def _fits(draft: Draft, item: Comorbidity) -> bool:

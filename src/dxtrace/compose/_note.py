@@ -10,7 +10,7 @@ from dxtrace.compose._compile import Said
 from dxtrace.compose._draw import Draft
 from dxtrace.compose._exam import emergency, examination, vitals
 from dxtrace.compose._results import laboratory
-from dxtrace.compose._studies import studies
+from dxtrace.compose._studies import BENCH, studies
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, Writer, wrapped
@@ -26,9 +26,9 @@ _HOMES = {
     "chief_complaint": ("story",),
     "history_of_present_illness": ("story",),
     "past_medical_history": ("pmh", "story"),
-    "social": ("social", "pmh", "story"),
-    "family": ("family", "pmh", "story"),
-    "family_history": ("family", "pmh", "story"),
+    "social": ("social", "story"),
+    "family": ("family", "story"),
+    "family_history": ("family", "story"),
     "physical_exam": ("exam",),
     "pertinent_results": ("imaging", "labs"),
 }
@@ -78,8 +78,8 @@ def _home(said: Said, blocks: list[str]) -> str:
 
 def _is_laboratory(said: Said) -> bool:
     if said.finding:
-        return said.finding.lab is not None or said.finding.kind == "lab"
-    return said.modality == "other"
+        return said.finding.lab is not None or said.finding.kind == "lab" or said.modality in BENCH
+    return said.modality in ("other", *BENCH)
 
 
 def _items(voice: Voice, part: Part, homes: Mapping[str, list[Said]]) -> list[Item]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dxtrace.compose import _formula
 from dxtrace.compose._compile import Said
 from dxtrace.compose._draw import finding_of
 from dxtrace.compose._style import Part, Print
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, Piece, lowered
 from dxtrace.knowledge.background import Test, background
+from dxtrace.knowledge.schema import Range
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def laboratory(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     rows: list[Row] = []
     for said in waiting:
         lab = said.finding.lab if said.finding else None
-        if lab and voice.rng.random() < (0.25 if kind == "prose" else 0.7):
+        if lab and not said.compound and voice.rng.random() < (0.25 if kind == "prose" else 0.7):
             row = _row_of(voice, said)
             if _fits(kind, row):
                 voice.said.add(said.id)
@@ -68,7 +70,9 @@ def _row_of(voice: Voice, said: Said) -> Row:
 
 def _normal_rows(voice: Voice, taken: set[str]) -> list[Row]:
     draft, rng = voice.draft, voice.rng
-    shifts = {test: low_high for item in draft.comorbidities for test, low_high in item.shifts.items()}
+    shifts: dict[str, Range] = {
+        test: low_high for item in draft.comorbidities for test, low_high in item.shifts.items()
+    }
     free = [
         t
         for t in background().tests
@@ -80,20 +84,50 @@ def _normal_rows(voice: Voice, taken: set[str]) -> list[Row]:
     order = sorted(free, key=lambda test: panels.index(test.panel))
     chosen = [test for test in order if test.id in shifts or rng.random() < 0.85][:count]
     chosen += [test for test in order if test.id in shifts and test not in chosen]
-    drawn = {test.id: voice.rng.uniform(*shifts.get(test.id, test.range)) for test in chosen}
-    for test in chosen:
+    drawn = _values(voice, chosen, shifts)
+    return [_normal_row(voice, test, drawn[test.id]) for test in chosen if test.id in drawn]
+
+
+def _values(voice: Voice, tests: Sequence[Test], shifts: Mapping[str, Range]) -> dict[str, float]:
+    """Draw the values of tests, rounded as printed; a second panel gives much the same as the first."""
+    rng, drawn = voice.rng, dict[str, float]()
+    ranges = {test.id: shifts.get(test.id, test.range_of(voice.draft.female)) for test in tests}
+    for test in tests:
+        low, high = ranges[test.id]
+        before = voice.results.get(test.id)
+        value = rng.uniform(low, high) if before is None else before + rng.uniform(-0.08, 0.08) * (high - low)
+        drawn[test.id] = round(min(max(value, low), high), test.decimals)
+    for test in tests:
         if test.follows in drawn:
-            drawn[test.id] = drawn[test.follows] * test.times * voice.rng.uniform(0.98, 1.02)
-    return [_normal_row(voice, test, drawn[test.id]) for test in chosen]
+            drawn[test.id] = round(drawn[test.follows] * test.times * rng.uniform(0.98, 1.02), test.decimals)
+    for test in tests:
+        if test.formula and not _computed(voice, test, drawn, ranges):
+            del drawn[test.id]
+    voice.results |= drawn
+    return drawn
+
+
+def _computed(voice: Voice, test: Test, drawn: dict[str, float], ranges: Mapping[str, Range]) -> bool:
+    """Compute a test from others, drawn anew until it is normal; false where one is missing or it never is."""
+    formula, (low, high) = test.formula or "", ranges[test.id]
+    inputs = sorted(_formula.names(formula))
+    if not drawn.keys() >= set(inputs):
+        return False
+    for _ in range(60):
+        drawn[test.id] = round(_formula.evaluate(formula, drawn), test.decimals)
+        if low <= drawn[test.id] <= high:
+            return True
+        drawn |= {name: float(round(voice.rng.uniform(*ranges[name]))) for name in inputs}
+    return False
 
 
 def _normal_row(voice: Voice, test: Test, number: float) -> Row:
-    low, high = test.range
-    margin = (high - low) * 0.05
-    flag = "H" if number > high + margin else "L" if number < low - margin else ""
+    reference = test.reference_of(voice.draft.female)
+    *below, high = (float(limit) for limit in re.findall(r"[\d.]+", reference))
+    flag = "H" if number > high else "L" if below and number < below[0] else ""
     dense, table, prose = (voice.rng.choice(texts) for texts in (test.dense, test.table, test.prose))
     value = f"{number:.{test.decimals}f}"
-    return Row(dense, table, prose, value, test.unit, test.reference, flag)
+    return Row(dense, table, prose, value, test.unit, reference, flag)
 
 
 def _joined(rows: Sequence[Row], text: Callable[[Row], str], separator: str, width: int) -> list[Item]:

@@ -19,11 +19,17 @@ _LABEL = re.compile(
 )
 
 
+#: Studies that a laboratory makes: no place for them under the heading of imaging.
+BENCH = ("blood", "urine", "microbiology")
+
+
 def studies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """Findings of studies among normal studies of other kinds."""
     items = [(said.modality, voice.say(said, part)) for said in own if said.id not in voice.said]
-    seen = {modality for modality, _ in items}
-    free = [study for study in background().studies if study.modality not in seen and voice.draft.permits(study)]
+    draft = voice.draft
+    seen = {said.modality for said in (*draft.findings, *draft.negatives, *draft.neutrals)}
+    seen |= set() if "labs" in part.blocks else set(BENCH)
+    free = [study for study in background().studies if study.modality not in seen and draft.permits(study)]
     count = min(len(free), voice.rng.randint(*voice.style.studies))
     chosen = {study.modality: study for study in voice.rng.sample(free, count)}
     items += [(modality, voice.background(study.id, part)) for modality, study in chosen.items()]

@@ -29,7 +29,7 @@ ABBREVIATIONS = (
 _NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 #: Numbers that begin with a vowel sound: "an 84-year-old".
-_VOWEL_NUMBER = re.compile(r"\b([Aa]) (?=(?:8\d?|11|18)\b|8\d(?=y))")
+_VOWEL_NUMBER = re.compile(r"\b([Aa]) (?=(?:8\d?|11|18)\b|8\d(?=y)|eight|eleven)")
 
 #: Complaints that have not lasted for a time.
 _NO_SYMPTOM = re.compile(
@@ -64,6 +64,8 @@ class Voice:
         self.said: set[str] = set()
         self.denied: set[str] = set()
         self.named: dict[str, str] = {}
+        self.linked: set[str] = set()
+        self.results: dict[str, float] = {}
         self.told: list[str] = []
         self.complaint, self.complaint_of = self._complaint()
 
@@ -86,11 +88,11 @@ class Voice:
 
     def _complaint(self) -> tuple[str, Said | None]:
         """Return the chief complaint in words and the finding that it is of."""
-        chiefs = [s for s in self.draft.findings if s.chief[self.draft.side]]
+        chiefs = [s for s in self.draft.findings if any(map(self.draft.suits, s.chief[self.draft.side]))]
         if not chiefs:
             return self.frame("complaints"), None
         said = self.rng.choice(chiefs[:3])
-        return self.rng.choice(said.chief[self.draft.side]).format_map(self.values), said
+        return self.rng.choice(self.suiting(said.chief[self.draft.side])).format_map(self.values), said
 
     def choose(self, texts: Sequence[str]) -> str:
         """Return one of ``texts`` that this note's side may use."""
@@ -98,7 +100,21 @@ class Voice:
 
     def frame(self, name: str) -> str:
         """Return one of the frames called ``name``, not yet filled."""
-        return self.choose(background().frames[name])
+        return self.choose(self.suiting(background().frames[name]))
+
+    def suiting(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return those of ``texts`` that go with the case, or all if none does."""
+        return [text for text in texts if self.draft.suits(text)] or texts
+
+    def connective(self) -> str:
+        """Return words that link a sentence to the one before, seldom the same twice."""
+        text = self.frame("connectives")
+        for _ in range(4):
+            if text not in self.linked:
+                break
+            text = self.frame("connectives")
+        self.linked.add(text)
+        return text
 
     def filled(self, text: str, **values: str) -> str:
         """Fill the placeholders, then let this note's habits of typing have their way."""
@@ -142,7 +158,12 @@ class Voice:
 
     def pick(self, ways: tuple[Ways, Ways], part: Part) -> str:
         """Return one way of this side, filled in."""
-        text = self.filled(ways[self.draft.side].pick(self.rng, self.register(part))[0])
+        way = ways[self.draft.side].pick(self.rng, self.register(part))[0]
+        for _ in range(6 if "silent" in self.draft.traits else 0):
+            if self.draft.suits(way):
+                break
+            way = ways[self.draft.side].pick(self.rng, "full")[0]
+        text = self.filled(way)
         self.told.append(text)
         return text
 

@@ -16,6 +16,7 @@ from typing import Any
 from dxtrace.engines.base import Branch, PromptPart, Work
 from dxtrace.engines.guard import check_grammar
 from dxtrace.errors import EngineError, ModelError
+from dxtrace.prompt import with_start_token
 
 
 class HuggingFaceEngine:
@@ -45,7 +46,7 @@ class HuggingFaceEngine:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = self.model.to(self._device).eval()
         self.context = min(8192, int(getattr(self.model.config, "max_position_embeddings", 8192)))
-        self.chat_template: str | None = self.tokenizer.chat_template
+        self.chat_template = with_start_token(self.tokenizer.chat_template, self.tokenizer.bos_token)
         self.end_tokens = _end_tokens(self.tokenizer, self.model)
         self.work = Work()
         self._ids: list[int] = []

@@ -23,6 +23,7 @@ from typing import Any
 from dxtrace.engines.base import Branch, PromptPart, Work
 from dxtrace.engines.guard import Guard
 from dxtrace.errors import EngineError, ModelError
+from dxtrace.prompt import with_start_token
 
 #: Context in tokens unless asked otherwise: what a note of 5,000 words needs.
 DEFAULT_CONTEXT = 8192
@@ -66,7 +67,7 @@ class LlamaCppEngine:
         self._server = self._start(model)
         self._address = str(self._server.listening_address)
         about = self._call("/props")
-        self.chat_template: str | None = about.get("chat_template") or None
+        self.chat_template = with_start_token(about.get("chat_template"), about.get("bos_token"))
         self.context = min(self.context, int(self._call("/v1/models")["data"][0]["meta"]["n_ctx_train"]))
         self.end_tokens = tuple(self.encode_prompt([(about["eos_token"], True)])) if about.get("eos_token") else ()
 

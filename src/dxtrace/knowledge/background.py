@@ -87,7 +87,8 @@ class Denial(_Item):
 class Test(_Item):
     """A laboratory test with its normal ``range``: how hospitals name it in dense, tabular and prose print.
 
-    Where the test that it ``follows`` is printed, its value is ``times`` the other's, give or take a little.
+    Where the test that it ``follows`` is printed, its value is ``times`` the other's, give or take a little. A test with a
+    ``formula`` is printed only beside all those that the formula names.
     """
 
     panel: Identifier
@@ -100,6 +101,24 @@ class Test(_Item):
     decimals: int = Field(0, ge=0, le=3)
     follows: str | None = None
     times: float = 1.0
+    formula: str | None = None
+    reference_men: str | None = None
+    range_men: Range | None = None
+
+    def reference_of(self, female: bool) -> str:
+        """Return the reference as printed for a woman or a man."""
+        return self.reference if female or self.reference_men is None else self.reference_men
+
+    def range_of(self, female: bool) -> Range:
+        """Return the normal range from which a value is drawn."""
+        return self.range if female or self.range_men is None else self.range_men
+
+
+class Unsaid(_Strict):
+    """Framing that does not suit some cases: texts that the pattern ``says`` finds, ``beside`` any of these traits."""
+
+    says: str
+    beside: tuple[str, ...]
 
 
 class Study(Statement):
@@ -131,6 +150,9 @@ class Background(_Strict):
     exam_labels: dict[str, tuple[str, ...]]
     exam_words: dict[str, str]
     tests: tuple[Test, ...]
+    not_normal: dict[str, tuple[str, ...]]
+    traits: dict[str, str]
+    unsaid: tuple[Unsaid, ...]
     studies: tuple[Study, ...]
     modalities: dict[str, str]
     modality_labels: dict[str, tuple[str, ...]]
@@ -169,6 +191,10 @@ class Background(_Strict):
                 yield f"{id}: fewer than {FEWEST_WAYS} ways to say it"
             if unknown := set(never_with) - known:
                 yield f"{id}: {sorted(unknown)} are not categories"
+        if unknown := (set(self.not_normal) - known) | (
+            {id for some in self.not_normal.values() for id in some} - tests
+        ):
+            yield f"not_normal: {sorted(unknown)} are neither categories nor tests"
         if unknown := {test.follows for test in self.tests if test.follows} - tests:
             yield f"tests follow unknown tests {sorted(unknown)}"
         beside = {illness.id for illness in illnesses} | {drug.id for drug in self.drug_classes}

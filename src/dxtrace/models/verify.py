@@ -18,7 +18,7 @@ from dxtrace.models import store
 from dxtrace.models.export import _gguf_of, adapter_folder, base_of, load_adapted, write_lora_gguf
 from dxtrace.models.gguf_files import rewrite
 from dxtrace.models.opening import _thread_limit
-from dxtrace.prompt import prompt_parts, readable
+from dxtrace.prompt import prompt_parts, readable, with_start_token
 
 #: Largest logit difference allowed, in 32-bit floats.
 MERGED_LIMIT = 1e-4
@@ -181,7 +181,7 @@ def _in_torch(model: Any, tokenizer: Any, note: str, tokens: int) -> _Answer:
     import torch
 
     ids: list[int] = []
-    for text, special in prompt_parts(tokenizer.chat_template, readable(note)):
+    for text, special in prompt_parts(with_start_token(tokenizer.chat_template, tokenizer.bos_token), readable(note)):
         if text:
             ids += tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special)
     inputs = torch.tensor([ids])

@@ -14,7 +14,7 @@ from typing import Any
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Answer
 from dxtrace.errors import InputError
-from dxtrace.prompt import answer_segments, fit, prompt_parts, readable, step_head
+from dxtrace.prompt import answer_segments, fit, prompt_parts, readable, step_head, with_start_token
 from dxtrace.train.recipe import Data
 
 #: Label of a token that is no target, as PyTorch's losses have it.
@@ -63,6 +63,7 @@ class Encoder:
         """
         self.tokenizer = tokenizer
         self.data = data
+        self._template = with_start_token(tokenizer.chat_template, tokenizer.bos_token)
         self._frame = len(self.prompt_ids(""))
         self._after_label = self.encode([step_head(1, "x")])[0][0]
 
@@ -74,7 +75,7 @@ class Encoder:
     def prompt_ids(self, note: str) -> list[int]:
         """Return the prompt of a note as the model reads it: what an engine gives for the same parts."""
         ids: list[int] = []
-        for text, special in prompt_parts(self.tokenizer.chat_template, note):
+        for text, special in prompt_parts(self._template, note):
             if text:
                 ids += self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special)
         return ids
