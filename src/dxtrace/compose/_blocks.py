@@ -75,7 +75,7 @@ def _short_history(voice: Voice) -> str:
     order = [item.id for item in background().comorbidities]
     known = sorted(voice.draft.comorbidities, key=lambda item: order.index(item.id))[: voice.rng.randint(1, 3)]
     register: Register = "terse" if voice.style.opener in ("telegraphic", "triage", "clerking") else "full"
-    names = [voice.names(item.id, register) for item in known]
+    names = [voice.names(item.id, register).removeprefix("h/o ") for item in known]
     return ", ".join(names) if register == "terse" else listed(names, "and", voice.rng)
 
 

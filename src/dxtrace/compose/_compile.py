@@ -25,9 +25,9 @@ class Said:
     """A finding, negative or neutral statement of a category with its ways for both sides.
 
     ``openings`` are ways that present the patient ("A {age}-year-old {man} ..."): they begin a note, nothing else does.
-    ``hides`` are the background items that cannot stand beside it; ``topic`` ("social", "family" or none), ``system``
-    and ``modality`` say where in its section it is printed. ``traits`` are those of the background that its wording has;
-    a ``compound`` result is of more tests than its row can show.
+    ``hides`` are the background items that cannot stand beside it; ``topic`` ("social", "family", "allergies" or none),
+    ``system`` and ``modality`` say where in its section it is printed. ``traits`` are those of the background that its
+    wording has; a ``compound`` result is of more tests than its row can show.
     """
 
     id: str
@@ -159,7 +159,8 @@ def _traits(section: str, texts: Sequence[str]) -> frozenset[str]:
     return frozenset(
         name
         for name, pattern in _compiled(background().traits).items()
-        if (story or name == "silent") and 3 * sum(bool(pattern.search(text)) for text in texts) >= len(texts)
+        if (story or name in ("silent", "grave"))
+        and 3 * sum(bool(pattern.search(text)) for text in texts) >= len(texts)
     )
 
 
@@ -183,9 +184,11 @@ def _system(texts: Iterable[str], finding: Finding | None) -> str:
 
 
 def _topic(texts: Sequence[str]) -> str:
-    """Return what a statement on the past is mostly about: habits and home, relatives, or illness ("")."""
-    for topic, words in (("family", background().family_words), ("social", background().social_words)):
-        if 2 * sum(bool(re.search(words, text)) for text in texts) > len(texts):
+    """Return what a statement on the past is mostly about: habits and home, relatives, allergies, or illness ("")."""
+    data = background()
+    patterns = (("family", data.family_words), ("allergies", data.allergy_words), ("social", data.social_words))
+    for topic, words in patterns:
+        if 5 * sum(bool(re.search(words, text)) for text in texts) > 2 * len(texts):
             return topic
     return ""
 
@@ -232,10 +235,8 @@ def comorbidity_groups() -> dict[str, int]:
 @cache
 def denied_by(illness: str) -> frozenset[str]:
     """Return the denials and normal statements that do not go with an illness: insomnia, and "sleeps well"."""
-    data = background()
-    item = next(item for item in data.comorbidities if item.id == illness)
-    tests = {test.id for test in data.tests}
-    return _words().found("\n".join(item.names.all)) - tests
+    item = next(item for item in background().comorbidities if item.id == illness)
+    return _words().found("\n".join((*item.names.all, *item.medications))) - set(item.shifts)
 
 
 @cache

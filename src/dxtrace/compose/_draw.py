@@ -80,14 +80,15 @@ class Draft:
     def traits(self) -> frozenset[str]:
         """What the framing of the note has to go with: traits of what is found, "acute", and "ill" besides."""
         found = {trait for said in self.findings for trait in said.traits}
-        acute = _by_node(self.compiled.knowledge.onset, self.node).unit in ("minutes", "hours", "days")
-        return frozenset([*found, *["acute"] * acute, *["ill"] * bool(self.comorbidities)])
+        acute = is_acute(self.compiled, self.node)
+        grave = self.numbers["sbp"] < 90 or self.numbers["spo2"] < 86
+        own = {"acute": acute, "ill": bool(self.comorbidities), "grave": grave, "old": self.age > 64}
+        return frozenset([*found, *(trait for trait, shown in own.items() if shown)])
 
-    def suits(self, text: str) -> bool:
-        """True if a text of the framing goes with the case."""
-        return not any(
-            self.traits & set(rule.beside) and unsaid(rule.says).search(text) for rule in background().unsaid
-        )
+    def suits(self, text: str, everywhere: bool = False) -> bool:
+        """True if a text of the framing goes with the case; ``everywhere`` asks only the rules for all statements."""
+        rules = [rule for rule in background().unsaid if rule.everywhere or not everywhere]
+        return not any(self.traits & set(rule.beside) and unsaid(rule.says).search(text) for rule in rules)
 
     def normal(self, vital: str) -> bool:
         """True if a vital sign lies in its normal range."""
@@ -97,6 +98,8 @@ class Draft:
     def permits(self, item: Statement) -> bool:
         """True if a background statement can stand in this patient's note."""
         if item.id in self.hidden or not item.age[0] <= self.age <= item.age[1]:
+            return False
+        if self.traits & {"silent", "grave"} and not all(self.suits(text, everywhere=True) for text in item.says.all):
             return False
         return item.sex in (None, "female" if self.female else "male") and all(map(self.normal, item.needs))
 
@@ -128,6 +131,11 @@ def draw(rng: random.Random, compiled: Compiled, target: Target, style: Style, s
     eligible = [item for item in background().surgeries if _fits(draft, item)]
     draft.surgeries = rng.sample(eligible, min(len(eligible), rng.choice((0, 0, 1, 1, 2))))
     return draft
+
+
+def is_acute(compiled: Compiled, node: Node) -> bool:
+    """True if the illness has lasted for hours or days."""
+    return _by_node(compiled.knowledge.onset, node).unit in ("minutes", "hours", "days")
 
 
 def _by_node(mapping: Mapping[str, T], node: Node) -> T:

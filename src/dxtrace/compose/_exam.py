@@ -20,8 +20,9 @@ _SLOT = {
 
 #: How a fragment names the system that it belongs to.
 _LABEL = re.compile(
-    r"(?:General|Gen|HEENT|Neck|CV|Cor|Heart|Cardiac|CVS|Lungs?|Pulm|Resp|Chest|Abdomen|Abd|Extremities|Ext|Skin|Derm|Neuro"
-    r"|Psych|Eyes?|ENT|Ears|Face|Thyroid|Exam|VS|MSK|Limbs|General exam|Neuro exam|Neurological|Abdominal|GI|CNS)\s*:\s*",
+    r"(?:General|Gen|HEENT|Neck|CV|Cor|Heart|Cardiac|CVS|Lungs?|Pulm|Resp|Chest|Abdomen|Abd|Extremities|Ext|Skin|Derm"
+    r"|Neuro|Psych|Eyes?|ENT|Ears|Face|Thyroid|Exam|VS|MSK|Limbs|General exam|Neuro exam"
+    r"|Neurological|Abdominal|GI|CNS)\s*:\s*",
     re.IGNORECASE,
 )
 

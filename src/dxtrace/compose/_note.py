@@ -28,6 +28,7 @@ _HOMES = {
     "past_medical_history": ("pmh", "story"),
     "social": ("social", "story"),
     "family": ("family", "story"),
+    "allergies": ("allergies", "pmh", "story"),
     "family_history": ("family", "story"),
     "physical_exam": ("exam",),
     "pertinent_results": ("imaging", "labs"),
@@ -45,7 +46,9 @@ def write_note(draft: Draft) -> tuple[str, dict[str, tuple[int, int]]]:
     blocks = [block for part in parts for block in part.blocks]
     homes: dict[str, list[Said]] = {block: [] for block in blocks}
     for said in statements:
-        homes[_home(said, blocks)].append(said)
+        home = _home(said, blocks)
+        if said.finding or not said.topic or home != "story":
+            homes[home].append(said)
     if "vitals" in homes:
         homes["vitals"] = [said for said in homes.get("exam", ()) if said.finding and said.finding.vital]
     rendered = [_items(voice, part, homes) for part in parts]

@@ -35,6 +35,8 @@ def surgical_history(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item
     """Operations; a note without a part of their own says nothing if there are none."""
     if not voice.draft.surgeries and part.blocks[0] != "psh":
         return []
+    if not voice.draft.surgeries and not own and any(re.search(background().operated, text) for text in voice.told):
+        return []
     return _history(voice, part, own, voice.draft.surgeries, "psh")
 
 
@@ -54,8 +56,11 @@ def _history(voice: Voice, part: Part, own: Sequence[Said], items: Sequence[Como
         elif not others and not items:
             first = [statement(voice.filled(voice.frame(f"{kind}_none")))]
         return first + others
-    both = [statement(voice.names(item.id, "terse")) for item in items] + others
+    left = [item for item in items if part.headings or item.id not in voice.named]
+    both = [statement(voice.names(item.id, "terse")) for item in left] + others
     voice.rng.shuffle(both)
+    if items and not both:
+        return []
     return both or [statement(voice.filled(voice.frame(f"{kind}_none_terse")))]
 
 
@@ -88,8 +93,10 @@ def _as_ordered(drug: str) -> str:
     return drug[0].upper() + drug[1:]
 
 
-def allergies(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
+def allergies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """Allergies, mostly none."""
+    if own:
+        return _own(voice, part, own)
     choices = background().allergies
     none = voice.rng.random() < 0.6
     return some_of(voice, part, [item for item in choices if item.alone] if none else choices, 1)

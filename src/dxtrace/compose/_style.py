@@ -33,7 +33,8 @@ class Style:
     """A kind of note. Number pairs are the fewest and the most of something in a note.
 
     ``abbreviates``, ``typos``, ``wraps`` and ``masks`` are the shares of notes that do so; ``reports`` is the share of
-    studies printed as a whole report; a ``long`` note leaves little out.
+    studies printed as a whole report; a ``long`` note leaves little out; one of a ``planned`` visit is not written of
+    an illness of hours or days.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Style:
     masks: float = 0.0
     long: bool = False
     reports: float = 0.0
+    planned: bool = False
 
     def register(self, part: Part, roll: float) -> Register:
         """Return the register for a roll from 0 to 1."""
@@ -219,7 +221,7 @@ LETTER = Style(
         Part(("closing",), (), "prose", _FULL),
     ),
     "prose", ("prose",), findings=(5, 10), alike=(1, 2), neutral=(1, 3), denials=(1, 4), normal_exam=0.5,
-    normal_tests=(1, 6),
+    normal_tests=(1, 6), planned=True,
     systems=False, masks=0.6, wraps=0.2,
 )  # fmt: skip
 

@@ -159,8 +159,8 @@ class Voice:
     def pick(self, ways: tuple[Ways, Ways], part: Part) -> str:
         """Return one way of this side, filled in."""
         way = ways[self.draft.side].pick(self.rng, self.register(part))[0]
-        for _ in range(6 if "silent" in self.draft.traits else 0):
-            if self.draft.suits(way):
+        for _ in range(6):
+            if self.draft.suits(way, everywhere=True):
                 break
             way = ways[self.draft.side].pick(self.rng, "full")[0]
         text = self.filled(way)

@@ -16,7 +16,7 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.case import Case
 from dxtrace.chain import Chain, PremiseRef, Span, Step
 from dxtrace.compose._compile import Compiled, Said, compiled, premise_id
-from dxtrace.compose._draw import Draft, draw, finding_of
+from dxtrace.compose._draw import Draft, draw, finding_of, is_acute
 from dxtrace.compose._note import write_note
 from dxtrace.compose._style import STYLES, Style
 from dxtrace.errors import DxtraceError
@@ -53,12 +53,13 @@ class Composer:
         """
         side = int(hard)
         category, diagnosis = self._dealt(number, side)
+        entry = self.compiled[category]
+        target = entry.targets[diagnosis]
         name = f"{'hard' if hard else 'case'}-{self.seed}-{number:06d}"
         for attempt in range(_ATTEMPTS):
             rng = random.Random(f"{self.seed}/{side}/{number}/{attempt}")
-            draft = draw(
-                rng, self.compiled[category], self.compiled[category].targets[diagnosis], _style(rng, side), side
-            )
+            style = _style(rng, side, is_acute(entry, target.node))
+            draft = draw(rng, entry, target, style, side)
             note, marks = write_note(draft)
             if not leaked_names(note, draft.compiled.category):
                 return _annotated(draft, note, marks, name, hard)
@@ -95,8 +96,8 @@ def _weight(entry: Compiled) -> float:
     return math.sqrt(sum(node.is_leaf for node in entry.category.diagnoses))
 
 
-def _style(rng: random.Random, side: int) -> Style:
-    styles = [style for style in STYLES if style.hard == bool(side)]
+def _style(rng: random.Random, side: int, acute: bool) -> Style:
+    styles = [style for style in STYLES if style.hard == bool(side) and not (acute and style.planned)]
     return rng.choices(styles, [style.weight for style in styles])[0]
 
 

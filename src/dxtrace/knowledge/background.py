@@ -87,8 +87,8 @@ class Denial(_Item):
 class Test(_Item):
     """A laboratory test with its normal ``range``: how hospitals name it in dense, tabular and prose print.
 
-    Where the test that it ``follows`` is printed, its value is ``times`` the other's, give or take a little. A test with a
-    ``formula`` is printed only beside all those that the formula names.
+    Where the test that it ``follows`` is printed, its value is ``times`` the other's, give or take a little. A test
+    with a ``formula`` is printed only beside all those that the formula names.
     """
 
     panel: Identifier
@@ -115,10 +115,14 @@ class Test(_Item):
 
 
 class Unsaid(_Strict):
-    """Framing that does not suit some cases: texts that the pattern ``says`` finds, ``beside`` any of these traits."""
+    """What does not suit some cases: framing that the pattern ``says`` finds, ``beside`` any of these traits.
+
+    A rule that holds ``everywhere`` is for whole statements too, not for openings, complaints and links alone.
+    """
 
     says: str
     beside: tuple[str, ...]
+    everywhere: bool = False
 
 
 class Study(Statement):
@@ -162,8 +166,10 @@ class Background(_Strict):
     drug_classes: tuple[DrugClass, ...]
     medicated: str
     unmedicated: str
+    operated: str
     social_words: str
     family_words: str
+    allergy_words: str
     openers: dict[str, tuple[Text, ...]]
     closers: dict[str, tuple[str, ...]]
     frames: dict[str, tuple[Text, ...]]
