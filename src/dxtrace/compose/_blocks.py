@@ -50,12 +50,11 @@ def opener(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
     if own and voice.rng.random() < 0.35:
         return [voice.open_with(own[0])]
     texts = background().openers[voice.style.opener]
-    values = {"history": _short_history(voice)}
-    cc = voice.complaint_phrase()
-    if cc:
-        values["cc"] = cc
-    usable = [t for t in texts if ("{cc}" in t) <= bool(cc) and ("{history}" in t) <= bool(values["history"])]
-    return [_with_age(voice, voice.filled(voice.choose(voice.suiting(usable)), **values))]
+    cc, ill = voice.complaint_phrase(), bool(voice.draft.comorbidities)
+    usable = [t for t in texts if ("{cc}" in t) <= bool(cc) and ("{history}" in t) <= ill]
+    text = voice.choose(voice.suiting(usable))
+    history = _short_history(voice) if "{history}" in text else ""
+    return [_with_age(voice, voice.filled(text, cc=cc or "", history=history))]
 
 
 def _with_age(voice: Voice, text: str) -> Item:

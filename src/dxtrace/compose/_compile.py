@@ -186,11 +186,10 @@ def _system(texts: Iterable[str], finding: Finding | None) -> str:
 def _topic(texts: Sequence[str]) -> str:
     """Return what a statement on the past is mostly about: habits and home, relatives, allergies, or illness ("")."""
     data = background()
-    patterns = (("family", data.family_words), ("allergies", data.allergy_words), ("social", data.social_words))
-    for topic, words in patterns:
-        if 5 * sum(bool(re.search(words, text)) for text in texts) > 2 * len(texts):
-            return topic
-    return ""
+    patterns = {"social": data.social_words, "family": data.family_words, "allergies": data.allergy_words}
+    counts = {topic: sum(bool(re.search(words, text)) for text in texts) for topic, words in patterns.items()}
+    best = max(counts, key=lambda topic: counts[topic])
+    return best if 5 * counts[best] > 2 * len(texts) else ""
 
 
 def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:

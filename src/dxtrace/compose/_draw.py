@@ -83,12 +83,12 @@ class Draft:
         acute = is_acute(self.compiled, self.node)
         grave = self.numbers["sbp"] < 90 or self.numbers["spo2"] < 86
         own = {"acute": acute, "ill": bool(self.comorbidities), "grave": grave, "old": self.age > 64}
+        own["sudden"] = _by_node(self.compiled.knowledge.onset, self.node).unit in ("minutes", "hours")
         return frozenset([*found, *(trait for trait, shown in own.items() if shown)])
 
     def suits(self, text: str, everywhere: bool = False) -> bool:
         """True if a text of the framing goes with the case; ``everywhere`` asks only the rules for all statements."""
-        rules = [rule for rule in background().unsaid if rule.everywhere or not everywhere]
-        return not any(self.traits & set(rule.beside) and unsaid(rule.says).search(text) for rule in rules)
+        return not any(_finds(pattern, text) for pattern in unsaid(self.traits, everywhere))
 
     def normal(self, vital: str) -> bool:
         """True if a vital sign lies in its normal range."""
@@ -99,7 +99,9 @@ class Draft:
         """True if a background statement can stand in this patient's note."""
         if item.id in self.hidden or not item.age[0] <= self.age <= item.age[1]:
             return False
-        if self.traits & {"silent", "grave"} and not all(self.suits(text, everywhere=True) for text in item.says.all):
+        if self.traits & {"silent", "grave", "sudden"} and not all(
+            self.suits(text, everywhere=True) for text in item.says.all
+        ):
             return False
         return item.sex in (None, "female" if self.female else "male") and all(map(self.normal, item.needs))
 
@@ -164,8 +166,8 @@ def _draw_findings(draft: Draft) -> list[Said]:
         free = [(s, p) for s, p in at_node if _compatible(s, chosen)]
         if free:
             chosen.append(rng.choices([s for s, _ in free], [p for _, p in free])[0])
-    told = [(s, p) for s, p in candidates if s.section == "history_of_present_illness" and _compatible(s, chosen)]
-    if told and not any(s.section == "history_of_present_illness" for s in chosen):
+    told = [(s, p) for s, p in candidates if finding_of(s).kind == "symptom" and _compatible(s, chosen)]
+    if told and not any(finding_of(s).kind == "symptom" for s in chosen):
         chosen.append(rng.choices([s for s, _ in told], [p for _, p in told])[0])
     limit = rng.randint(*draft.style.findings)
     thin = rng.uniform(0.55, 1.0)
@@ -283,9 +285,16 @@ def _sample(rng: random.Random, items: Sequence[T], low_high: tuple[int, int]) -
 
 
 @cache
-def unsaid(pattern: str) -> re.Pattern[str]:
-    """Return the pattern of a rule on framing, compiled."""
-    return re.compile(pattern, re.IGNORECASE)
+def unsaid(traits: frozenset[str], everywhere: bool) -> tuple[str, ...]:
+    """Return what is not said of a case with such traits: see :class:`dxtrace.knowledge.background.Unsaid`."""
+    rules = [rule for rule in background().unsaid if traits & set(rule.beside) and (rule.everywhere or not everywhere)]
+    return tuple(rule.says for rule in rules)
+
+
+@cache
+def _finds(pattern: str, text: str) -> bool:
+    """True if the pattern finds something; the texts are those of the knowledge, so there are not too many."""
+    return re.search(pattern, text, re.IGNORECASE) is not None
 
 
 def _fits(draft: Draft, item: Comorbidity) -> bool:
