@@ -1,4 +1,8 @@
-"""Writing the steps of an answer: node, rationale and quote, each the model's choice from a closed list."""
+"""Writing the steps of an answer: node, rationale and quote, each the model's choice from a closed list.
+
+The model chooses among premises that a piece of the note could bear out, and among those pieces
+(:mod:`dxtrace.matching`); among all of them where none matches.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from dxtrace.engines.base import Engine
 from dxtrace.grammar import MAX_STEPS, MIN_STEPS, rationale_grammar
 from dxtrace.grounding import Quote
 from dxtrace.knowledge import Premise
+from dxtrace.matching import match
 from dxtrace.prompt import MARK, readable, step_head
 from dxtrace.taxonomy import Node
 
@@ -51,6 +56,7 @@ class Writer:
         self._tokens = self._tokenise(quotes)
         by_length = sorted(quotes, key=self._length)
         self._quotes = [quote for quote in quotes if self._length(quote) <= _QUOTE_TOKENS] or by_length[:1]
+        self._offered = match(self._premises, self._quotes)
         self._ids = [*prompt, *self._tokens[f" {node.name}"]]
         self._after_quote = (self._tokens[step_head(1, node.path[0])][0], *engine.end_tokens[:1])
 
@@ -80,7 +86,7 @@ class Writer:
             at = place
             name = self._node.path[at]
             premise, rationale = self._choose_rationale(name)
-            yield Draft(name, rationale, premise, self._choose_quote())
+            yield Draft(name, rationale, premise, self._choose_quote(premise))
 
     def _choose_place(self, number: int, at: int) -> int | None:
         """Choose the place in the path that a step supports and write its head; None to end."""
@@ -88,6 +94,11 @@ class Writer:
         last = len(path) - 1
         scarce = len(self._quotes) == 1 or len(self._ids) + 2 * _STEP_TOKENS > self._engine.context
         places = [0] if number == 1 else list(range(at, last + 1))
+        if number > 1:
+            borne_out = [place for place in places if self._borne_out(path[place])]
+            if not borne_out and number > MIN_STEPS and at == last:
+                return None
+            places = borne_out or [last]
         if number == MAX_STEPS or scarce:
             places = [last]
         if len(self._ids) + _STEP_TOKENS > self._engine.context:
@@ -102,8 +113,9 @@ class Writer:
         return places[chosen]
 
     def _choose_rationale(self, name: str) -> tuple[Premise | None, str]:
-        """Choose why a node is supported and write it; a premise is said once."""
-        ways = [(premise, text) for premise in self._premises if premise.node == name for text in premise.rationales]
+        """Choose why a node is supported and write it: a premise that the note bears out, said once."""
+        candidates = self._borne_out(name) or [premise for premise in self._premises if premise.node == name]
+        ways = [(premise, text) for premise in candidates for text in premise.rationales]
         if not ways:
             text = "".join(self._engine.stream(self._ids, rationale_grammar(), _RATIONALE_TOKENS)).strip()
             self._ids += self._engine.encode([f" {text}"])[0]
@@ -114,11 +126,19 @@ class Writer:
         self._premises.remove(premise)
         return premise, text
 
-    def _choose_quote(self) -> Quote:
+    def _borne_out(self, name: str) -> list[Premise]:
+        """Return the premises of a node that a piece of the note still to be quoted could bear out."""
+        return [premise for premise in self._premises if premise.node == name and self._matching(premise)]
+
+    def _matching(self, premise: Premise) -> list[Quote]:
+        return [quote for quote in self._offered.get(premise.id, ()) if quote in self._quotes]
+
+    def _choose_quote(self, premise: Premise | None) -> Quote:
         """Choose the evidence and write it; what overlaps it is not offered again."""
         self._ids += self._tokens[MARK]
-        options = Options(tuple(self._tokens[_quoted(quote)] for quote in self._quotes), self._after_quote)
-        quote = self._quotes[best(self._engine, self._ids, options)]
+        offered = (self._matching(premise) if premise else []) or self._quotes
+        options = Options(tuple(self._tokens[_quoted(quote)] for quote in offered), self._after_quote)
+        quote = offered[best(self._engine, self._ids, options)]
         self._ids += self._tokens[_quoted(quote)]
         self._quotes = [other for other in self._quotes if other.end <= quote.start or other.start >= quote.end]
         return quote

@@ -28,7 +28,8 @@ VITALS = frozenset({"temp_c", "hr", "sbp", "dbp", "rr", "spo2"})
 class Premise:
     """A piece of medical knowledge: stable id, the node it supports, its statement, its source, ways to say it.
 
-    ``only`` names the diagnoses that it holds for; empty for all below its node.
+    ``only`` names the diagnoses that it holds for; empty for all below its node. ``says`` are ways in which a note
+    says the finding that bears it out.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Premise:
     source: str
     rationales: tuple[str, ...]
     only: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
 
 
 def slug(name: str) -> str:
@@ -82,8 +84,14 @@ def premises(category: str) -> tuple[Premise, ...]:
         return ()
     prefix = slug(name)
     return tuple(
-        Premise(f"{prefix}/{f.id}", f.node, f.premise, f.source, f.rationales, f.only) for f in load(category).findings
+        Premise(f"{prefix}/{f.id}", f.node, f.premise, f.source, f.rationales, f.only, _ways(f))
+        for f in load(category).findings
     )
+
+
+def _ways(finding: Finding) -> tuple[str, ...]:
+    """Return every way in which a note may say a finding, as a complaint and as a row of a table included."""
+    return finding.says.all + finding.chief + ((finding.lab.name,) if finding.lab else ())
 
 
 def parse_yaml(text: str) -> Any:

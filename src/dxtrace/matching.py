@@ -1,0 +1,86 @@
+"""Which pieces of a note could bear out which premise, by their words.
+
+Every finding in ``knowledge/`` lists ways in which notes say it. A quote matches a premise as far as it shares words
+with the likest of these ways: the harmonic mean of the shared share of both, words weighted by how few findings of the
+category use them (inverse document frequency, Spärck Jones 1972). It narrows what the model chooses from, no more.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from dxtrace.grounding import Quote, has_cue
+from dxtrace.knowledge import Premise
+
+#: A pair below this is not offered. From 0.3 to 0.5 the development split keeps 96 % of its gold pairs; real notes are
+#: worded otherwise, so the threshold is at the lower end.
+THRESHOLD = 0.35
+#: A quote must come this near to the likest quote of its premise.
+NEAR = 0.7
+
+_STOP = frozenset(
+    re.findall(
+        r"\w+",
+        """a an and are as at be been by for from had has have he her hers him his in into is it its of on or she
+        that the their them there they this to was were which who whom with within than then over under about after
+        before during since one two three four five six seven eight nine ten needs need needed patient pt showed shows shown revealed found noted reports reported states said says
+        day days week weeks month months year years hour hours minute minutes time times ago old""",
+    )
+)
+_ENDINGS = re.compile(r"(?:ings?|edly|ed|ies|es|s|ly|al|ic)$")
+
+
+def match(premises: Sequence[Premise], quotes: Sequence[Quote]) -> dict[str, list[Quote]]:
+    """Return, by premise id, the quotes that could bear it out; a premise that no quote matches is left out.
+
+    A quote with a cue of negation, uncertainty, family or past history matches only ways that have one too.
+    """
+    ways = [(premise.id, has_cue(way), words(way)) for premise in premises for way in premise.says]
+    weight = _weights([(id, found) for id, _, found in ways], len(premises))
+    strange = math.log(1 + len(premises) / 3)
+    found = [(quote, has_cue(quote.text), words(quote.text)) for quote in quotes]
+    result: dict[str, list[Quote]] = {}
+    for premise in premises:
+        own = [(cued, way) for id, cued, way in ways if id == premise.id]
+        scored = [(_best(said, cued, own, weight, strange), quote) for quote, cued, said in found]
+        top = max((score for score, _ in scored), default=0.0)
+        if top >= THRESHOLD:
+            result[premise.id] = [quote for score, quote in scored if score >= max(THRESHOLD, NEAR * top)]
+    return result
+
+
+@lru_cache(maxsize=20_000)
+def words(text: str) -> frozenset[str]:
+    """Return the telling words of a text: stems in lower case, without placeholders, numbers and function words."""
+    plain = re.sub(r"\{\w*\}", " ", text.lower())
+    found = (word for word in re.findall(r"[a-z][a-z0-9]*", plain) if word not in _STOP)
+    return frozenset(_ENDINGS.sub("", word) if len(word) > 5 else word for word in found)
+
+
+def _weights(ways: Iterable[tuple[str, frozenset[str]]], count: int) -> dict[str, float]:
+    users: dict[str, set[str]] = {}
+    for id, found in ways:
+        for word in found:
+            users.setdefault(word, set()).add(id)
+    return {word: math.log(1 + count / len(ids)) for word, ids in users.items()}
+
+
+def _best(
+    said: frozenset[str],
+    cued: bool,
+    ways: Sequence[tuple[bool, frozenset[str]]],
+    weight: dict[str, float],
+    strange: float,
+) -> float:
+    return max((_alike(said, way, weight, strange) for way_cued, way in ways if way_cued or not cued), default=0.0)
+
+
+def _alike(said: frozenset[str], way: frozenset[str], weight: dict[str, float], strange: float) -> float:
+    """Return the likeness from 0 to 1; a word that no finding of the category uses weighs ``strange``."""
+    shared = sum(weight[word] for word in said & way)
+    if not shared:
+        return 0.0
+    return 2 * shared / (sum(weight.get(word, strange) for word in said) + sum(weight[word] for word in way))
