@@ -26,7 +26,9 @@ _STOP = frozenset(
         r"\w+",
         """a an and are as at be been by for from had has have he her hers him his in into is it its of on or she
         that the their them there they this to was were which who whom with within than then over under about after
-        before during since one two three four five six seven eight nine ten needs need needed patient pt showed shows shown revealed found noted reports reported states said says
+        before during since one two three four five six seven eight nine ten
+        needs need needed patient
+        pt showed shows shown revealed found noted reports reported states said says
         day days week weeks month months year years hour hours minute minutes time times ago old""",
     )
 )
