@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 
 from dxtrace.compose._compile import Said
-from dxtrace.compose._past import allergies, family, medications, past_history, social, some_of, surgical_history
+from dxtrace.compose._past import LABEL, allergies, family, medications, past_history, social, some_of, surgical_history
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._ways import Register
-from dxtrace.compose._write import Item, Piece, listed, statement
+from dxtrace.compose._write import Item, Piece, bare, listed, statement
 from dxtrace.knowledge.background import Denial, background
 
 Block = Callable[[Voice, Part, Sequence[Said]], list[Item]]
@@ -89,7 +89,7 @@ def story(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
         for one in negative:
             positive.insert(voice.rng.randint(min(1, len(positive)), len(positive)), one)
         negative = []
-    items = [voice.say(s, part) for s in (*positive, *negative)]
+    items = [bare(voice.say(s, part), LABEL) for s in (*positive, *negative)]
     return _linked(voice, items) if part.layout == "prose" else items
 
 

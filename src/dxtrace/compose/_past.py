@@ -13,7 +13,11 @@ from dxtrace.compose._write import Item, bare, listed, lowered, statement
 from dxtrace.knowledge.background import Comorbidity, Statement, background
 
 #: How a fragment says to which part of a note it belongs; under that part's heading it is left out.
-_LABEL = re.compile(r"(?:PMHx?|PSHx?|SHx?|SocHx|FHx?|[Ff]am(?:ily)? ?[Hh]x)\s*(?::|-|of)?\s+")
+LABEL = re.compile(
+    r"(?:PMHx?|PSHx?|SHx?|SocHx|FHx?|[Ff]am(?:ily)? ?[Hh]x)\s*(?::|-|of)?\s+|(?:Social|Family|Past medical) history:\s+"
+)
+    r"(?:PMHx?|PSHx?|SHx?|SocHx|Social history|Family history|Past medical history|FHx?|[Ff]am(?:ily)? ?[Hh]x)\s*(?::|-|of)?\s+"
+)
 
 #: How a hospital's list of medicines abbreviates.
 _ORDERS = tuple(
@@ -43,7 +47,7 @@ def surgical_history(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item
 def _own(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """Say what the case itself has to say in this part."""
     items = [voice.say(said, part) for said in own if said.id not in voice.said]
-    return [bare(item, _LABEL) for item in items] if part.headings else items
+    return [bare(item, LABEL) for item in items] if part.headings else items
 
 
 def _history(voice: Voice, part: Part, own: Sequence[Said], items: Sequence[Comorbidity], kind: str) -> list[Item]:

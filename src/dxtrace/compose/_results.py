@@ -65,7 +65,8 @@ def _row_of(voice: Voice, said: Said) -> Row:
     lab = finding_of(said).lab
     assert lab is not None
     name, value = lab.name.format_map(voice.values), lab.value.format_map(voice.values)
-    return Row(name, name, name, value, lab.unit, lab.reference, lab.flag, said.id)
+    unit = lab.unit if re.search(r"\d", value) else ""
+    return Row(name, name, name, value, unit, lab.reference, lab.flag, said.id)
 
 
 def _normal_rows(voice: Voice, taken: set[str]) -> list[Row]:

@@ -40,7 +40,7 @@ _NO_SYMPTOM = re.compile(
 _NO_NOUN = re.compile(
     r"(?i)[\"“']|(?:i|i'm|my|can'?t|cannot|could|found|almost|nearly|passed|collapsed|just|feels?|felt|keeps?|unable|threw|fell"
     r"|getting|gets|got|not|woke|has|had|won'?t|no|turned|kept|went|fainted|stopped|is|was|brought|sent|short|out|everything"
-    r"|wandered|woken|losing|lost|forgets?|wheezes|coughs|tired|hot|he|she|they|wife|husband|daughter|son|review|follow-up|told|something)\b"
+    r"|wandered|woken|losing|lost|forgets?|wheezes|coughs|tired|hot|he|she|they|wife|husband|daughter|son|review|follow-up|told|something|noticed|saw|started|began|dropped|slid|wakes?|cries|forgot)\b"
 )
 
 _ABBREVIATION = {long: re.compile(rf"\b{long}\b") for long, _ in ABBREVIATIONS}
