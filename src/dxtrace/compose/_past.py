@@ -16,8 +16,6 @@ from dxtrace.knowledge.background import Comorbidity, Statement, background
 LABEL = re.compile(
     r"(?:PMHx?|PSHx?|SHx?|SocHx|FHx?|[Ff]am(?:ily)? ?[Hh]x)\s*(?::|-|of)?\s+|(?:Social|Family|Past medical) history:\s+"
 )
-    r"(?:PMHx?|PSHx?|SHx?|SocHx|Social history|Family history|Past medical history|FHx?|[Ff]am(?:ily)? ?[Hh]x)\s*(?::|-|of)?\s+"
-)
 
 #: How a hospital's list of medicines abbreviates.
 _ORDERS = tuple(
