@@ -178,7 +178,7 @@ _LONG: dict[str, Any] = {
 SIX_SECTIONS_LONG = replace(
     SIX_SECTIONS,
     name="six-sections-long",
-    weight=2.2,
+    weight=2.8,
     parts=(
         SIX_SECTIONS.parts[0],
         replace(SIX_SECTIONS.parts[1], blocks=("opener", "story", "denials", "course", "ed", "ros")),
@@ -189,7 +189,7 @@ SIX_SECTIONS_LONG = replace(
 )
 
 FULL_ADMISSION = replace(
-    ADMISSION, name="full-admission", weight=3.5, prints=("table", "dense", "columns", "chart"), **_LONG
+    ADMISSION, name="full-admission", weight=4.4, prints=("table", "dense", "columns", "chart"), **_LONG
 )
 
 TRIAGE = Style(
