@@ -38,3 +38,10 @@ def test_every_way_in_which_notes_say_a_finding_is_offered_for_it() -> None:
         quotes = find_quotes(way)
         missed += bool(quotes) and premise.id not in match(premises, quotes)
     assert missed <= len(premises) // 10
+
+
+def test_a_normal_value_never_bears_out_an_abnormal_one() -> None:
+    premises = knowledge.premises("Pneumonia")
+    normal = match(premises, find_quotes("WBC 8.1\nSpO2 98% on room air\nRR 14\nHR 72"))
+    high = match(premises, find_quotes("WBC 16.4\nSpO2 88% on room air\nRR 28\nHR 118"))
+    assert len(high) > len(normal) + 2

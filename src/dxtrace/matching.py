@@ -38,7 +38,8 @@ _ENDINGS = re.compile(r"(?:ings?|edly|ed|ies|es|s|ly|al|ic)$")
 def match(premises: Sequence[Premise], quotes: Sequence[Quote]) -> dict[str, list[Quote]]:
     """Return, by premise id, the quotes that could bear it out; a premise that no quote matches is left out.
 
-    A quote with a cue of negation, uncertainty, family or past history matches only ways that have one too.
+    A quote with a cue of negation, uncertainty, family or past history matches only ways that have one too; one with
+    numbers, only a finding that such numbers make.
     """
     ways = [(premise.id, has_cue(way), words(way)) for premise in premises for way in premise.says]
     weight = _weights([(id, found) for id, _, found in ways], len(premises))
@@ -47,7 +48,11 @@ def match(premises: Sequence[Premise], quotes: Sequence[Quote]) -> dict[str, lis
     result: dict[str, list[Quote]] = {}
     for premise in premises:
         own = [(cued, way) for id, cued, way in ways if id == premise.id]
-        scored = [(_best(said, cued, own, weight, strange), quote) for quote, cued, said in found]
+        scored = [
+            (_best(said, cued, own, weight, strange), quote)
+            for quote, cued, said in found
+            if _values_fit(quote.text, premise.values)
+        ]
         top = max((score for score, _ in scored), default=0.0)
         if top >= THRESHOLD:
             result[premise.id] = [quote for score, quote in scored if score >= max(THRESHOLD, NEAR * top)]
@@ -60,6 +65,22 @@ def words(text: str) -> frozenset[str]:
     plain = re.sub(r"\{\w*\}", " ", text.lower())
     found = (word for word in re.findall(r"[a-z][a-z0-9]*", plain) if word not in _STOP)
     return frozenset(_ENDINGS.sub("", word) if len(word) > 5 else word for word in found)
+
+
+def _values_fit(text: str, ranges: Sequence[tuple[float, float]]) -> bool:
+    """True unless the text gives numbers and none of them lies in a range of the finding (or up to 5 % beyond).
+
+    A run of more than two values, limits in parentheses apart, says more than one thing: it fits no finding of one value.
+    """
+    text = re.sub(r"\([^)]*\)", " ", text)
+    numbers = [
+        float(number) for number in re.findall(r"(?<![\w.])\d{1,6}(?:\.\d{1,3})?(?![\w.]*\d)", text.replace(",", ""))
+    ]
+    if not numbers or not ranges:
+        return True
+    return len(numbers) <= 2 and any(
+        low - (high - low) / 20 <= number <= high + (high - low) / 20 for number in numbers for low, high in ranges
+    )
 
 
 def _weights(ways: Iterable[tuple[str, frozenset[str]]], count: int) -> dict[str, float]:

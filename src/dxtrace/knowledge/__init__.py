@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,7 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from dxtrace.errors import KnowledgeError
-from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, CategoryKnowledge, Finding, Negative, Neutral, Says
+from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, CategoryKnowledge, Finding, Negative, Neutral, Quantity, Says
 from dxtrace.taxonomy import Category, Taxonomy
 
 __all__ = ["VITALS", "CategoryKnowledge", "Finding", "Premise", "Says", "load", "premises", "slug", "written"]
@@ -29,7 +29,7 @@ class Premise:
     """A piece of medical knowledge: stable id, the node it supports, its statement, its source, ways to say it.
 
     ``only`` names the diagnoses that it holds for; empty for all below its node. ``says`` are ways in which a note
-    says the finding that bears it out.
+    says the finding that bears it out; ``values`` are the ranges that the numbers in them lie in, if there are any.
     """
 
     id: str
@@ -39,6 +39,7 @@ class Premise:
     rationales: tuple[str, ...]
     only: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
+    values: tuple[tuple[float, float], ...] = ()
 
 
 def slug(name: str) -> str:
@@ -83,15 +84,51 @@ def premises(category: str) -> tuple[Premise, ...]:
     if name not in written():
         return ()
     prefix = slug(name)
+    known = load(category)
     return tuple(
-        Premise(f"{prefix}/{f.id}", f.node, f.premise, f.source, f.rationales, f.only, _ways(f))
-        for f in load(category).findings
+        Premise(
+            f"{prefix}/{f.id}",
+            f.node,
+            f.premise,
+            f.source,
+            f.rationales,
+            f.only,
+            _ways(f),
+            _values(f, known.quantities),
+        )
+        for f in known.findings
     )
 
 
 def _ways(finding: Finding) -> tuple[str, ...]:
     """Return every way in which a note may say a finding, as a complaint and as a row of a table included."""
     return finding.says.all + finding.chief + ((finding.lab.name,) if finding.lab else ())
+
+
+def _values(finding: Finding, quantities: Mapping[str, Quantity]) -> tuple[tuple[float, float], ...]:
+    """Return the ranges of the numbers in a finding's ways, temperatures in both scales."""
+    names = set(finding.says.placeholders) | set(re.findall(r"\{(\w+)\}", finding.lab.value if finding.lab else ""))
+    found: list[tuple[float, float]] = []
+    for name in sorted(names):
+        ranges = quantities[name].ranges if name in quantities else {}
+        if name in finding.sets:
+            own = [finding.sets[name]]
+        else:
+            own = [ranges[finding.node]] if finding.node in ranges else list(ranges.values())
+        own = [_abnormal(low, high, finding) for low, high in own]
+        found += own
+        found += [(low * 1.8 + 32, high * 1.8 + 32) for low, high in own if name == "temp_c"]
+    return tuple(found)
+
+
+def _abnormal(low: float, high: float, finding: Finding) -> tuple[float, float]:
+    """Cut a range at the laboratory's own limit where the finding is a value flagged high or low."""
+    limits = [float(limit) for limit in re.findall(r"\d+(?:\.\d+)?", finding.lab.reference)] if finding.lab else []
+    if limits and finding.lab and finding.lab.flag.startswith("H") and high > limits[-1]:
+        return max(low, limits[-1]), high
+    if limits and finding.lab and finding.lab.flag.startswith("L") and low < limits[0]:
+        return low, min(high, limits[0])
+    return low, high
 
 
 def parse_yaml(text: str) -> Any:
