@@ -70,7 +70,7 @@ def words(text: str) -> frozenset[str]:
 def _values_fit(text: str, ranges: Sequence[tuple[float, float]]) -> bool:
     """True unless the text gives numbers and none of them lies in a range of the finding (or up to 5 % beyond).
 
-    A run of more than two values, limits in parentheses apart, says more than one thing: it fits no finding of one value.
+    More than two values, limits in parentheses apart, say more than one thing: they fit no finding of one value.
     """
     text = re.sub(r"\([^)]*\)", " ", text)
     numbers = [
