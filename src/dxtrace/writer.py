@@ -92,7 +92,8 @@ class Writer:
         """Choose the place in the path that a step supports and write its head; None to end."""
         path = self._node.path
         last = len(path) - 1
-        scarce = len(self._quotes) == 1 or len(self._ids) + 2 * _STEP_TOKENS > self._engine.context
+        crowded = number > 1 and len(self._ids) + 2 * _STEP_TOKENS > self._engine.context
+        scarce = len(self._quotes) == 1 or crowded
         places = [0] if number == 1 else list(range(at, last + 1))
         if number > 1:
             borne_out = [place for place in places if self._borne_out(path[place])]
