@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,14 @@ def test_the_place_in_line_is_shown(browser: Any, page: Any) -> None:
 
 
 def test_a_dropped_json_case_and_a_bad_one(page: Any, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
     with serving() as server:
         page.goto(f"http://127.0.0.1:{server.port}")
         file = tmp_path / "case.json"
         file.write_text('{"id": "x", "chief_complaint": "cough", "physical_exam": "crackles at both bases"}')
         page.set_input_files("#file", file)
-        page.wait_for_function("document.querySelector('#case').value.startsWith('{')")
+        expect(page.locator("#case")).to_have_value(re.compile(r"^\{"))
         page.click("text=Find the diagnosis")
         page.wait_for_selector(".status.over")
         assert "crackles at both bases" in page.text_content(".note")
