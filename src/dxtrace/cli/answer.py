@@ -7,17 +7,20 @@ import sys
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from dxtrace.case import Case, read_case
-from dxtrace.chain import Chain
+from dxtrace.chain import Chain, Differential, Step
 from dxtrace.cli._progress import STDERR, reporting
-from dxtrace.cli._terminal import show
+from dxtrace.cli._terminal import show, step_text
 from dxtrace.errors import InputError
+
+if TYPE_CHECKING:
+    from dxtrace.reasoner import Reasoner
 
 
 class Format(StrEnum):
@@ -113,13 +116,8 @@ def _answer(
         show(Console(), chain, top)
 
 
-def _watch(reasoner: object, case: Case) -> Chain:
+def _watch(reasoner: Reasoner, case: Case) -> Chain:
     """Answer, telling on a terminal's stderr what has been found so far."""
-    from dxtrace.chain import Differential, Step
-    from dxtrace.cli._terminal import step_text
-    from dxtrace.reasoner import Reasoner
-
-    assert isinstance(reasoner, Reasoner)
     number = 0
     with STDERR.status("reading the case ...") as status:
         for item in reasoner.stream(case):

@@ -16,6 +16,7 @@ from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.compose import STYLES, Composer
+from dxtrace.corpus.base import row_bytes
 from dxtrace.corpus.split import split_by_patient
 from dxtrace.errors import CorpusError, DxtraceError, UnknownName
 from dxtrace.provenance import CorpusInfo, Provenance, sha256_of, version
@@ -128,7 +129,7 @@ def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: 
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "manifest.json").unlink(missing_ok=True)
         for split, cases in rows.items():
-            lines = [_line(replace(case, tags={**case.tags, "split": split})) for case in cases]
+            lines = [row_bytes(replace(case, tags={**case.tags, "split": split})) for case in cases]
             hashes = [hashlib.sha256(line).hexdigest() for line in lines]
             whole.update("".join(hashes).encode())
             data = b"".join(lines)
@@ -147,10 +148,6 @@ def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: 
     except OSError as error:
         raise CorpusError(f"{folder}: cannot be written ({error.strerror})") from None
     return info
-
-
-def _line(case: AnnotatedCase) -> bytes:
-    return (json.dumps(case.to_json(), ensure_ascii=False) + "\n").encode()
 
 
 def _replace(path: Path, data: bytes) -> None:
