@@ -36,13 +36,15 @@ _SEPARATOR = 0
 class LlamaCppOptions:
     """How to run.
 
-    ``context`` in tokens (None: 8192, or the model's own if that is less); ``threads`` None: one a core, at most 8.
+    ``context`` in tokens (None: 8192, or the model's own if that is less); ``threads`` None: one a core, at most 8;
+    ``exact``: keys and values in 32 bits in place of 16, slower, to compare a file with its source.
     """
 
     context: int | None = None
     threads: int | None = None
     adapter: Path | None = None
     gpu_layers: int = 0
+    exact: bool = False
 
 
 class LlamaCppEngine:
@@ -86,6 +88,9 @@ class LlamaCppEngine:
         params.cache_ram_mib = 0
         params.n_ctx_checkpoints = 0
         params.ctx_shift = False
+        if self._options.exact:
+            params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+            params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.api_keys = [self._key]
         params.ui = params.endpoint_slots = params.endpoint_props = params.endpoint_metrics = False
         if self._options.adapter is not None:

@@ -24,9 +24,6 @@ from dxtrace.prompt import prompt_parts, readable, with_start_token
 MERGED_LIMIT = 1e-4
 GGUF_LIMIT = 1e-3
 
-#: The same for llama.cpp, whose key-value cache holds 16-bit floats whatever the file holds.
-LLAMACPP_LIMIT = 1e-2
-
 #: Share of cases whose greedy text must be identical.
 SAME_TEXT = 0.9
 
@@ -152,12 +149,12 @@ def _files(
     found = [_compare("merged GGUF F32, read by torch", reference, answers, GGUF_LIMIT)]
     del model
     tell("merged GGUF in llama.cpp", 0.6)
-    found.append(_served("merged GGUF F32, llama.cpp", merged, None, notes, tokens, reference, LLAMACPP_LIMIT))
+    found.append(_served("merged GGUF F32, llama.cpp", merged, None, notes, tokens, reference, GGUF_LIMIT))
     merged.unlink()
     tell("base and LoRA-GGUF in llama.cpp", 0.7)
     rewrite(source, plain, "F32")
     write_lora_gguf(folder, base, lora)
-    found.append(_served("base F32 + LoRA-GGUF, llama.cpp", plain, lora, notes, tokens, reference, LLAMACPP_LIMIT))
+    found.append(_served("base F32 + LoRA-GGUF, llama.cpp", plain, lora, notes, tokens, reference, GGUF_LIMIT))
     plain.unlink()
     kind, _ = store.fastest_quantisation()
     tell(f"merged GGUF {kind}", 0.9)
@@ -199,7 +196,7 @@ def _served(
     form: str, file: Path, lora: Path | None, notes: Sequence[str], tokens: int, reference: list[_Answer],
     limit: float | None,
 ) -> Comparison:  # fmt: skip
-    engine = LlamaCppEngine(file, LlamaCppOptions(adapter=lora, threads=_thread_limit()))
+    engine = LlamaCppEngine(file, LlamaCppOptions(adapter=lora, threads=_thread_limit(), exact=limit is not None))
     try:
         answers = [_in_llamacpp(engine, note, tokens) for note in notes]
     finally:

@@ -150,4 +150,6 @@ def make_examples(encoder: Encoder, cases: Iterable[AnnotatedCase], seed: int = 
     count = encoder.data.label_only * len(rows)
     whole, part = int(count // len(rows)), round(count % len(rows))
     extra = rows * whole + random.Random(seed).sample(rows, part)
+    bare = set(random.Random(f"{seed}/chains").sample(range(len(rows)), round((1 - encoder.data.chains) * len(rows))))
+    rows = [encoder.label_row(row) if place in bare else row for place, row in enumerate(rows)]
     return rows + [encoder.label_row(row) for row in extra], report
