@@ -22,11 +22,12 @@ from dxtrace.compose._compile import comorbidity_groups, compiled
 from dxtrace.compose._draw import draw
 from dxtrace.compose._formula import evaluate
 from dxtrace.compose._voice import Voice
-from dxtrace.compose._ways import divide, sides
+from dxtrace.compose._ways import sides
 from dxtrace.compose._write import wrapped
 from dxtrace.compose.composer import ROUND
 from dxtrace.corpus.teaching import SPLITS, corpus_info, hard_size, make_corpus, read_manifest, read_teaching
 from dxtrace.errors import CorpusError, KnowledgeError, UnknownName
+from dxtrace.knowledge.wordings import divide
 from dxtrace.knowledge import leaked_names, load, premises, written
 from dxtrace.knowledge.background import WordIndex, background
 from dxtrace.knowledge.schema import Says

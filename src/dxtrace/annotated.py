@@ -8,6 +8,7 @@ from typing import Any
 
 from dxtrace.case import Case, Section
 from dxtrace.chain import Chain
+from dxtrace.knowledge import Wordings
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class AnnotatedCase:
     def id(self) -> str:
         """The case's id."""
         return self.case.id
+
+    @property
+    def wordings(self) -> Wordings:
+        """Which ways of saying a finding may be known to who answers: of the hard test, those of training."""
+        return "training" if self.tags.get("split") == "hard" else "all"
 
     def to_json(self) -> dict[str, Any]:
         """Return one row of a corpus file; :meth:`from_json` reads it back."""

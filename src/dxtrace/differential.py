@@ -17,19 +17,30 @@ from dxtrace.taxonomy import Taxonomy
 
 @dataclass(frozen=True)
 class Calibration:
-    """Corrects the model's scores: ``log p' = log p / temperature + bias[diagnosis]``, then normalised.
+    """Corrects the model's scores: ``log p' = log p / temperature + bias[diagnosis] + support * findings[diagnosis]``.
 
-    Fitted on a development split (temperature scaling: Guo et al. 2017, arXiv 1706.04599; additive label bias as in
-    Zhao et al. 2021, arXiv 2102.09690). The default changes nothing.
+    Then normalised. Fitted on a development split (temperature scaling: Guo et al. 2017, arXiv 1706.04599; additive
+    label bias as in Zhao et al. 2021, arXiv 2102.09690; a product of experts with what the findings in the note say,
+    :mod:`dxtrace.support`: Hinton 2002). The default changes nothing.
     """
 
     temperature: float = 1.0
     bias: Mapping[str, float] = field(default_factory=dict)
+    support: float = 0.0
 
-    def apply(self, names: Sequence[str], probabilities: Sequence[float]) -> list[float]:
-        """Return corrected probabilities that sum to 1."""
+    def apply(
+        self, names: Sequence[str], probabilities: Sequence[float], findings: Mapping[str, float] | None = None
+    ) -> list[float]:
+        """Return corrected probabilities that sum to 1.
+
+        Args:
+            names: the diagnoses.
+            probabilities: the model's, in their order.
+            findings: what the findings say for each, in nats; None for nothing.
+        """
+        said = findings or {}
         scores = [
-            math.log(max(p, 1e-12)) / self.temperature + self.bias.get(name, 0.0)
+            math.log(max(p, 1e-12)) / self.temperature + self.bias.get(name, 0.0) + self.support * said.get(name, 0.0)
             for name, p in zip(names, probabilities, strict=True)
         ]
         top = max(scores)
@@ -39,7 +50,7 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
-        return {"temperature": self.temperature, "bias": dict(self.bias)}
+        return {"temperature": self.temperature, "bias": dict(self.bias), "support": self.support}
 
     @classmethod
     def from_json(cls, data: Any) -> Calibration:
@@ -51,11 +62,12 @@ class Calibration:
         try:
             temperature = float(data["temperature"])
             bias = {str(name): float(value) for name, value in data.get("bias", {}).items()}
+            support = float(data.get("support", 0.0))
         except (KeyError, TypeError, ValueError, AttributeError):
             raise InputError("a calibration needs a temperature and a bias for each diagnosis") from None
-        if not 0 < temperature < math.inf or not all(map(math.isfinite, bias.values())):
+        if not 0 < temperature < math.inf or not all(map(math.isfinite, (support, *bias.values()))):
             raise InputError("a calibration's temperature is above 0, and all its numbers are finite")
-        return cls(temperature, bias)
+        return cls(temperature, bias, support)
 
 
 def label_options(engine: Engine, taxonomy: Taxonomy) -> Options:
@@ -65,8 +77,9 @@ def label_options(engine: Engine, taxonomy: Taxonomy) -> Options:
 
 
 def rank_diagnoses(
-    engine: Engine, prompt: Sequence[int], taxonomy: Taxonomy, options: Options, calibration: Calibration
-) -> Differential:
+    engine: Engine, prompt: Sequence[int], taxonomy: Taxonomy, options: Options, calibration: Calibration,
+    findings: Mapping[str, float] | None = None,
+) -> Differential:  # fmt: skip
     """Return every diagnosis of the taxonomy with its probability, highest first.
 
     Args:
@@ -75,8 +88,9 @@ def rank_diagnoses(
         taxonomy: the diagnoses.
         options: :func:`label_options` of engine and taxonomy.
         calibration: the correction to apply.
+        findings: what the findings in the note say for each diagnosis, in nats; None for nothing.
     """
     nodes = taxonomy.diagnoses
-    shares = calibration.apply([node.name for node in nodes], rank(engine, prompt, options))
+    shares = calibration.apply([node.name for node in nodes], rank(engine, prompt, options), findings)
     entries = [Ranked(node.name, node.category, share) for node, share in zip(nodes, shares, strict=True)]
     return Differential(tuple(sorted(entries, key=lambda entry: (-entry.probability, entry.diagnosis))))

@@ -8,7 +8,7 @@ The cue words follow NegEx (Chapman 2001) and ConText (Harkema 2009) in kind; th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dxtrace.case import INVISIBLE, Case, section_named
@@ -151,6 +151,17 @@ def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> l
                     continue
                 found.setdefault(quote.text, quote)
     return list(found.values())
+
+
+def innermost(quotes: Iterable[Quote]) -> list[Quote]:
+    """Return the quotes that hold no other quote, in the order of the note: single clauses."""
+    inner: list[Quote] = []
+    latest = -1
+    for quote in sorted(quotes, key=lambda quote: (quote.end, -quote.start)):
+        if latest < quote.start:
+            inner.append(quote)
+        latest = max(latest, quote.start)
+    return inner
 
 
 def sentences(note: str) -> Iterator[tuple[int, int]]:

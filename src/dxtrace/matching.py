@@ -44,14 +44,14 @@ def match(premises: Sequence[Premise], quotes: Sequence[Quote]) -> dict[str, lis
     ways = [(premise.id, has_cue(way), words(way)) for premise in premises for way in premise.says]
     weight = _weights([(id, found) for id, _, found in ways], len(premises))
     strange = math.log(1 + len(premises) / 3)
-    found = [(quote, has_cue(quote.text), words(quote.text), _numbers(quote.text)) for quote in quotes]
+    found = [(quote, has_cue(quote.text), words(quote.text), numbers_in(quote.text)) for quote in quotes]
     result: dict[str, list[Quote]] = {}
     for premise in premises:
         own = [(cued, way) for id, cued, way in ways if id == premise.id]
         scored = [
             (_best(said, cued, own, weight, strange), quote)
             for quote, cued, said, numbers in found
-            if _values_fit(numbers, premise.values)
+            if values_fit(numbers, premise.values)
         ]
         top = max((score for score, _ in scored), default=0.0)
         if top >= THRESHOLD:
@@ -67,13 +67,13 @@ def words(text: str) -> frozenset[str]:
     return frozenset(_ENDINGS.sub("", word) if len(word) > 5 else word for word in found)
 
 
-def _numbers(text: str) -> list[float]:
+def numbers_in(text: str) -> list[float]:
     """Return the numbers in a text, limits in parentheses apart."""
     plain = re.sub(r"\([^)]*\)", " ", text).replace(",", "")
     return [float(number) for number in re.findall(r"(?<![\w.])\d{1,6}(?:\.\d{1,3})?(?![\w.]*\d)", plain)]
 
 
-def _values_fit(numbers: Sequence[float], ranges: Sequence[tuple[float, float]]) -> bool:
+def values_fit(numbers: Sequence[float], ranges: Sequence[tuple[float, float]]) -> bool:
     """True unless there are numbers and none of them lies in a range of the finding (or up to 5 % beyond).
 
     More than two values say more than one thing: they fit no finding of one value.

@@ -15,7 +15,9 @@ from dxtrace.engines.base import Engine, Work
 from dxtrace.errors import CaseError, GroundingError
 from dxtrace.grammar import MIN_STEPS
 from dxtrace.grounding import Quote, find_quotes, span_of
+from dxtrace.knowledge import Wordings
 from dxtrace.prompt import Fitted, fit, prompt_parts
+from dxtrace.support import support
 from dxtrace.taxonomy import Node, Taxonomy
 from dxtrace.writer import Writer
 
@@ -43,6 +45,7 @@ class Reasoner:
         taxonomy: Taxonomy | None = None,
         calibration: Calibration | None = None,
         notice: str | None = None,
+        wordings: Wordings = "all",
     ) -> None:
         """
         Args:
@@ -51,8 +54,10 @@ class Reasoner:
             taxonomy: the diagnoses; default the one that ships.
             calibration: corrects the probabilities of the differential.
             notice: a warning to give with every answer.
+            wordings: which ways of saying a finding it knows; ``training`` on the hard test of a teaching corpus.
         """
         self.notice = notice
+        self.wordings = wordings
         self.engine = engine
         self.model = model or ModelInfo()
         self.taxonomy = taxonomy or Taxonomy.default()
@@ -146,10 +151,14 @@ class Reasoner:
         return _Reading(case, prompt, quotes, fitted)
 
     def _rank(self, reading: _Reading) -> Differential:
-        return rank_diagnoses(self.engine, reading.prompt, self.taxonomy, self._labels, self.calibration)
+        findings = None
+        if self.calibration.support:
+            known = support(self.wordings)
+            findings = known.scores(known.find(reading.quotes))
+        return rank_diagnoses(self.engine, reading.prompt, self.taxonomy, self._labels, self.calibration, findings)
 
     def _write(self, reading: _Reading, node: Node) -> Iterator[Step]:
-        premises = knowledge.premises(node.category)
+        premises = knowledge.premises(node.category, self.wordings)
         for draft in Writer(self.engine, reading.prompt, node, premises, reading.quotes).steps():
             source = PremiseRef(draft.premise.id, draft.premise.source) if draft.premise else None
             yield Step(draft.supports, draft.rationale, span_of(reading.case, draft.quote), source)

@@ -13,6 +13,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dxtrace.annotated import AnnotatedCase
+from dxtrace.chain import Chain
 from dxtrace.cli._progress import STDERR
 from dxtrace.corpus import Corpus, open_corpus
 from dxtrace.errors import InputError
@@ -227,7 +228,12 @@ def _reasoner(model: str, adapter: str | None, threads: int | None) -> System:
     from dxtrace.reasoner import Reasoner
 
     reasoner = Reasoner.load(model, adapter=adapter, threads=threads)
-    return lambda case: reasoner.reason(case.case)
+
+    def answer(case: AnnotatedCase) -> Chain:
+        reasoner.wordings = case.wordings
+        return reasoner.reason(case.case)
+
+    return answer
 
 
 def _score_run(work: _Work, name: str, system: System) -> Scored:

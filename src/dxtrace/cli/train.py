@@ -1,4 +1,4 @@
-"""``dxtrace train``, ``publish``, ``card``, ``export`` and ``verify-export``."""
+"""``dxtrace train``, ``calibrate``, ``publish``, ``card``, ``export`` and ``verify-export``."""
 
 from __future__ import annotations
 
@@ -176,6 +176,38 @@ def _answered(run: Path):  # type: ignore[no-untyped-def]
     shortest = min(cases, key=lambda case: len(case.case.note))
     with reporting():
         return Reasoner.load(recipe.base.model, adapter=run / "adapter").reason(shortest.case)
+
+
+def calibrate(
+    adapter: Adapter,
+    base: BaseModel = None,
+    cases: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Corpus of the cases to fit on; by default composed ones.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=10, help="Cases to fit on.")] = 300,
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Fit how far an adapter's probabilities are believed and how much the findings beside it count."""
+    require_extra()
+    from dxtrace.corpus import open_corpus
+    from dxtrace.models.export import adapter_folder, base_of
+    from dxtrace.reasoner import Reasoner
+    from dxtrace.train import calibration
+
+    folder = adapter_folder(adapter)
+    chosen = open_corpus(cases).annotated[:count] if cases else calibration.composed(count)
+    with reporting() as report:
+        reasoner = Reasoner.load(base or base_of(folder), adapter=folder, threads=threads, report=report)
+        found = calibration.calibrate(folder, chosen, reasoner, report)
+    kept = found.calibration
+    if as_json:
+        print(json.dumps(found.to_json()))
+    else:
+        print(
+            f"{found.cases} cases: temperature {kept.temperature}, weight of the findings {kept.support}; "
+            f"{found.before:.3f} nats before, {found.after:.3f} after"
+        )
 
 
 def export(

@@ -9,9 +9,9 @@ from dxtrace.compose._compile import Said
 from dxtrace.compose._past import LABEL, allergies, family, medications, past_history, social, some_of, surgical_history
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
-from dxtrace.compose._ways import Register
 from dxtrace.compose._write import Item, Piece, bare, listed, statement
 from dxtrace.knowledge.background import Denial, background
+from dxtrace.knowledge.wordings import Register
 
 Block = Callable[[Voice, Part, Sequence[Said]], list[Item]]
 

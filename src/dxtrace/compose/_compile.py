@@ -7,17 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from dxtrace.compose._ways import Ways, divide, sides, stable_hash
-from dxtrace.knowledge import CategoryKnowledge, load, slug
+from dxtrace.compose._ways import Ways, sides
+from dxtrace.knowledge import CategoryKnowledge, frequency, load, occurs, slug
 from dxtrace.knowledge.background import Background, Statement, WordIndex, background
 from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, Finding, Negative, Neutral
+from dxtrace.knowledge.wordings import apart, divide, stable_hash
 from dxtrace.taxonomy import Category, Node, Taxonomy
 
 #: Comorbidities fall into so many groups: two of one group meet only in the hard test, others only elsewhere.
 GROUPS = 10
-
-
-_OPENING = re.compile(r"(?:An?|This|The patient is an?) (?:[\w-]+ ){0,2}\{age\}")
 
 
 @dataclass(frozen=True)
@@ -87,21 +85,6 @@ def compiled(name: str) -> Compiled:
     )
 
 
-def frequency(finding: Finding, node: Node) -> float:
-    """Return the share of patients with diagnosis ``node`` in whom the finding is present."""
-    if isinstance(finding.frequency, float):
-        return finding.frequency
-    for name in (*reversed(node.path), "default"):
-        if name in finding.frequency:
-            return finding.frequency[name]
-    return 0.0
-
-
-def occurs(finding: Finding, node: Node) -> bool:
-    """True if the finding may be shown for diagnosis ``node``: it supports the path, and ``only`` allows it."""
-    return finding.node in node.path and (not finding.only or node.name in finding.only)
-
-
 def premise_id(category: str, finding: Finding) -> str:
     """Return the id of the finding's premise."""
     return f"{slug(category)}/{finding.id}"
@@ -124,13 +107,13 @@ def _said(
     negative: Negative | None = None,
     neutral: Neutral | None = None,
 ) -> Said:
-    openings = tuple(way for way in item.says.full if _OPENING.match(way)) if finding else ()
+    openings, says = apart(finding) if finding else ((), item.says)
     chief = divide(finding.chief) if finding else ((), ())
     return Said(
         id=item.id,
         section=item.section,
         topic=_topic(item.says.all) if item.section == "past_medical_history" else "",
-        ways=sides(item.says.model_copy(update={"full": tuple(way for way in item.says.full if way not in openings)})),
+        ways=sides(says),
         openings=divide(openings),
         hides=_words().found("\n".join(texts)),
         system=_system(texts, finding) if item.section == "physical_exam" else "",

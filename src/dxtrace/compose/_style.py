@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from dxtrace.compose._ways import Register
+from dxtrace.knowledge.wordings import Register
 
 Layout = Literal["prose", "stops", "semicolons", "commas", "lines", "dashes", "bullets", "plus", "numbers"]
 Print = Literal["dense", "chart", "table", "pipes", "columns", "prose", "short"]

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dxtrace.compose._compile import Said, parted, says_of
 from dxtrace.compose._draw import Draft
 from dxtrace.compose._style import Part
-from dxtrace.compose._ways import Register, Ways
+from dxtrace.compose._ways import Ways
 from dxtrace.compose._write import Item, lowered, statement
 from dxtrace.knowledge.background import background
+from dxtrace.knowledge.wordings import Register
 
 #: Long form and what residents type for it.
 ABBREVIATIONS = (

@@ -18,7 +18,7 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Differential, ModelInfo, Ranked, Step
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.evaluate._extras import library
-from dxtrace.grounding import Quote, find_quotes, span_of
+from dxtrace.grounding import find_quotes, innermost, span_of
 from dxtrace.taxonomy import Taxonomy
 
 #: Baselines by name.
@@ -53,9 +53,9 @@ def make_baseline(name: str, train: Sequence[AnnotatedCase] = (), threads: int |
     if name == "nearest":
         return _nearest(annotated)
     if name == "keywords":
-        from dxtrace.evaluate._keywords import Keywords
+        from dxtrace.evaluate import _keywords
 
-        return Keywords().answer
+        return _keywords.answer
     return _gold if name == "gold" else _untrained(threads)
 
 
@@ -139,7 +139,7 @@ def _tfidf(train: Sequence[AnnotatedCase]) -> System:
             )
         )
         chain = answer_chain(case, shares, (), "tfidf")
-        quotes = _single(find_quotes(case.case.note))
+        quotes = innermost(find_quotes(case.case.note))
         if not quotes:
             return chain
         weights = model.decision_function(vectorizer.transform([quote.text for quote in quotes]))
@@ -183,7 +183,7 @@ def _nearest(train: Sequence[AnnotatedCase]) -> System:
 def _borrowed(case: AnnotatedCase, other: AnnotatedCase) -> list[Step]:
     """Return the other case's steps, each with the clause of this note that reads most like its evidence, if any
     does."""
-    quotes = _single(find_quotes(case.case.note))
+    quotes = innermost(find_quotes(case.case.note))
     words = [_words(quote.text) for quote in quotes]
     steps: list[Step] = []
     used: set[int] = set()
@@ -195,15 +195,6 @@ def _borrowed(case: AnnotatedCase, other: AnnotatedCase) -> list[Step]:
             used.add(best)
             steps.append(Step(step.supports, step.rationale, span_of(case.case, quotes[best]), step.premise))
     return steps
-
-
-def _single(quotes: Sequence[Quote]) -> list[Quote]:
-    """Return the quotes that hold no other quote: single clauses."""
-    inner: list[Quote] = []
-    for quote in sorted(quotes, key=lambda quote: quote.end - quote.start):
-        if not any(quote.start <= other.start and other.end <= quote.end for other in inner):
-            inner.append(quote)
-    return sorted(inner, key=lambda quote: quote.start)
 
 
 def _words(text: str) -> set[str]:

@@ -16,9 +16,13 @@ from pydantic import ValidationError
 
 from dxtrace.errors import KnowledgeError
 from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, CategoryKnowledge, Finding, Negative, Neutral, Quantity, Says
-from dxtrace.taxonomy import Category, Taxonomy
+from dxtrace.knowledge.wordings import Wordings, ways_of
+from dxtrace.taxonomy import Category, Node, Taxonomy
 
-__all__ = ["VITALS", "CategoryKnowledge", "Finding", "Premise", "Says", "load", "premises", "slug", "written"]
+__all__ = [
+    "VITALS", "CategoryKnowledge", "Finding", "Premise", "Says", "Wordings", "frequency", "load", "occurs", "premises",
+    "slug", "written",
+]  # fmt: skip
 
 #: Quantities that every case has: vital signs, drawn from normal ranges unless a category says otherwise.
 VITALS = frozenset({"temp_c", "hr", "sbp", "dbp", "rr", "spo2"})
@@ -78,8 +82,13 @@ def load(category: str) -> CategoryKnowledge:
 
 
 @cache
-def premises(category: str) -> tuple[Premise, ...]:
-    """Return the premises of one category; none if its knowledge is not written."""
+def premises(category: str, wordings: Wordings = "all") -> tuple[Premise, ...]:
+    """Return the premises of one category, in the order of its findings; none if its knowledge is not written.
+
+    Args:
+        category: by any of its names.
+        wordings: which ways of saying a finding they carry.
+    """
     name = Taxonomy.default().category(category).name
     if name not in written():
         return ()
@@ -93,16 +102,26 @@ def premises(category: str) -> tuple[Premise, ...]:
             f.source,
             f.rationales,
             f.only,
-            _ways(f),
+            ways_of(f, wordings),
             _values(f, known.quantities),
         )
         for f in known.findings
     )
 
 
-def _ways(finding: Finding) -> tuple[str, ...]:
-    """Return every way in which a note may say a finding, as a complaint and as a row of a table included."""
-    return finding.says.all + finding.chief + ((finding.lab.name,) if finding.lab else ())
+def frequency(finding: Finding, node: Node) -> float:
+    """Return the share of patients with diagnosis ``node`` in whom the finding is present."""
+    if isinstance(finding.frequency, float):
+        return finding.frequency
+    for name in (*reversed(node.path), "default"):
+        if name in finding.frequency:
+            return finding.frequency[name]
+    return 0.0
+
+
+def occurs(finding: Finding, node: Node) -> bool:
+    """True if the finding may be shown for diagnosis ``node``: it supports the path, and ``only`` allows it."""
+    return finding.node in node.path and (not finding.only or node.name in finding.only)
 
 
 def _values(finding: Finding, quantities: Mapping[str, Quantity]) -> tuple[tuple[float, float], ...]:

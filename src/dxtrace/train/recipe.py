@@ -57,7 +57,10 @@ class Data(_Part):
         default=True, description="steps name the node that they support, as the reasoner writes them"
     )
     chains: float = Field(
-        default=1.0, gt=0, le=1, description="share of the cases whose chain is learnt; of the others the diagnosis alone"
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of cases whose chain is learnt; of the rest the diagnosis alone",
     )
     label_only: float = Field(
         default=0.0, ge=0, description="extra rows that end after the diagnosis, as a share of the cases"

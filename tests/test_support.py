@@ -1,0 +1,107 @@
+"""What the findings in a note say for each diagnosis, and how much it counts."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dxtrace.compose import Composer
+from dxtrace.differential import Calibration
+from dxtrace.errors import InputError
+from dxtrace.grounding import find_quotes, innermost
+from dxtrace.support import Found, support
+from dxtrace.taxonomy import Taxonomy
+
+NOTE = """Chief Complaint: Swollen ankles.
+She needs three pillows to sleep and wakes breathless at night. Pitting edema to both knees. Bibasilar crackles.
+The echocardiogram shows an ejection fraction of 30%. She denies chest pain. WBC 8.1."""
+
+
+def best(note: str) -> str:
+    known = support()
+    scores = known.scores(known.find(find_quotes(note)))
+    return Taxonomy.default().find(max(scores, key=scores.__getitem__)).category
+
+
+def test_the_findings_of_an_illness_speak_for_it() -> None:
+    assert best(NOTE) == "Heart Failure"
+    assert best("Fever, night sweats and weight loss. Sputum smear positive for acid-fast bacilli.") == "Tuberculosis"
+
+
+def test_every_finding_is_a_clause_of_the_note() -> None:
+    found = support().find(find_quotes(NOTE))
+    assert found
+    assert all(NOTE[each.quote.start : each.quote.end].split() == each.quote.text.split() for each in found)
+    assert all(0 <= each.certainty <= 1 for each in found)
+
+
+def test_what_is_denied_is_not_found() -> None:
+    def orthopnea(note: str) -> list[Found]:
+        return [each for each in support().find(find_quotes(note)) if each.premise.id == "heart-failure/orthopnea"]
+
+    assert orthopnea("She needs three pillows to sleep at night.")
+    assert not orthopnea("She denies needing three pillows to sleep at night.")
+
+
+def test_a_note_of_other_things_says_nothing() -> None:
+    known = support()
+    assert not any(known.scores(known.find(find_quotes("The parcel was late. It rained in Lisbon."))).values())
+
+
+def test_wordings_held_out_for_the_hard_test_can_be_hidden() -> None:
+    composer = Composer(5)
+    cases = [composer.case(number, hard=True) for number in range(12)]
+    found = {
+        wordings: sum(len(support(wordings).find(find_quotes(case.case.note))) for case in cases)
+        for wordings in ("all", "training")
+    }
+    assert found["training"] < found["all"]
+    assert all(case.wordings == "training" for case in cases)
+    assert composer.case(0).wordings == "all"
+
+
+@given(st.lists(st.sampled_from(["dry cough. ", "Fever, chills and cough; no rash. ", "WBC 12.1, Hgb 9. "]), max_size=8))
+def test_single_clauses_hold_no_other_and_cover_all(pieces: list[str]) -> None:
+    quotes = find_quotes("".join(pieces))
+    inner = innermost(quotes)
+    for quote in inner:
+        assert not any(quote.start <= o.start and o.end <= quote.end for o in quotes if o != quote)
+    for quote in quotes:
+        assert any(quote.start <= o.start and o.end <= quote.end for o in inner)
+
+
+def test_the_weight_decides_how_much_the_findings_count() -> None:
+    names, shares, said = ["a", "b"], [0.6, 0.4], {"b": 2.0}
+    assert Calibration().apply(names, shares, said) == pytest.approx(shares)
+    a, b = Calibration(support=1.0).apply(names, shares, said)
+    assert b / a == pytest.approx(0.4 * math.e**2 / 0.6)
+    assert Calibration.from_json(json.loads(json.dumps(Calibration(2.0, {}, 0.5).to_json()))).support == 0.5
+    with pytest.raises(InputError):
+        Calibration.from_json({"temperature": 1, "support": "much"})
+
+
+def test_the_fit_finds_the_numbers_that_made_the_answers() -> None:
+    pytest.importorskip("scipy")
+    from dxtrace.train.calibration import Reading, fit
+
+    rng = np.random.default_rng(0)
+    names = list("abcdef")
+    readings = []
+    for _ in range(1500):
+        log_p = rng.normal(size=6) * 3
+        said = dict(zip(names, rng.gamma(1.0, 2.0, size=6).tolist(), strict=True))
+        model = np.exp(log_p - log_p.max())
+        model = dict(zip(names, (model / model.sum()).tolist(), strict=True))
+        true = Calibration(2.0, {}, 0.7).apply(names, list(model.values()), said)
+        readings.append(Reading(model, said, str(rng.choice(names, p=true))))
+    found = fit(readings)
+    assert found.calibration.temperature == pytest.approx(2.0, rel=0.15)
+    assert found.calibration.support == pytest.approx(0.7, rel=0.15)
+    assert found.after < found.before
+    with pytest.raises(InputError, match="gold"):
+        fit([])
