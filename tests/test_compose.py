@@ -27,10 +27,10 @@ from dxtrace.compose._write import wrapped
 from dxtrace.compose.composer import ROUND
 from dxtrace.corpus.teaching import SPLITS, corpus_info, hard_size, make_corpus, read_manifest, read_teaching
 from dxtrace.errors import CorpusError, KnowledgeError, UnknownName
-from dxtrace.knowledge.wordings import divide
 from dxtrace.knowledge import leaked_names, load, premises, written
 from dxtrace.knowledge.background import WordIndex, background
 from dxtrace.knowledge.schema import Says
+from dxtrace.knowledge.wordings import divide
 from dxtrace.taxonomy import Taxonomy
 
 SOURCE = Path(__file__).parents[1] / "src"

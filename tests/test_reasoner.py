@@ -151,6 +151,14 @@ def test_a_note_longer_than_the_context_says_what_was_left_out(
     assert "\n" not in warning
 
 
+@pytest.mark.slow
+def test_reasons_that_the_note_does_not_bear_out_are_said_to_be_guessed(reasoner: Reasoner) -> None:
+    case = Case.from_text("The parcel was late. It rained in Lisbon. The train left at noon. A cat slept on the wall.")
+    chain = reasoner.reason(case)
+    check(chain, case)
+    assert any("the model guessed" in warning and "1" in warning for warning in chain.warnings)
+
+
 def test_a_note_without_anything_to_quote_is_refused(reasoner: Reasoner) -> None:
     with pytest.raises(CaseError, match="quoted"):
         reasoner.reason(Case.from_text("12 / 80 ... 99.9 !!"))

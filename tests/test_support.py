@@ -65,7 +65,7 @@ def test_wordings_held_out_for_the_hard_test_can_be_hidden() -> None:
     assert composer.case(0).wordings == "all"
 
 
-@given(st.lists(st.sampled_from(["dry cough. ", "Fever, chills and cough; no rash. ", "WBC 12.1, Hgb 9. "]), max_size=8))
+@given(st.lists(st.sampled_from(["dry cough. ", "Fever, chills; no rash. ", "WBC 12.1, Hgb 9. "]), max_size=8))
 def test_single_clauses_hold_no_other_and_cover_all(pieces: list[str]) -> None:
     quotes = find_quotes("".join(pieces))
     inner = innermost(quotes)

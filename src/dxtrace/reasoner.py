@@ -63,6 +63,8 @@ class Reasoner:
         self.taxonomy = taxonomy or Taxonomy.default()
         self.calibration = calibration or Calibration()
         self._labels = label_options(engine, self.taxonomy)
+        if self.calibration.support:
+            support(wordings)  # takes a second: part of loading, not of the first answer
 
     @classmethod
     def load(
@@ -115,11 +117,15 @@ class Reasoner:
         yield differential
         node = self.taxonomy.find(differential.top.diagnosis)
         steps: list[Step] = []
-        for step in self._write(reading, node):
+        guessed: list[int] = []
+        for step, borne_out in self._write(reading, node):
             _check(step, case, node)
             steps.append(step)
+            if not borne_out:
+                guessed.append(len(steps))
             yield step
-        warnings = [text for text in (self.notice, reading.fitted.warning, _too_few(steps)) if text]
+        found = (self.notice, reading.fitted.warning, _too_few(steps), _guessed(guessed))
+        warnings = [text for text in found if text]
         chain = Chain(
             id=case.id,
             note=case.note,
@@ -157,11 +163,13 @@ class Reasoner:
             findings = known.scores(known.find(reading.quotes))
         return rank_diagnoses(self.engine, reading.prompt, self.taxonomy, self._labels, self.calibration, findings)
 
-    def _write(self, reading: _Reading, node: Node) -> Iterator[Step]:
+    def _write(self, reading: _Reading, node: Node) -> Iterator[tuple[Step, bool]]:
+        """Yield steps, each with whether its quote could say what its premise needs."""
         premises = knowledge.premises(node.category, self.wordings)
         for draft in Writer(self.engine, reading.prompt, node, premises, reading.quotes).steps():
             source = PremiseRef(draft.premise.id, draft.premise.source) if draft.premise else None
-            yield Step(draft.supports, draft.rationale, span_of(reading.case, draft.quote), source)
+            step = Step(draft.supports, draft.rationale, span_of(reading.case, draft.quote), source)
+            yield step, draft.borne_out or not premises
 
 
 def _check(step: Step, case: Case, node: Node) -> None:
@@ -173,6 +181,13 @@ def _too_few(steps: list[Step]) -> str | None:
     if len(steps) >= MIN_STEPS:
         return None
     return f"the note is too short for {MIN_STEPS} steps: it holds only {len(steps)} separate piece(s) of evidence"
+
+
+def _guessed(numbers: list[int]) -> str | None:
+    if not numbers:
+        return None
+    which = ", ".join(map(str, numbers))
+    return f"step {which}: the words quoted do not plainly say what the reason needs; the model guessed"
 
 
 def _timing(before: Work, after: Work, total: float) -> Timing:

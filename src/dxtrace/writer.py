@@ -1,7 +1,7 @@
 """Writing the steps of an answer: node, rationale and quote, each the model's choice from a closed list.
 
 The model chooses among premises that a piece of the note could bear out, and among those pieces
-(:mod:`dxtrace.matching`); among all of them where none matches.
+(:mod:`dxtrace.matching`); among all of them where none matches, and the draft says so.
 """
 
 from __future__ import annotations
@@ -28,12 +28,16 @@ _STEP_TOKENS = 320
 
 @dataclass(frozen=True)
 class Draft:
-    """One step as written: the node it supports, why, the premise that says so (or None), the quote."""
+    """One step as written: the node it supports, why, the premise that says so (or None), the quote.
+
+    ``borne_out``: the quote's words could say what the premise needs.
+    """
 
     supports: str
     rationale: str
     premise: Premise | None
     quote: Quote
+    borne_out: bool
 
 
 class Writer:
@@ -56,6 +60,7 @@ class Writer:
         self._tokens = self._tokenise(quotes)
         by_length = sorted(quotes, key=self._length)
         self._quotes = [quote for quote in quotes if self._length(quote) <= _QUOTE_TOKENS] or by_length[:1]
+        self._free = set(self._quotes)
         self._offered = match(self._premises, self._quotes)
         self._ids = [*prompt, *self._tokens[f" {node.name}"]]
         self._after_quote = (self._tokens[step_head(1, node.path[0])][0], *engine.end_tokens[:1])
@@ -86,7 +91,8 @@ class Writer:
             at = place
             name = self._node.path[at]
             premise, rationale = self._choose_rationale(name)
-            yield Draft(name, rationale, premise, self._choose_quote(premise))
+            matching = self._matching(premise) if premise else []
+            yield Draft(name, rationale, premise, self._choose_quote(matching or self._quotes), bool(matching))
 
     def _choose_place(self, number: int, at: int) -> int | None:
         """Choose the place in the path that a step supports and write its head; None to end."""
@@ -132,16 +138,16 @@ class Writer:
         return [premise for premise in self._premises if premise.node == name and self._matching(premise)]
 
     def _matching(self, premise: Premise) -> list[Quote]:
-        return [quote for quote in self._offered.get(premise.id, ()) if quote in self._quotes]
+        return [quote for quote in self._offered.get(premise.id, ()) if quote in self._free]
 
-    def _choose_quote(self, premise: Premise | None) -> Quote:
+    def _choose_quote(self, offered: Sequence[Quote]) -> Quote:
         """Choose the evidence and write it; what overlaps it is not offered again."""
         self._ids += self._tokens[MARK]
-        offered = (self._matching(premise) if premise else []) or self._quotes
         options = Options(tuple(self._tokens[_quoted(quote)] for quote in offered), self._after_quote)
         quote = offered[best(self._engine, self._ids, options)]
         self._ids += self._tokens[_quoted(quote)]
         self._quotes = [other for other in self._quotes if other.end <= quote.start or other.start >= quote.end]
+        self._free = set(self._quotes)
         return quote
 
 

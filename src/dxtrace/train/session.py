@@ -143,7 +143,7 @@ class Session:
             save_strategy="steps", save_steps=run.save_every, save_total_limit=run.keep,
             metric_for_best_model="eval_loss" if measuring else None, greater_is_better=False if measuring else None,
             max_length=None, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
-            packing=False, project=recipe.name,
+            packing=False, project=recipe.name, ddp_find_unused_parameters=False,
         )  # fmt: skip
 
     def _finish(self, trainer: ChainTrainer, state: Any) -> Outcome:
