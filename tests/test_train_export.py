@@ -84,6 +84,19 @@ def test_a_merged_folder_gives_the_same_logits(tmp_path: Path) -> None:
     assert (tmp_path / "merged" / "provenance.json").is_file()
 
 
+def test_calibrating_writes_what_the_reasoner_reads(adapter: Path) -> None:
+    from dxtrace.models import read_calibration
+
+    line = command("calibrate", adapter, "--count", "10", "--json")
+    done = subprocess.run(line, capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["cases"] == 10
+    assert found["after"] <= found["before"]
+    assert read_calibration(adapter).to_json() == found["calibration"]
+    assert read_calibration(adapter).support > 0  # an untrained model knows less than the findings
+
+
 def test_wrong_places_and_forms_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not an adapter"):
         adapter_folder(tmp_path)

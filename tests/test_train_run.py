@@ -195,6 +195,46 @@ def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, model: Path, corp
     assert list((out / "checkpoints").glob("checkpoint-*/trainer_state.json"))
 
 
+def test_a_full_disk_is_one_clear_line_and_what_was_saved_stays(tmp_path: Path, model: Path, corpus: Path) -> None:
+    resource = pytest.importorskip("resource")
+    sets = [part for change in changes(model, corpus) for part in ("--set", change)]
+    out = tmp_path / "run"
+    done = subprocess.run(
+        command("train", RECIPE, *sets, "--out", out), env=environment(), capture_output=True, text=True, timeout=900,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert losses(out)
+    again = subprocess.run(
+        command("train", RECIPE, *sets, "--out", out, "--resume"), env=environment(), capture_output=True, timeout=900
+    )
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_sweep_compares_its_runs_in_one_table_and_plot(tmp_path: Path, model: Path, corpus: Path) -> None:
+    sets = [part for change in changes(model, corpus, "steps=2", "limit=8") for part in ("--set", change)]
+    line = command("train", RECIPE, *sets, "--sweep", "learning_rate=1e-5,5e-3", "--out", tmp_path / "sweep")
+    done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ") and "e-" in line]
+    assert [row.split("|")[1].strip() for row in rows] == ["5e-3", "1e-5"]
+    assert (tmp_path / "sweep" / "sweep.png").stat().st_size > 5_000
+    assert len(json.loads((tmp_path / "sweep" / "sweep.json").read_text())["trials"]) == 2
+
+
+def test_of_some_cases_only_the_diagnosis_is_learnt(model: Path, corpus: Path) -> None:
+    recipe = load_recipe(RECIPE, changes(model, corpus, "chains=0.25"))
+    rows = prepare(recipe).train
+    bare = [row for row in rows if row.id.endswith("/label")]
+    assert len(rows) == 24
+    assert len(bare) == 18
+    for row in bare:
+        assert len(row.ids) == row.prompt + row.label + 1
+        assert [bool(weight) for weight in row.weights] == [False] * row.prompt + [True] * (row.label + 1)
+
+
 def _wait_for(happened: object, process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 900
     while not happened():  # type: ignore[operator]

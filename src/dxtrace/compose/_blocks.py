@@ -147,7 +147,10 @@ def _denied(voice: Voice, part: Part, chosen: Sequence[Denial]) -> Item:
     nouns = [voice.choose(denial.nouns) for denial in chosen]
     terse = voice.register(part) == "terse"
     name = ("ros_terse" if "ros" in part.blocks else "denials_terse") if terse else "denials"
-    return statement(voice.filled(voice.frame(name), list=", ".join(nouns), either=listed(nouns, "or", voice.rng)))
+    frame = voice.frame(name)
+    if "no {either}" in frame or "No {list}" in frame:
+        nouns = [re.sub(r"^an? ", "", noun) for noun in nouns]
+    return statement(voice.filled(frame, list=", ".join(nouns), either=listed(nouns, "or", voice.rng)))
 
 
 def systems_review(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:

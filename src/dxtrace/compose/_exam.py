@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from dxtrace.compose._compile import Said
 from dxtrace.compose._draw import finding_of
@@ -25,6 +26,9 @@ _LABEL = re.compile(
     r"|Neurological|Abdominal|GI|CNS)\s*:\s*",
     re.IGNORECASE,
 )
+
+#: Systems that one finding often joins ("heart and lungs normal, abdomen soft"), the likelier first.
+_TRUNK = ("heart", "lungs", "abdomen", "nerves")
 
 _SEGMENT = re.compile(r"\[([^\]]*)\]")
 
@@ -80,7 +84,8 @@ def examination(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     by_system: dict[str, list[Item]] = {system: [] for system in ("vital", *background().exam_labels, "other")}
     for said in own:
         if said.id not in voice.said:
-            by_system[said.system if said.system in by_system else "other"].append(voice.say(said, part))
+            item = voice.say(said, part)
+            by_system[_system(said.system, item.text) if said.system in by_system else "other"].append(item)
     for system in background().exam_labels:
         share = voice.style.normal_exam * (0.5 if by_system[system] else 1)
         if voice.rng.random() < share:
@@ -95,6 +100,19 @@ def examination(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     groups = list(by_system.values())
     voice.rng.shuffle(groups)
     return [item for items in groups for item in items]
+
+
+def _system(system: str, text: str) -> str:
+    """Return where one wording belongs: of a finding of heart and lungs, one may speak of the lungs alone."""
+    words = _patterns()
+    if system not in _TRUNK or words[system].search(text):
+        return system
+    return next((other for other in _TRUNK if words[other].search(text)), system)
+
+
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    return {system: re.compile(pattern, re.IGNORECASE) for system, pattern in background().exam_words.items()}
 
 
 def _normal(voice: Voice, part: Part, system: str) -> list[Item]:

@@ -19,8 +19,8 @@ _LABEL = re.compile(
 )
 
 
-#: Studies that a laboratory makes: no place for them under the heading of imaging.
-BENCH = ("blood", "urine", "microbiology")
+#: Studies that a laboratory makes, and sums that a clinician does: no place for them under the heading of imaging.
+BENCH = ("blood", "urine", "microbiology", "tally")
 
 
 def studies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:

@@ -148,8 +148,9 @@ def train(prepared: Prepared, out: str | Path, *, resume: bool = False, console:
 def explain(error: Exception, folder: Path) -> DxtraceError | None:
     """Return what a user is told of a full disk, or of memory that is full; None for any other error."""
     text = str(error)
-    if isinstance(error, OSError) or "No space left" in text or "PytorchStreamWriter" in text:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no space left on the disk"
+    unwritten = ("No space left", "File too large", "PytorchStreamWriter", "inline_container")  # what writers say
+    if isinstance(error, OSError) or any(said in text for said in unwritten):
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no room to write"
         kept = "what was saved before is kept: make room, then go on with --resume"
         return InputError(f"{folder}: cannot be written ({reason}); {kept}")
     if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
