@@ -19,7 +19,7 @@ demo: $(VENV)/.core
 	$(RUN) dxtrace demo
 
 test: lint
-	$(RUN) pytest
+	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(RUN) ruff check .

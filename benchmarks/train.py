@@ -28,7 +28,8 @@ def prepared(arguments: argparse.Namespace) -> Any:
 
     rows = 8 * (arguments.steps + 1)
     changes = [f"data.limit={rows}", "run.eval_cases=0", f"threads={arguments.threads}", f"steps={arguments.steps + 1}"]
-    changes += ["log_every=1", "save_every=1000000", "label_weight=1", f"base.model={arguments.model}"]
+    changes += ["chains=1", "accumulation=8", "log_every=1", "save_every=1000000", "label_weight=1"]
+    changes += [f"base.model={arguments.model}"]
     changes += [f"max_tokens={arguments.max_tokens}"]
     changes += [f"data.train={arguments.data}"] if arguments.data else []
     return prepare(load_recipe("smollm2-135m-cpu", changes))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +27,18 @@ settings.register_profile(
 )
 settings.register_profile("thorough", settings.get_profile("dxtrace"), derandomize=False, max_examples=1000)
 settings.load_profile("dxtrace")
+
+# Side by side (pytest -n), a model of two threads each would wait for the other's.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("DXTRACE_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with the most slow tests first, so that no worker is left alone with one at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
+
 
 #: A case short enough to be answered often.
 SHORT = """HPI: 34-year-old man with a productive cough for 8 weeks, night sweats and weight loss. He denies chest pain.
@@ -48,7 +62,8 @@ def _own_home(request: pytest.FixtureRequest) -> Iterator[None]:
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.exists():
             link.unlink(missing_ok=True)
-            link.symlink_to(file)
+            with suppress(FileExistsError):  # another worker was faster
+                link.symlink_to(file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DXTRACE_HOME", str(ours.parent))
         yield

@@ -45,12 +45,10 @@ def _named(texts: Iterable[str]) -> list[str]:
         for sentence in _SENTENCES.split(text):
             if refused.search(sentence):
                 continue
-            for stem, drug in _formulary().items():
-                if stem in sentence.lower():
-                    found.setdefault(stem, drug)
-            for c in _classes():
-                if c.lay and _pattern(c.lay).search(sentence):
-                    found.setdefault(c.id, c.example)
+            by_name = {stem: drug for stem, drug in _formulary().items() if stem in sentence.lower()}
+            by_kind = {c.id: c.example for c in _classes() if c.lay and _pattern(c.lay).search(sentence)}
+            for key, drug in (by_name or by_kind).items():
+                found.setdefault(key, drug)
     return list(found.values())
 
 
@@ -94,4 +92,5 @@ def _stem(drug: str) -> str:
 def _formulary() -> dict[str, str]:
     """Return, by its first word, how a list gives each medicine of the background."""
     every = [drug for item in background().comorbidities for drug in item.medications]
+    every = [*background().formulary, *every]
     return {_stem(drug): drug for drug in reversed(every) if len(_stem(drug)) > 6 and classes_of(drug)}

@@ -21,9 +21,9 @@ LABEL = re.compile(
 _ORDERS = tuple(
     (re.compile(rf"\b(?:{plain})"), ordered)
     for plain, ordered in (
-        ("by mouth ", ""), ("once daily", "daily"), ("twice daily", "BID"), ("three times daily", "PO TID"),
-        ("BID", "PO BID"), ("every morning", "PO QAM"), ("daily", "PO DAILY"),
-        ("nightly|at bedtime|at night", "PO QHS"), ("as needed", "PRN"), ("weekly", "PO QWEEK"),
+        ("(?:by mouth|inhaled) ", ""), ("once daily", "daily"), ("twice daily", "BID"), ("three times daily", "{by} TID"),
+        ("BID", "{by} BID"), ("every morning", "{by} QAM"), ("daily", "{by} DAILY"),
+        ("nightly|at bedtime|at night", "{by} QHS"), ("as needed", "PRN"), ("weekly", "{by} QWEEK"),
     )
 )  # fmt: skip
 
@@ -89,9 +89,11 @@ def _medicines_in_prose(voice: Voice, part: Part, drugs: Sequence[str]) -> list[
 
 
 def _as_ordered(drug: str) -> str:
-    """Return a medicine as a hospital's list prints it: "Lisinopril 10 mg PO DAILY"."""
+    """Return a medicine as a hospital's list prints it: "Lisinopril 10 mg PO DAILY", "Lidocaine patch 5% TD DAILY"."""
+    routes = background().routes.items()
+    by = next((route for route, words in routes if re.search(words, drug, re.IGNORECASE)), "PO")
     for pattern, ordered in _ORDERS:
-        drug = pattern.sub(ordered, drug)
+        drug = pattern.sub(ordered.format(by=by), drug)
     return drug[0].upper() + drug[1:]
 
 

@@ -163,6 +163,8 @@ class Background(_Strict):
     course: tuple[Statement, ...]
     reports: dict[str, Report]
     drugs: tuple[Text, ...]
+    formulary: tuple[Text, ...]
+    routes: dict[str, str]
     drug_classes: tuple[DrugClass, ...]
     medicated: str
     unmedicated: str
