@@ -21,8 +21,9 @@ from dxtrace.compose import STYLES, Composer
 from dxtrace.compose._compile import comorbidity_groups, compiled
 from dxtrace.compose._draw import draw
 from dxtrace.compose._formula import evaluate
+from dxtrace.compose._past import as_ordered
 from dxtrace.compose._voice import Voice
-from dxtrace.compose._ways import sides
+from dxtrace.compose._ways import fitting, sides
 from dxtrace.compose._write import wrapped
 from dxtrace.compose.composer import ROUND
 from dxtrace.corpus.teaching import SPLITS, corpus_info, hard_size, make_corpus, read_manifest, read_teaching
@@ -288,3 +289,25 @@ def test_a_changed_corpus_is_refused(tmp_path: Path) -> None:
         list(read_teaching(tmp_path / "nowhere"))
     with pytest.raises(CorpusError, match="at least 1 case"):
         make_corpus(0, 1, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("drug", "ordered"),
+    [
+        ("lisinopril 10 mg daily", "Lisinopril 10 mg PO DAILY"),
+        ("lidocaine patch 5% daily as needed", "Lidocaine patch 5% TD DAILY PRN"),
+        ("timolol eye drops twice daily", "Timolol eye drops OU BID"),
+        ("tiotropium 18 mcg inhaled daily", "Tiotropium 18 mcg INH DAILY"),
+    ],
+)
+def test_a_medicine_is_ordered_by_its_own_route(drug: str, ordered: str) -> None:
+    assert as_ordered(drug) == ordered
+
+
+def test_a_rationale_speaks_of_what_is_quoted_and_of_the_patients_age() -> None:
+    says = Says(terse=("yawning, cravings", "stiff neck", "bad temper"), full=("{He} is tired.",), lay=())
+    rationales = ("Cravings before the pain suggest it.", "In the young this suggests it.", "A prodrome suggests it.")
+    finding = load("Migraine").findings[0].model_copy(update={"says": says, "chief": (), "rationales": rationales})
+    assert fitting(finding, "yawning, cravings", 30) == rationales
+    assert fitting(finding, "stiff neck", 30) == rationales[1:]
+    assert fitting(finding, "stiff neck", 60) == rationales[2:]

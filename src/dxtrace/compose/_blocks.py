@@ -52,6 +52,8 @@ def opener(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
     texts = background().openers[voice.style.opener]
     cc, ill = voice.complaint_phrase(), bool(voice.draft.comorbidities)
     usable = [t for t in texts if ("{cc}" in t) <= bool(cc) and ("{history}" in t) <= ill]
+    if re.search(background().unhurried, voice.complaint, re.IGNORECASE):
+        usable = [t for t in usable if not re.search(background().hurried, t)] or usable
     text = voice.choose(voice.suiting(usable))
     history = _short_history(voice) if "{history}" in text else ""
     return [_with_age(voice, voice.filled(text, cc=cc or "", history=history))]

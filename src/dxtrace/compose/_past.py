@@ -21,7 +21,8 @@ LABEL = re.compile(
 _ORDERS = tuple(
     (re.compile(rf"\b(?:{plain})"), ordered)
     for plain, ordered in (
-        ("(?:by mouth|inhaled) ", ""), ("once daily", "daily"), ("twice daily", "BID"), ("three times daily", "{by} TID"),
+        ("(?:by mouth|inhaled|each nostril) ", ""), ("once daily", "daily"), ("twice daily", "BID"),
+        ("three times daily", "{by} TID"),
         ("BID", "{by} BID"), ("every morning", "{by} QAM"), ("daily", "{by} DAILY"),
         ("nightly|at bedtime|at night", "{by} QHS"), ("as needed", "PRN"), ("weekly", "{by} QWEEK"),
     )
@@ -37,7 +38,11 @@ def surgical_history(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item
     """Operations; a note without a part of their own says nothing if there are none."""
     if not voice.draft.surgeries and part.blocks[0] != "psh":
         return []
-    if not voice.draft.surgeries and not own and any(re.search(background().operated, text) for text in voice.told):
+    if (
+        not voice.draft.surgeries
+        and not own
+        and any(re.search(background().operated, text) for text in (*voice.told, *voice.named.values()))
+    ):
         return []
     return _history(voice, part, own, voice.draft.surgeries, "psh")
 
@@ -77,7 +82,7 @@ def medications(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
     if not drugs:
         return [statement(voice.filled(voice.frame("meds_none_terse")))]
     ordered = voice.style.long and rng.random() < 0.6
-    return [statement(_as_ordered(drug) if ordered else voice.filled(drug)) for drug in drugs]
+    return [statement(as_ordered(drug) if ordered else voice.filled(drug)) for drug in drugs]
 
 
 def _medicines_in_prose(voice: Voice, part: Part, drugs: Sequence[str]) -> list[Item]:
@@ -88,7 +93,7 @@ def _medicines_in_prose(voice: Voice, part: Part, drugs: Sequence[str]) -> list[
     return [statement(voice.filled(voice.frame("meds"), list=listed(names, "and", voice.rng)))]
 
 
-def _as_ordered(drug: str) -> str:
+def as_ordered(drug: str) -> str:
     """Return a medicine as a hospital's list prints it: "Lisinopril 10 mg PO DAILY", "Lidocaine patch 5% TD DAILY"."""
     routes = background().routes.items()
     by = next((route for route, words in routes if re.search(words, drug, re.IGNORECASE)), "PO")

@@ -32,6 +32,11 @@ _NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 #: Numbers that begin with a vowel sound: "an 84-year-old".
 _VOWEL_NUMBER = re.compile(r"\b([Aa]) (?=(?:8\d?|11|18)\b|8\d(?=y)|eight|eleven)")
 
+#: A verb makes a complaint a sentence.
+_VERB = re.compile(
+    r"(?i)\b(?:went|gave|came|is|was|are|were|can'?t|couldn'?t|won'?t|keeps?|hurts?|feels?|fell|needed|seeing)\b"
+)
+
 #: Complaints that have not lasted for a time.
 _NO_SYMPTOM = re.compile(
     r"(?i)check|screen|abnormal|review|follow|referr|evaluat|result|incidental|physical|visit|request"
@@ -190,6 +195,8 @@ class Voice:
 
     def complaint_phrase(self) -> str | None:
         """Return the chief complaint as a noun phrase within a sentence, or None if its wording is no noun phrase."""
-        if self.complaint_of is None or _NO_NOUN.match(self.complaint) or _NO_SYMPTOM.search(self.complaint):
+        if self.complaint_of is None or _NO_NOUN.match(self.complaint):
+            return None
+        if _VERB.search(self.complaint) or _NO_SYMPTOM.search(self.complaint):
             return None
         return lowered(self.complaint)

@@ -19,6 +19,7 @@ from dxtrace.compose._compile import Compiled, Said, compiled, premise_id
 from dxtrace.compose._draw import Draft, draw, finding_of, is_acute
 from dxtrace.compose._note import write_note
 from dxtrace.compose._style import STYLES, Style
+from dxtrace.compose._ways import fitting
 from dxtrace.errors import DxtraceError
 from dxtrace.knowledge import leaked_names, written
 
@@ -129,9 +130,10 @@ def _in_order(draft: Draft, marks: dict[str, tuple[int, int]]) -> list[Said]:
 
 def _step(draft: Draft, case: Case, said: Said, span: tuple[int, int]) -> Step:
     finding, (start, end) = finding_of(said), span
+    quote = case.note[start:end]
     return Step(
         supports=finding.node,
-        rationale=draft.rng.choice(finding.rationales),
-        evidence=Span(case.note[start:end], start, end, case.section_at(start)),
+        rationale=draft.rng.choice(fitting(finding, quote, draft.age)),
+        evidence=Span(quote, start, end, case.section_at(start)),
         premise=PremiseRef(premise_id(draft.compiled.category.name, finding), finding.source),
     )

@@ -172,6 +172,8 @@ class Background(_Strict):
     social_words: str
     family_words: str
     allergy_words: str
+    hurried: str
+    unhurried: str
     openers: dict[str, tuple[Text, ...]]
     closers: dict[str, tuple[str, ...]]
     frames: dict[str, tuple[Text, ...]]
