@@ -39,6 +39,9 @@ _LIMITS = {
     "spo2": (94, 100),
 }
 
+#: A symptom that fewer patients have is not what brings one for want of others.
+_USUAL = 0.2
+
 _COMORBIDITY_COUNTS = ((0, 8), (1, 18), (2, 26), (3, 22), (4, 16), (5, 10))
 #: People round how long they have been ill: above so many units, to multiples of so many.
 _ROUNDED = {"minutes": (15, 5), "hours": (12, 6), "days": (14, 7), "weeks": (10, 2), "months": (12, 6)}
@@ -99,7 +102,7 @@ class Draft:
         """True if a background statement can stand in this patient's note."""
         if item.id in self.hidden or not item.age[0] <= self.age <= item.age[1]:
             return False
-        if self.traits & {"silent", "grave", "sudden"} and not all(
+        if self.traits & {"silent", "grave", "sudden", "well"} and not all(
             self.suits(text, everywhere=True) for text in item.says.all
         ):
             return False
@@ -166,7 +169,13 @@ def _draw_findings(draft: Draft) -> list[Said]:
         free = [(s, p) for s, p in at_node if _compatible(s, chosen)]
         if free:
             chosen.append(rng.choices([s for s, _ in free], [p for _, p in free])[0])
-    told = [(s, p) for s, p in candidates if finding_of(s).kind == "symptom" and _compatible(s, chosen)]
+    for said, share in candidates:
+        if share >= 1 and said not in chosen and _compatible(said, chosen):
+            chosen.append(said)
+    told = [
+        (s, p) for s, p in candidates
+        if p >= _USUAL and finding_of(s).kind == "symptom" and _compatible(s, chosen)
+    ]  # fmt: skip
     if told and not any(finding_of(s).kind == "symptom" for s in chosen):
         chosen.append(rng.choices([s for s, _ in told], [p for _, p in told])[0])
     limit = rng.randint(*draft.style.findings)

@@ -9,6 +9,18 @@ from functools import cache
 from dxtrace.compose._voice import Voice
 from dxtrace.knowledge.background import DrugClass, background
 
+#: A medicine with its dose and how often it is taken, and words by which a sentence says that it is no longer taken.
+_DOSED = re.compile(
+    r"\b([A-Za-z][a-z]{5,}) (\d+(?:\.\d+)? (?:mg|mcg)) "
+    r"(daily|nightly|weekly|once daily|twice daily|twice a day|three times a day|BID|TID|qd)\b"
+)
+_ENDED = re.compile(
+    r"(?i)\b(?:stopped|quit|discontinued|ran out|finished|until|denie\w+|not|never|started|gave|given|paramedics?"
+    r"|mother|father|sister|brother|wife|husband)\b"
+)
+
+_OFTEN = {"qd": "daily", "twice a day": "twice daily", "three times a day": "three times daily"}
+
 _SENTENCES = re.compile(r"(?<=[.;!?])\s+")
 
 
@@ -20,7 +32,7 @@ def prescribed(voice: Voice) -> list[str]:
     for item in draft.comorbidities:
         told = voice.named.get(item.id, "")
         fitting = [drug for drug in item.medications if _stem(drug) in told.lower()]
-        if item.medications and (fitting or mentions(told) or rng.random() < 0.85):
+        if item.medications and (fitting or mentions(told) or rng.random() < 0.95):
             drugs.append(rng.choice(fitting or item.medications))
     drugs = [*named, *drugs]
     usual = draft.compiled.knowledge.medications
@@ -43,6 +55,9 @@ def _named(texts: Iterable[str]) -> list[str]:
     refused = _pattern(background().unmedicated)
     for text in texts:
         for sentence in _SENTENCES.split(text):
+            if not _ENDED.search(sentence):
+                for name, dose, often in _DOSED.findall(sentence):
+                    found.setdefault(name.lower(), f"{name.lower()} {dose} {_OFTEN.get(often, often)}")
             if refused.search(sentence):
                 continue
             by_name = {stem: drug for stem, drug in _formulary().items() if stem in sentence.lower()}
