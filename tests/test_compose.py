@@ -311,3 +311,17 @@ def test_a_rationale_speaks_of_what_is_quoted_and_of_the_patients_age() -> None:
     assert fitting(finding, "yawning, cravings", 30) == rationales
     assert fitting(finding, "stiff neck", 30) == rationales[1:]
     assert fitting(finding, "stiff neck", 60) == rationales[2:]
+
+
+def test_a_rationale_with_a_detail_that_no_way_states_gives_way_to_the_others() -> None:
+    says = Says(terse=("haematemesis x1", "threw up blood"), full=("{He} has vomited bright red blood.",), lay=())
+    rationales = ("Blood with clots shows brisk bleeding.", "Such vomiting shows bleeding.", "TAPSE shows strain.")
+    finding = load("Migraine").findings[0].model_copy(update={"says": says, "chief": (), "rationales": rationales})
+    assert rationales[0] not in fitting(finding, "haematemesis x1", 40)
+    assert fitting(finding, "he vomited blood with clots", 40)[0] == rationales[0]
+
+
+def test_what_is_managed_in_a_clinic_tells_of_no_emergency_stay() -> None:
+    composer = Composer(11, ["Hyperlipidemia"])
+    notes = "\n".join(composer.case(number).case.note for number in range(12))
+    assert not re.search(r"(?i)in the ED\b|code status|to the floor|IVF|intravenous (?:line|fluids)", notes)

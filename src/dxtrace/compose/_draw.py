@@ -81,11 +81,12 @@ class Draft:
 
     @cached_property
     def traits(self) -> frozenset[str]:
-        """What the framing of the note has to go with: traits of what is found, "acute", and "ill" besides."""
+        """What the framing of the note has to go with: traits of what is found, "acute", "ill" and the like."""
         found = {trait for said in self.findings for trait in said.traits}
         acute = is_acute(self.compiled, self.node)
         grave = self.numbers["sbp"] < 90 or self.numbers["spo2"] < 86
         own = {"acute": acute, "ill": bool(self.comorbidities), "grave": grave, "old": self.age > 64}
+        own["clinic"] = bool({self.compiled.category.name, *self.node.path} & set(background().clinic))
         own["sudden"] = _by_node(self.compiled.knowledge.onset, self.node).unit in ("minutes", "hours")
         return frozenset([*found, *(trait for trait, shown in own.items() if shown)])
 
@@ -102,7 +103,7 @@ class Draft:
         """True if a background statement can stand in this patient's note."""
         if item.id in self.hidden or not item.age[0] <= self.age <= item.age[1]:
             return False
-        if self.traits & {"silent", "grave", "sudden", "well"} and not all(
+        if self.traits & {"silent", "grave", "sudden", "well", "clinic"} and not all(
             self.suits(text, everywhere=True) for text in item.says.all
         ):
             return False

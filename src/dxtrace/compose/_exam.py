@@ -47,7 +47,8 @@ def vitals(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 
 def emergency(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
     """What was measured on arrival, in one sentence: the same numbers as in the examination."""
-    return [vital_line(voice, "arrival", {})] if voice.rng.random() < 0.35 else []
+    told = voice.rng.random() < 0.35 and "clinic" not in voice.draft.traits
+    return [vital_line(voice, "arrival", {})] if told else []
 
 
 def vital_line(voice: Voice, kind: str, tags: dict[str, str]) -> Item:

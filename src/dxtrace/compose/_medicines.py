@@ -15,8 +15,8 @@ _DOSED = re.compile(
     r"(daily|nightly|weekly|once daily|twice daily|twice a day|three times a day|BID|TID|qd)\b"
 )
 _ENDED = re.compile(
-    r"(?i)\b(?:stopped|quit|discontinued|ran out|finished|until|denie\w+|not|never|started|gave|given|paramedics?"
-    r"|mother|father|sister|brother|wife|husband)\b"
+    r"(?i)\b(?:stopped|quit|discontinued|ran out|finished|courses?|previous|until|denie\w+|not|never|started|gave|given"
+    r"|paramedics?|mother|father|sister|brother|wife|husband)\b"
 )
 
 _OFTEN = {"qd": "daily", "twice a day": "twice daily", "three times a day": "three times daily"}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from dxtrace.compose._details import named, unsaid
 from dxtrace.knowledge.schema import Finding, Says
 from dxtrace.knowledge.wordings import Register, divide_says
 
@@ -20,7 +21,7 @@ _FALLBACK: dict[Register, tuple[Register, ...]] = {
 
 
 #: Share of the ways of saying a finding up to which a word that they use is a detail, and no name for the finding.
-_DETAIL = 1 / 3
+_DETAIL = 1 / 2
 
 #: Words that are no details.
 _PLAIN = frozenset(
@@ -44,7 +45,7 @@ _PLAIN = frozenset(
 
 #: Ages of which a rationale speaks, and at which it may.
 _OF_AGE = (
-    (re.compile(r"\b(?:young|younger)\b(?! relative)"), range(46)),
+    (re.compile(r"\b(?:young|younger|early adult)\b(?! relative)"), range(46)),
     (re.compile(r"\b(?:elderly|older (?:adult|pa|pe|wo|man|men|ones))\b"), range(60, 121)),
 )  # fmt: skip
 
@@ -80,7 +81,8 @@ def choose(rng: random.Random, texts: Sequence[str], other: Sequence[str] = ()) 
 
 def fitting(finding: Finding, quote: str, age: int) -> tuple[str, ...]:
     """Return the rationales that go with a quote: those that speak of details of other ways or another age do not."""
-    ways = [_stems(way) for way in (*finding.says.all, *finding.chief)]
+    every = (*finding.says.all, *finding.chief)
+    ways = [_stems(way) for way in every]
     common = Counter(stem for way in ways for stem in way)
     details = {stem for stem, count in common.items() if count <= max(1, _DETAIL * len(ways))}
     said = _stems(quote)
@@ -90,8 +92,13 @@ def fitting(finding: Finding, quote: str, age: int) -> tuple[str, ...]:
         other_age = sum(words.search(rationale) is not None and age not in ages for words, ages in _OF_AGE)
         return len(told - said) - len(told & said) + 10 * other_age
 
-    least = max(0, min(map(strange, finding.rationales)))
-    return tuple(rationale for rationale in finding.rationales if strange(rationale) <= least)
+    missing = {
+        rationale: unsaid(rationale, quote, finding.id) + named(rationale, quote, every)
+        for rationale in finding.rationales
+    }
+    borne = [rationale for rationale, count in missing.items() if count == min(missing.values())]
+    least = max(0, min(map(strange, borne)))
+    return tuple(rationale for rationale in borne if strange(rationale) <= least)
 
 
 @lru_cache(maxsize=50_000)

@@ -125,6 +125,13 @@ class Unsaid(_Strict):
     everywhere: bool = False
 
 
+class Detail(_Strict):
+    """A clinical detail of which a rationale may speak (``claims``), and what else in a quote ``tells`` of it."""
+
+    claims: str
+    tells: str
+
+
 class Study(Statement):
     """A normal study: ``modality`` groups it with findings of the same study."""
 
@@ -157,6 +164,8 @@ class Background(_Strict):
     not_normal: dict[str, tuple[str, ...]]
     traits: dict[str, str]
     unsaid: tuple[Unsaid, ...]
+    clinic: tuple[str, ...]
+    details: dict[str, Detail]
     studies: tuple[Study, ...]
     modalities: dict[str, str]
     modality_labels: dict[str, tuple[str, ...]]
