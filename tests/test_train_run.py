@@ -195,6 +195,18 @@ def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, model: Path, corp
     assert list((out / "checkpoints").glob("checkpoint-*/trainer_state.json"))
 
 
+def test_a_run_may_be_told_to_end_sooner_and_nothing_else(tmp_path: Path, model: Path, corpus: Path) -> None:
+    out = tmp_path / "run"
+    longer = changes(model, corpus, "precision=fp32", "steps=8")
+    assert train(prepare(load_recipe(RECIPE, longer)), out).step == 8
+    for step in (6, 8):
+        (out / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").unlink()
+    with pytest.raises(InputError, match=r"optimiser\.learning_rate"):
+        train(prepare(load_recipe(RECIPE, [*longer, "learning_rate=1e-5"])), out, resume=True)
+    assert train(prepare(load_recipe(RECIPE, [*longer, "steps=5"])), out, resume=True).step == 5
+    assert max(losses(out)) == 5
+
+
 def test_a_full_disk_is_one_clear_line_and_what_was_saved_stays(tmp_path: Path, model: Path, corpus: Path) -> None:
     resource = pytest.importorskip("resource")
     sets = [part for change in changes(model, corpus) for part in ("--set", change)]

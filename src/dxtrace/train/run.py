@@ -179,6 +179,7 @@ def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
         if not recipe_file.is_file():
             raise InputError(f"{folder}: holds no run to go on with")
         _same_recipe(prepared.recipe, recipe_file)
+        recipe_file.write_text(to_yaml(prepared.recipe), "utf-8")
         checkpoints.cut_metrics(folder / "metrics.jsonl", checkpoints.step_of(found) if found else -1)
         return found
     if folder.exists() and any(folder.iterdir()):
@@ -199,6 +200,7 @@ def _same_recipe(recipe: Recipe, file: Path) -> None:
     before, now = _flat(load_recipe(file)), _flat(recipe)
     other = [key for key, value in now.items() if before.get(key) != value]
     free = {
+        "optimiser.steps",  # a run may be told to end sooner: its schedule then falls to nothing there
         "run.threads",
         "run.log_every",
         "run.eval_every",
