@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxtrace.compose import Composer
-from dxtrace.differential import Calibration
+from dxtrace.differential import Calibration, leave_open
 from dxtrace.errors import InputError
 from dxtrace.grounding import find_quotes, innermost
 from dxtrace.support import Found, support
@@ -105,3 +105,26 @@ def test_the_fit_finds_the_numbers_that_made_the_answers() -> None:
     assert found.after < found.before
     with pytest.raises(InputError, match="gold"):
         fit([])
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=74, max_size=74), st.floats(0, 1))
+def test_leaving_open_moves_probability_from_types_to_their_illness_and_loses_none(
+    weights: list[float], share: float
+) -> None:
+    nodes = Taxonomy.default().diagnoses
+    shares = [weight / sum(weights) for weight in weights]
+    moved = leave_open(nodes, shares, share)
+    assert sum(moved) == pytest.approx(1)
+    assert leave_open(nodes, shares, 0) == shares
+    for node, before, after in zip(nodes, shares, moved, strict=True):
+        assert after <= before + 1e-12 if node.is_leaf else after >= before - 1e-12
+
+
+@pytest.mark.parametrize(("type_share", "named"), [(0.6, "Severe COPD"), (0.4, "COPD")])
+def test_a_type_is_named_if_it_is_more_likely_than_not(type_share: float, named: str) -> None:
+    nodes = Taxonomy.default().diagnoses
+    names = [node.name for node in nodes]
+    others = [name for name in names if name.endswith(" COPD") and name != "Severe COPD"]
+    given = {"Severe COPD": type_share} | dict.fromkeys(others, (1 - type_share) / len(others))
+    moved = leave_open(nodes, [given.get(name, 0.0) for name in names], 2 / 3)
+    assert names[moved.index(max(moved))] == named

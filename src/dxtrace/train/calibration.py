@@ -20,6 +20,9 @@ from dxtrace.support import support
 #: Seed of the cases that are composed for fitting; no corpus of ours has it.
 SEED = 40_961
 
+#: A type of an illness is named only if it is more likely than not, given the illness (see Calibration.leave_open).
+LEAVE_OPEN = 0.6667
+
 #: Bounds of 1 / temperature and of the weight of the findings.
 _BOUNDS = ((0.05, 5.0), (0.0, 5.0))
 
@@ -94,7 +97,7 @@ def fit(readings: Sequence[Reading]) -> Fit:
 
     found = minimize(lambda point: loss(at(point)), (1.0, 0.1), bounds=_BOUNDS, method="L-BFGS-B")
     sharpness, weight = (round(float(value), 4) for value in found.x)
-    best = Calibration(round(1 / sharpness, 4), {}, weight)
+    best = Calibration(round(1 / sharpness, 4), {}, weight, LEAVE_OPEN)
     return Fit(best, len(readings), loss(Calibration()), loss(best))
 
 
