@@ -91,8 +91,11 @@ _CLOSED = re.compile(
 )
 _LAB_PAIR = re.compile(r"(?<!\s)\s++(?=[A-Za-z][A-Za-z0-9()/% ]{0,24}?-\s?[<>]?\d)")
 _VALUE_PAIR = re.compile(
-    r"(?<![ \t\u00a0])[ \t\u00a0]++(?=[A-Za-z][A-Za-z0-9]{0,11}(?:[ -]sat)?(?::[ \t]*|[ \t]+)[<>]?\d)"
+    r"(?<![ \t\u00a0])[ \t\u00a0]++"
+    r"(?!(?:from|to|with|of|was|is|were|are|had|has|for|in|on|at|by|about|over|under|than|since|until|and|or|the|an?)\b)"
+    r"(?=[A-Za-z][A-Za-z0-9]{0,11}(?:[ -]sat)?(?::[ \t]*|[ \t]+)[<>]?\d)"
 )
+_DIGIT = re.compile(r"\d")
 _LABEL = re.compile(r"\s*[A-Za-z](?:[\w /()&,-]|\.(?!\s)){0,30}:(?=\s)")
 _BULLET = re.compile(
     r"\s*(?:[-+*\u2022\u25cf\u25aa\u2013>#]+\s+|\(?\d{1,2}[.)]\s+|[a-z][.)]\s+|[-*\u2022\u25cf\u25aa](?=[A-Za-z]))"
@@ -282,11 +285,20 @@ def _blank(note: str, start: int, end: int) -> bool:
 def _plain_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     piece = note[start:end]
     if len(_LAB_PAIR.findall(piece)) >= 2:
-        yield from _divide(note, start, end, _LAB_PAIR)
+        yield from _pairs(note, start, end, _LAB_PAIR)
     else:
         paired = len(_VALUE_PAIR.findall(piece)) >= 2
         for a, b in _divide(note, start, end, _SPLIT):
-            yield from _divide(note, a, b, _VALUE_PAIR) if paired else [(a, b)]
+            yield from _pairs(note, a, b, _VALUE_PAIR) if paired else [(a, b)]
+
+
+def _pairs(note: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Divide between a value and the name of the next; words before a first value belong to it ("blood pressure 9")."""
+    begin = start
+    for _, last in _divide(note, start, end, pattern):
+        if last == end or _DIGIT.search(note, begin, last):
+            yield begin, last
+            begin = last
 
 
 def _cued(piece: str) -> bool:

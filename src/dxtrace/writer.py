@@ -1,20 +1,21 @@
 """Writing the steps of an answer: node, rationale and quote, each the model's choice from a closed list.
 
 The model chooses among premises that a piece of the note could bear out, and among those pieces
-(:mod:`dxtrace.matching`); among all of them where none matches, and the draft says so.
+(:mod:`dxtrace.matching`). Where none matches it chooses among those that come nearest, and the draft says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dxtrace.choice import Options, best
 from dxtrace.engines.base import Engine
 from dxtrace.grammar import MAX_STEPS, MIN_STEPS, rationale_grammar
 from dxtrace.grounding import Quote
 from dxtrace.knowledge import Premise
-from dxtrace.matching import match
+from dxtrace.matching import LOOSE, match
 from dxtrace.prompt import MARK, readable, step_head
 from dxtrace.taxonomy import Node
 
@@ -61,6 +62,7 @@ class Writer:
         by_length = sorted(quotes, key=self._length)
         self._quotes = [quote for quote in quotes if self._length(quote) <= _QUOTE_TOKENS] or by_length[:1]
         self._free = set(self._quotes)
+        self._known = tuple(self._premises)
         self._offered = match(self._premises, self._quotes)
         self._ids = [*prompt, *self._tokens[f" {node.name}"]]
         self._after_quote = (self._tokens[step_head(1, node.path[0])][0], *engine.end_tokens[:1])
@@ -92,7 +94,8 @@ class Writer:
             name = self._node.path[at]
             premise, rationale = self._choose_rationale(name)
             matching = self._matching(premise) if premise else []
-            yield Draft(name, rationale, premise, self._choose_quote(matching or self._quotes), bool(matching))
+            offered = matching or (self._matching(premise, nearly=True) if premise else []) or self._quotes
+            yield Draft(name, rationale, premise, self._choose_quote(offered), bool(matching))
 
     def _choose_place(self, number: int, at: int) -> int | None:
         """Choose the place in the path that a step supports and write its head; None to end."""
@@ -121,7 +124,8 @@ class Writer:
 
     def _choose_rationale(self, name: str) -> tuple[Premise | None, str]:
         """Choose why a node is supported and write it: a premise that the note bears out, said once."""
-        candidates = self._borne_out(name) or [premise for premise in self._premises if premise.node == name]
+        known = [premise for premise in self._premises if premise.node == name]
+        candidates = self._borne_out(name) or [p for p in known if self._matching(p, nearly=True)] or known
         ways = [(premise, text) for premise in candidates for text in premise.rationales]
         if not ways:
             text = "".join(self._engine.stream(self._ids, rationale_grammar(), _RATIONALE_TOKENS)).strip()
@@ -137,8 +141,14 @@ class Writer:
         """Return the premises of a node that a piece of the note still to be quoted could bear out."""
         return [premise for premise in self._premises if premise.node == name and self._matching(premise)]
 
-    def _matching(self, premise: Premise) -> list[Quote]:
-        return [quote for quote in self._offered.get(premise.id, ()) if quote in self._free]
+    def _matching(self, premise: Premise, nearly: bool = False) -> list[Quote]:
+        """Return the quotes left that could bear a premise out, or come near to it."""
+        offered = self._nearly if nearly else self._offered
+        return [quote for quote in offered.get(premise.id, ()) if quote in self._free]
+
+    @cached_property
+    def _nearly(self) -> dict[str, list[Quote]]:
+        return match(self._known, self._quotes, LOOSE)
 
     def _choose_quote(self, offered: Sequence[Quote]) -> Quote:
         """Choose the evidence and write it; what overlaps it is not offered again."""
