@@ -19,7 +19,7 @@ TEMPLATE = (
 SMALL = (
     "data.limit=24", "data.max_tokens=2560", "run.eval_cases=4", "run.eval_every=4", "run.save_every=2",
     "run.log_every=1", "run.threads=1",
-    "optimiser.steps=4",
+    "optimiser.steps=4", "optimiser.accumulation=8", "data.chains=1",
     "run.generate=0",
 )  # fmt: skip
 
