@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from train_rig import command, environment, make_model, make_small_corpus
 
+from dxtrace.case import Case
 from dxtrace.errors import ModelError, UnknownName
 from dxtrace.models import store
 from dxtrace.models.export import adapter_folder, base_of, export_adapter, modelfile
@@ -45,15 +46,20 @@ def adapter(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
     return random_adapter(locate(known.name).where, tmp_path_factory.mktemp("export") / "adapter", provenance)
 
 
-def test_all_forms_say_what_the_adapter_says(adapter: Path) -> None:
-    done = subprocess.run(
-        command("verify-export", adapter, "--count", "2", "--json"), capture_output=True, text=True, env=environment()
+def test_all_forms_say_what_the_adapter_says(adapter: Path, tmp_path: Path, short_case: Case) -> None:
+    cases = tmp_path / "cases.jsonl"
+    notes = (
+        short_case.note,
+        "Fever 38.9, rigors and a productive cough for 3 days. Crackles at the left base. WBC 17.2.",
     )
+    cases.write_text("".join(json.dumps({"id": str(i), "note": note}) + "\n" for i, note in enumerate(notes)))
+    line = command("verify-export", adapter, "--cases", cases, "--json")
+    done = subprocess.run(line, capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert [row["same_ids"] for row in found["comparisons"]] == [2, 2, 2, 2, 2]
     assert found["comparisons"][0]["difference"] <= 1e-4
-    assert found["comparisons"][1]["difference"] <= 1e-3
+    assert all(row["difference"] <= 1e-3 for row in found["comparisons"][1:4])
 
 
 def test_the_modelfile_gives_the_prompt_of_training(home: Path) -> None:
