@@ -98,7 +98,10 @@ class Writer:
             yield Draft(name, rationale, premise, self._choose_quote(offered), bool(matching))
 
     def _choose_place(self, number: int, at: int) -> int | None:
-        """Choose the place in the path that a step supports and write its head; None to end."""
+        """Choose the place in the path that a step supports and write its head; None to end.
+
+        Node by node, as long as a premise is left that the note bears out: a small model ends too early.
+        """
         path = self._node.path
         last = len(path) - 1
         crowded = number > 1 and len(self._ids) + 2 * _STEP_TOKENS > self._engine.context
@@ -108,17 +111,14 @@ class Writer:
             borne_out = [place for place in places if self._borne_out(path[place])]
             if not borne_out and number > MIN_STEPS and at == last:
                 return None
-            places = borne_out or [last]
+            places = borne_out[:1] if MAX_STEPS - number >= len(borne_out) else borne_out[1:2]
+            places = places or [last]
         if number == MAX_STEPS or scarce:
             places = [last]
         if len(self._ids) + _STEP_TOKENS > self._engine.context:
             return None
         heads = [self._tokens[step_head(number, path[place])] for place in places]
-        may_end = number > MIN_STEPS and at == last
-        ending = [self._engine.end_tokens[:1]] if may_end and self._engine.end_tokens else []
-        chosen = best(self._engine, self._ids, Options((*heads, *ending), ()))
-        if chosen == len(places):
-            return None
+        chosen = best(self._engine, self._ids, Options(tuple(heads), ()))
         self._ids += heads[chosen]
         return places[chosen]
 
