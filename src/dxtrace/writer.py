@@ -1,4 +1,4 @@
-"""Writing the steps of an answer: node, rationale and quote, each the model's choice from a closed list.
+"""Writing the steps of an answer, node by node: rationale and quote, each the model's choice from a closed list.
 
 The model chooses among premises that a piece of the note could bear out, and among those pieces
 (:mod:`dxtrace.matching`). Where none matches it chooses among those that come nearest, and the draft says so.
@@ -104,23 +104,19 @@ class Writer:
         """
         path = self._node.path
         last = len(path) - 1
-        crowded = number > 1 and len(self._ids) + 2 * _STEP_TOKENS > self._engine.context
-        scarce = len(self._quotes) == 1 or crowded
-        places = [0] if number == 1 else list(range(at, last + 1))
-        if number > 1:
-            borne_out = [place for place in places if self._borne_out(path[place])]
-            if not borne_out and number > MIN_STEPS and at == last:
-                return None
-            places = borne_out[:1] if MAX_STEPS - number >= len(borne_out) else borne_out[1:2]
-            places = places or [last]
-        if number == MAX_STEPS or scarce:
-            places = [last]
         if len(self._ids) + _STEP_TOKENS > self._engine.context:
             return None
-        heads = [self._tokens[step_head(number, path[place])] for place in places]
-        chosen = best(self._engine, self._ids, Options(tuple(heads), ()))
-        self._ids += heads[chosen]
-        return places[chosen]
+        crowded = number > 1 and len(self._ids) + 2 * _STEP_TOKENS > self._engine.context
+        place = 0
+        if number > 1:
+            borne_out = [place for place in range(at, last + 1) if self._borne_out(path[place])]
+            if not borne_out and number > MIN_STEPS and at == last:
+                return None
+            place = next(iter(borne_out[MAX_STEPS - number < len(borne_out) :]), last)
+        if number == MAX_STEPS or len(self._quotes) == 1 or crowded:
+            place = last
+        self._ids += self._tokens[step_head(number, path[place])]
+        return place
 
     def _choose_rationale(self, name: str) -> tuple[Premise | None, str]:
         """Choose why a node is supported and write it: a premise that the note bears out, said once."""
