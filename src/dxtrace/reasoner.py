@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dxtrace import knowledge
 from dxtrace.case import Case
 from dxtrace.chain import Chain, Differential, ModelInfo, PremiseRef, Step, Timing
 from dxtrace.differential import Calibration, label_options, rank_diagnoses
@@ -63,8 +62,7 @@ class Reasoner:
         self.taxonomy = taxonomy or Taxonomy.default()
         self.calibration = calibration or Calibration()
         self._labels = label_options(engine, self.taxonomy)
-        if self.calibration.support:
-            support(wordings)  # takes a second: part of loading, not of the first answer
+        support(wordings)  # takes a second: part of loading, not of the first answer
 
     @classmethod
     def load(
@@ -157,19 +155,15 @@ class Reasoner:
         return _Reading(case, prompt, quotes, fitted)
 
     def _rank(self, reading: _Reading) -> Differential:
-        findings = None
-        if self.calibration.support:
-            known = support(self.wordings)
-            findings = known.scores(known.find(reading.quotes))
+        findings = support(self.wordings).scores(reading.quotes) if self.calibration.support else None
         return rank_diagnoses(self.engine, reading.prompt, self.taxonomy, self._labels, self.calibration, findings)
 
     def _write(self, reading: _Reading, node: Node) -> Iterator[tuple[Step, bool]]:
         """Yield steps, each with whether its quote could say what its premise needs."""
-        premises = knowledge.premises(node.category, self.wordings)
-        for draft in Writer(self.engine, reading.prompt, node, premises, reading.quotes).steps():
+        for draft in Writer(self.engine, reading.prompt, node, support(self.wordings), reading.quotes).steps():
             source = PremiseRef(draft.premise.id, draft.premise.source) if draft.premise else None
             step = Step(draft.supports, draft.rationale, span_of(reading.case, draft.quote), source)
-            yield step, draft.borne_out or not premises
+            yield step, draft.borne_out or draft.premise is None
 
 
 def _check(step: Step, case: Case, node: Node) -> None:

@@ -1,22 +1,22 @@
 """Writing the steps of an answer, node by node: rationale and quote, each the model's choice from a closed list.
 
-The model chooses among premises that a piece of the note could bear out, and among those pieces
-(:mod:`dxtrace.matching`). Where none matches it chooses among those that come nearest, and the draft says so.
+The model chooses among premises that a piece of the note bears out, and among those pieces
+(:meth:`dxtrace.support.Support.evidence`). Where none is left it chooses among those that come nearest; where the words
+do not plainly say what the premise needs, the draft says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from dxtrace.choice import Options, best
 from dxtrace.engines.base import Engine
 from dxtrace.grammar import MAX_STEPS, MIN_STEPS, rationale_grammar
 from dxtrace.grounding import Quote
 from dxtrace.knowledge import Premise
-from dxtrace.matching import LOOSE, match
 from dxtrace.prompt import MARK, readable, step_head
+from dxtrace.support import Support
 from dxtrace.taxonomy import Node
 
 #: No free rationale has more tokens: its grammar ends it after fewer characters.
@@ -31,7 +31,7 @@ _STEP_TOKENS = 320
 class Draft:
     """One step as written: the node it supports, why, the premise that says so (or None), the quote.
 
-    ``borne_out``: the quote's words could say what the premise needs.
+    ``borne_out``: the quote's words plainly say what the premise needs.
     """
 
     supports: str
@@ -45,33 +45,31 @@ class Writer:
     """Writes the steps of one answer. Everything that may be said is tokenised once, before the first choice."""
 
     def __init__(
-        self, engine: Engine, prompt: Sequence[int], node: Node, premises: Iterable[Premise], quotes: Sequence[Quote]
+        self, engine: Engine, prompt: Sequence[int], node: Node, known: Support, quotes: Sequence[Quote]
     ) -> None:
         """
         Args:
             engine: the model.
             prompt: token ids up to the cue of the diagnosis.
             node: the diagnosis, already chosen.
-            premises: what may be said of it; a node without any takes free sentences.
+            known: recognises what may be said of it; a node of which nothing is known takes free sentences.
             quotes: what may be quoted.
         """
         self._engine = engine
         self._node = node
-        self._premises = [p for p in premises if p.node in node.path and (not p.only or node.name in p.only)]
-        self._tokens = self._tokenise(quotes)
+        self._tokens = self._tokenise([_quoted(quote) for quote in quotes])
         by_length = sorted(quotes, key=self._length)
         self._quotes = [quote for quote in quotes if self._length(quote) <= _QUOTE_TOKENS] or by_length[:1]
         self._free = set(self._quotes)
-        self._known = tuple(self._premises)
-        self._offered = match(self._premises, self._quotes)
+        self._evidence = known.evidence(node, self._quotes, MAX_STEPS)
+        self._premises = list(self._evidence.premises)
+        heads = [step_head(number, name) for number in range(1, MAX_STEPS + 1) for name in node.path]
+        said = [f" {text}" for premise in self._premises for text in premise.rationales]
+        self._tokens |= self._tokenise([f" {node.name}", MARK, *heads, *said])
         self._ids = [*prompt, *self._tokens[f" {node.name}"]]
         self._after_quote = (self._tokens[step_head(1, node.path[0])][0], *engine.end_tokens[:1])
 
-    def _tokenise(self, quotes: Sequence[Quote]) -> dict[str, tuple[int, ...]]:
-        texts = [f" {self._node.name}", MARK]
-        texts += [step_head(number, name) for number in range(1, MAX_STEPS + 1) for name in self._node.path]
-        texts += [f" {text}" for premise in self._premises for text in premise.rationales]
-        texts += [_quoted(quote) for quote in quotes]
+    def _tokenise(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         return {text: tuple(ids) for text, ids in zip(texts, self._engine.encode(texts), strict=True)}
 
     def _length(self, quote: Quote) -> int:
@@ -93,9 +91,10 @@ class Writer:
             at = place
             name = self._node.path[at]
             premise, rationale = self._choose_rationale(name)
-            matching = self._matching(premise) if premise else []
-            offered = matching or (self._matching(premise, nearly=True) if premise else []) or self._quotes
-            yield Draft(name, rationale, premise, self._choose_quote(offered), bool(matching))
+            offered = (self._chosen(premise) or self._nearly(premise)) if premise else []
+            quote = self._choose_quote(offered or self._quotes)
+            plain = premise is not None and (premise.id, quote) in self._evidence.plain
+            yield Draft(name, rationale, premise, quote, plain)
 
     def _choose_place(self, number: int, at: int) -> int | None:
         """Choose the place in the path that a step supports and write its head; None to end.
@@ -121,7 +120,7 @@ class Writer:
     def _choose_rationale(self, name: str) -> tuple[Premise | None, str]:
         """Choose why a node is supported and write it: a premise that the note bears out, said once."""
         known = [premise for premise in self._premises if premise.node == name]
-        candidates = self._borne_out(name) or [p for p in known if self._matching(p, nearly=True)] or known
+        candidates = self._borne_out(name) or [p for p in known if self._nearly(p)] or known
         ways = [(premise, text) for premise in candidates for text in premise.rationales]
         if not ways:
             text = "".join(self._engine.stream(self._ids, rationale_grammar(), _RATIONALE_TOKENS)).strip()
@@ -134,17 +133,14 @@ class Writer:
         return premise, text
 
     def _borne_out(self, name: str) -> list[Premise]:
-        """Return the premises of a node that a piece of the note still to be quoted could bear out."""
-        return [premise for premise in self._premises if premise.node == name and self._matching(premise)]
+        """Return the premises of a node that a chosen piece of the note, still to be quoted, bears out."""
+        return [premise for premise in self._premises if premise.node == name and self._chosen(premise)]
 
-    def _matching(self, premise: Premise, nearly: bool = False) -> list[Quote]:
-        """Return the quotes left that could bear a premise out, or come near to it."""
-        offered = self._nearly if nearly else self._offered
-        return [quote for quote in offered.get(premise.id, ()) if quote in self._free]
+    def _chosen(self, premise: Premise) -> list[Quote]:
+        return [quote for quote in self._evidence.chosen[premise.id] if quote in self._free]
 
-    @cached_property
-    def _nearly(self) -> dict[str, list[Quote]]:
-        return match(self._known, self._quotes, LOOSE)
+    def _nearly(self, premise: Premise) -> list[Quote]:
+        return [quote for quote in self._evidence.nearly[premise.id] if quote in self._free]
 
     def _choose_quote(self, offered: Sequence[Quote]) -> Quote:
         """Choose the evidence and write it; what overlaps it is not offered again."""

@@ -16,15 +16,14 @@ _SURE = 0.6
 
 def answer(case: AnnotatedCase) -> Chain:
     """Return the chain for a case."""
-    known = support(case.wordings)
-    found = known.find(find_quotes(case.case.note))
-    scores = known.scores(found)
+    known, quotes = support(case.wordings), find_quotes(case.case.note)
+    scores = known.scores(quotes)
     top = max(scores.values())
     weights = {name: math.exp(score - top) for name, score in scores.items()}
     total = sum(weights.values())
     shares = {name: weight / total for name, weight in weights.items()}
     chain = answer_chain(case, shares, (), "keywords")
-    return answer_chain(case, shares, _steps(case, chain, found), "keywords")
+    return answer_chain(case, shares, _steps(case, chain, known.find(quotes)), "keywords")
 
 
 def _steps(case: AnnotatedCase, chain: Chain, found: list[Found]) -> list[Step]:

@@ -1,14 +1,17 @@
-"""Loading the base model of a run: frozen weights in the run's precision, 4-bit if the recipe says so."""
+"""Loading what a run begins with: frozen base weights in the run's precision or in 4 bits, and perhaps an adapter."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from dxtrace.errors import MissingExtra, ModelError
+from dxtrace.errors import InputError, MissingExtra, ModelError
+from dxtrace.models import shipped_adapter
 from dxtrace.models.torch_base import Located
+from dxtrace.provenance import Provenance
 from dxtrace.train.precision import Chosen
-from dxtrace.train.recipe import Base
+from dxtrace.train.recipe import Base, Recipe
 
 
 def load_base(located: Located, base: Base, precision: Chosen, device: str) -> tuple[Any, Any]:
@@ -55,3 +58,60 @@ def _nf4(precision: Chosen) -> Any:
         bnb_4bit_compute_dtype=precision.dtype,
         bnb_4bit_quant_storage=precision.dtype,
     )
+
+
+def find_start(recipe: Recipe) -> Path | None:
+    """Return the folder of the adapter that a run goes on from, or None for a new one.
+
+    Raises:
+        InputError: there is no such adapter, or it is of another shape than the recipe's.
+    """
+    name = recipe.base.adapter
+    if name is None:
+        return None
+    folder = shipped_adapter(recipe.base.model) if name == "shipped" else Path(name).expanduser()
+    if folder is None or not (folder / "adapter_model.safetensors").is_file():
+        raise InputError(f"base.adapter: {name}: no adapter there (adapter_config.json, adapter_model.safetensors)")
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+        found = {
+            "rank": config["r"],
+            "alpha": config["lora_alpha"],
+            "rslora": config.get("use_rslora", False),
+            "dora": config.get("use_dora", False),
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{folder / 'adapter_config.json'}: cannot be read") from None
+    for key, value in found.items():
+        if value != getattr(recipe.lora, key):
+            raise InputError(f"base.adapter: it has another {key}; set lora.{key}={str(value).lower()}")
+    return folder
+
+
+def start_provenance(folder: Path) -> Provenance:
+    """Return what an adapter was made from; without a record it counts as made from credentialed data."""
+    try:
+        return Provenance.from_json(json.loads((folder / "provenance.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return Provenance(marked_credentialed=True)
+
+
+def load_start(model: Any, folder: Path) -> None:
+    """Fill the new adapter of a PEFT model with the weights of another, kept in the model's own precision.
+
+    Raises:
+        InputError: they cannot be read, or belong to another base or to other layers.
+    """
+    from peft import set_peft_model_state_dict
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    wrong = InputError(f"{folder}: its weights are not those of an adapter of this base and these layers")
+    try:
+        weights = load_file(folder / "adapter_model.safetensors")
+        expected = sum("lora_" in name for name, _ in model.named_parameters())
+        found = set_peft_model_state_dict(model, weights)
+    except (OSError, SafetensorError, RuntimeError, KeyError):
+        raise wrong from None
+    if len(weights) != expected or found.unexpected_keys:
+        raise wrong

@@ -70,10 +70,9 @@ def read(reasoner: Reasoner, cases: Sequence[AnnotatedCase]) -> Iterator[Reading
         if case.gold is None:
             continue
         entries = plain.differential(case.case).entries
-        known = support(case.wordings)
         yield Reading(
             {entry.diagnosis: entry.probability for entry in entries},
-            known.scores(known.find(find_quotes(case.case.note))),
+            support(case.wordings).scores(find_quotes(case.case.note)),
             case.gold.diagnosis,
         )
 

@@ -87,8 +87,13 @@ class Encoder:
         label, *rest = self.encode(answer_segments(answer))
         return [*label, *(token for segment in rest for token in segment), self.tokenizer.eos_token_id], len(label)
 
-    def example(self, case: AnnotatedCase, report: Report | None = None) -> Example | None:
+    def example(self, case: AnnotatedCase, report: Report | None = None, *, chain: bool = True) -> Example | None:
         """Return the row of a case; None if it has no gold chain, or the policy or a far too long answer leaves it out.
+
+        Args:
+            case: an annotated case.
+            report: told what became of it.
+            chain: False for a row that ends after the diagnosis, with the token that closes it: its note has more room.
 
         Raises:
             InputError: it is too long and the policy is ``error``.
@@ -99,6 +104,8 @@ class Encoder:
             report.unanswered.append(case.id)
             return None
         answer, label = self.answer_ids(case.gold.answer)
+        if not chain:
+            answer = [*answer[:label], self._after_label]
         prompt = self.prompt_ids(readable(case.case.note))
         if len(prompt) + len(answer) > self.data.max_tokens:
             shorter = self._too_long(case, len(prompt), len(answer), report)
@@ -110,7 +117,8 @@ class Encoder:
         weights = [self.data.prompt_weight] * len(prompt) + [self.data.label_weight] * label
         weights += [1.0] * (len(answer) - label)
         weights[0] = 0.0  # nothing predicts the first token
-        return Example(case.id, (*prompt, *answer), tuple(weights), len(prompt), label)
+        id = case.id if chain else f"{case.id}/label"
+        return Example(id, (*prompt, *answer), tuple(weights), len(prompt), label)
 
     def _too_long(self, case: AnnotatedCase, prompt: int, answer: int, report: Report) -> list[int] | None:
         limit = self.data.max_tokens
@@ -128,14 +136,6 @@ class Encoder:
         report.shortened.append(case.id)
         return self.prompt_ids(fitted.text)
 
-    def label_row(self, example: Example) -> Example:
-        """Return the row that ends after the diagnosis: label tokens and the token that closes a label are targets."""
-        end = example.prompt + example.label
-        weights = (*([0.0] * example.prompt), *([self.data.label_weight] * example.label), 1.0)
-        return Example(
-            f"{example.id}/label", (*example.ids[:end], self._after_label), weights, example.prompt, example.label
-        )
-
 
 def make_examples(encoder: Encoder, cases: Iterable[AnnotatedCase], seed: int = 0) -> tuple[list[Example], Report]:
     """Return the training rows of ``cases``, label-only rows included, and the report on what was cut or left out.
@@ -143,13 +143,16 @@ def make_examples(encoder: Encoder, cases: Iterable[AnnotatedCase], seed: int = 
     Raises:
         InputError: no case is left to train on; and as :meth:`Encoder.example`.
     """
-    report = Report()
-    rows = [row for case in cases if (row := encoder.example(case, report)) is not None]
+    report, cases = Report(), list(cases)
+    bare = set(random.Random(f"{seed}/chains").sample(range(len(cases)), round((1 - encoder.data.chains) * len(cases))))
+    rows: list[Example] = []
+    kept: list[AnnotatedCase] = []
+    for place, case in enumerate(cases):
+        if (row := encoder.example(case, report, chain=place not in bare)) is not None:
+            rows.append(row)
+            kept.append(case)
     if not rows:
         raise InputError("the corpus holds no case to train on: each needs a gold chain, and must fit data.max_tokens")
-    count = encoder.data.label_only * len(rows)
-    whole, part = int(count // len(rows)), round(count % len(rows))
-    extra = rows * whole + random.Random(seed).sample(rows, part)
-    bare = set(random.Random(f"{seed}/chains").sample(range(len(rows)), round((1 - encoder.data.chains) * len(rows))))
-    rows = [encoder.label_row(row) if place in bare else row for place, row in enumerate(rows)]
-    return rows + [encoder.label_row(row) for row in extra], report
+    whole, part = divmod(round(encoder.data.label_only * len(rows)), len(rows))
+    again = kept * whole + random.Random(seed).sample(kept, part)
+    return rows + [row for case in again if (row := encoder.example(case, chain=False)) is not None], report

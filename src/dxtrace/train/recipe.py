@@ -32,6 +32,10 @@ class Base(_Part):
         default=None, description="what the adapter's card calls the base; the model itself if empty"
     )
     licence: str = Field(default="apache-2.0", description="licence of the base, for the adapter's card")
+    adapter: str | None = Field(
+        default=None,
+        description="folder of an adapter to go on from, `shipped` for the one that ships; None for a new one",
+    )
 
 
 class Data(_Part):

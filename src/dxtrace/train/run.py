@@ -17,6 +17,7 @@ from dxtrace.models import store
 from dxtrace.models.torch_base import Located, locate
 from dxtrace.provenance import Provenance
 from dxtrace.train import checkpoints
+from dxtrace.train.base import find_start, start_provenance
 from dxtrace.train.corpora import Cases, read_cases
 from dxtrace.train.examples import Encoder, Example, Report, make_examples
 from dxtrace.train.precision import Chosen, Device, choose_precision, find_device
@@ -37,6 +38,7 @@ class Prepared:
     dev: list[Example]
     report: Report
     dev_report: Report
+    start: Path | None = None
 
     @property
     def steps(self) -> int:
@@ -51,7 +53,7 @@ class Prepared:
     def provenance(self) -> Provenance:
         """What the adapter is made from."""
         base = self.recipe.base
-        return Provenance(
+        made = Provenance(
             corpora=self.cases.corpora,
             base_model=base.hub_id or base.model,
             base_sha256=self.located.sha256,
@@ -59,6 +61,7 @@ class Prepared:
             seed=self.recipe.run.seed,
             marked_credentialed=self.cases.credentialed,
         )
+        return made.joined(start_provenance(self.start)) if self.start else made
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
     tell = report or (lambda _what, _share: None)
     device = find_device()
     precision = choose_precision(recipe.run.precision, device)
+    start = find_start(recipe)
     cases = read_cases(recipe.data, recipe.run.seed)
     located = locate(recipe.base.model, report)
     tell("turning cases into tokens", 0.0)
@@ -104,7 +108,7 @@ def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
     dev_cases = cases.dev[: recipe.run.eval_cases]
     dev, dev_counts = make_examples(plain(encoder), dev_cases) if dev_cases else ([], Report())
     dev.sort(key=lambda row: len(row.ids))
-    return Prepared(recipe, device, precision, located, cases, tokenizer, train, dev, counts, dev_counts)
+    return Prepared(recipe, device, precision, located, cases, tokenizer, train, dev, counts, dev_counts, start)
 
 
 def plain(encoder: Encoder) -> Encoder:

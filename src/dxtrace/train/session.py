@@ -21,7 +21,7 @@ from transformers import PrinterCallback
 from trl import SFTConfig
 
 from dxtrace.train import checkpoints
-from dxtrace.train.base import load_base
+from dxtrace.train.base import load_base, load_start
 from dxtrace.train.examples import Encoder, Example
 from dxtrace.train.fast import unsupported, use_fast_layers
 from dxtrace.train.preflight import Timed, lora_config
@@ -61,7 +61,7 @@ class Session:
         return self._finish(trainer, state)
 
     def trainer(self, callbacks: list[Any]) -> ChainTrainer:
-        """Return the trainer, the base model loaded and the adapter new."""
+        """Return the trainer, the base model loaded and the adapter new, or that which the run goes on from."""
         prepared, recipe = self.prepared, self.recipe
         torch.manual_seed(recipe.run.seed)
         tokenizer, model = load_base(prepared.located, recipe.base, prepared.precision, prepared.device.kind)
@@ -78,6 +78,8 @@ class Session:
             autocast=self.autocast(),
         )
         trainer.remove_callback(PrinterCallback)
+        if prepared.start:
+            load_start(trainer.model, prepared.start)
         self._fuse(trainer.model)
         return trainer
 

