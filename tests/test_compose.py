@@ -23,13 +23,14 @@ from dxtrace.compose._draw import draw
 from dxtrace.compose._formula import evaluate
 from dxtrace.compose._past import as_ordered
 from dxtrace.compose._voice import Voice
-from dxtrace.compose._ways import fitting, sides
+from dxtrace.compose._ways import sides
 from dxtrace.compose._write import wrapped
 from dxtrace.compose.composer import ROUND
 from dxtrace.corpus.teaching import SPLITS, corpus_info, hard_size, make_corpus, read_manifest, read_teaching
 from dxtrace.errors import CorpusError, KnowledgeError, UnknownName
 from dxtrace.knowledge import leaked_names, load, premises, written
 from dxtrace.knowledge.background import WordIndex, background
+from dxtrace.knowledge.rationales import fitting
 from dxtrace.knowledge.schema import Says
 from dxtrace.knowledge.wordings import divide
 from dxtrace.taxonomy import Taxonomy
@@ -307,18 +308,16 @@ def test_a_medicine_is_ordered_by_its_own_route(drug: str, ordered: str) -> None
 def test_a_rationale_speaks_of_what_is_quoted_and_of_the_patients_age() -> None:
     says = Says(terse=("yawning, cravings", "stiff neck", "bad temper"), full=("{He} is tired.",), lay=())
     rationales = ("Cravings before the pain suggest it.", "In the young this suggests it.", "A prodrome suggests it.")
-    finding = load("Migraine").findings[0].model_copy(update={"says": says, "chief": (), "rationales": rationales})
-    assert fitting(finding, "yawning, cravings", 30) == rationales
-    assert fitting(finding, "stiff neck", 30) == rationales[1:]
-    assert fitting(finding, "stiff neck", 60) == rationales[2:]
+    assert fitting(rationales, "yawning, cravings", says.all, "finding", 30) == rationales
+    assert fitting(rationales, "stiff neck", says.all, "finding", 30) == rationales[1:]
+    assert fitting(rationales, "stiff neck", says.all, "finding", 60) == rationales[2:]
 
 
 def test_a_rationale_with_a_detail_that_no_way_states_gives_way_to_the_others() -> None:
     says = Says(terse=("haematemesis x1", "threw up blood"), full=("{He} has vomited bright red blood.",), lay=())
     rationales = ("Blood with clots shows brisk bleeding.", "Such vomiting shows bleeding.", "TAPSE shows strain.")
-    finding = load("Migraine").findings[0].model_copy(update={"says": says, "chief": (), "rationales": rationales})
-    assert rationales[0] not in fitting(finding, "haematemesis x1", 40)
-    assert fitting(finding, "he vomited blood with clots", 40)[0] == rationales[0]
+    assert rationales[0] not in fitting(rationales, "haematemesis x1", says.all, "finding", 40)
+    assert fitting(rationales, "he vomited blood with clots", says.all, "finding", 40)[0] == rationales[0]
 
 
 def test_what_is_managed_in_a_clinic_tells_of_no_emergency_stay() -> None:

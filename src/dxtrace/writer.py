@@ -15,6 +15,7 @@ from dxtrace.engines.base import Engine
 from dxtrace.grammar import MAX_STEPS, MIN_STEPS, rationale_grammar
 from dxtrace.grounding import Quote
 from dxtrace.knowledge import Premise
+from dxtrace.knowledge.rationales import fitting
 from dxtrace.prompt import MARK, readable, step_head
 from dxtrace.support import Support
 from dxtrace.taxonomy import Node
@@ -91,8 +92,9 @@ class Writer:
             at = place
             name = self._node.path[at]
             premise, rationale = self._choose_rationale(name)
-            offered = (self._chosen(premise) or self._nearly(premise)) if premise else []
-            quote = self._choose_quote(offered or self._quotes)
+            offered = self._offered(premise) if premise else []
+            apt = [quote for quote in offered if premise and rationale in self._rationales(premise, quote)]
+            quote = self._choose_quote(apt or offered or self._quotes)
             plain = premise is not None and (premise.id, quote) in self._evidence.plain
             yield Draft(name, rationale, premise, quote, plain)
 
@@ -118,10 +120,13 @@ class Writer:
         return place
 
     def _choose_rationale(self, name: str) -> tuple[Premise | None, str]:
-        """Choose why a node is supported and write it: a premise that the note bears out, said once."""
+        """Choose why a node is supported and write it: a premise that the note bears out, said once.
+
+        In words that go with one of the quotes that may be given for it.
+        """
         known = [premise for premise in self._premises if premise.node == name]
         candidates = self._borne_out(name) or [p for p in known if self._nearly(p)] or known
-        ways = [(premise, text) for premise in candidates for text in premise.rationales]
+        ways = [(premise, text) for premise in candidates for text in self._said(premise)]
         if not ways:
             text = "".join(self._engine.stream(self._ids, rationale_grammar(), _RATIONALE_TOKENS)).strip()
             self._ids += self._engine.encode([f" {text}"])[0]
@@ -135,6 +140,18 @@ class Writer:
     def _borne_out(self, name: str) -> list[Premise]:
         """Return the premises of a node that a chosen piece of the note, still to be quoted, bears out."""
         return [premise for premise in self._premises if premise.node == name and self._chosen(premise)]
+
+    def _said(self, premise: Premise) -> list[str]:
+        """Return the rationales of a premise that go with any quote that may be given for it, or all."""
+        quotes = self._offered(premise)
+        fit = {text for quote in quotes for text in self._rationales(premise, quote)}
+        return [text for text in premise.rationales if text in fit or not quotes]
+
+    def _rationales(self, premise: Premise, quote: Quote) -> tuple[str, ...]:
+        return fitting(premise.rationales, quote.text, premise.says, premise.id.partition("/")[2])
+
+    def _offered(self, premise: Premise) -> list[Quote]:
+        return self._chosen(premise) or self._nearly(premise)
 
     def _chosen(self, premise: Premise) -> list[Quote]:
         return [quote for quote in self._evidence.chosen[premise.id] if quote in self._free]

@@ -19,9 +19,9 @@ from dxtrace.compose._compile import Compiled, Said, compiled, premise_id
 from dxtrace.compose._draw import Draft, draw, finding_of, is_acute
 from dxtrace.compose._note import write_note
 from dxtrace.compose._style import STYLES, Style
-from dxtrace.compose._ways import fitting
 from dxtrace.errors import DxtraceError
 from dxtrace.knowledge import leaked_names, written
+from dxtrace.knowledge.rationales import fitting
 
 #: Share of cases whose diagnosis is an inner node ("Asthma"): the findings do not tell which kind.
 INCOMPLETE = 0.1
@@ -131,9 +131,10 @@ def _in_order(draft: Draft, marks: dict[str, tuple[int, int]]) -> list[Said]:
 def _step(draft: Draft, case: Case, said: Said, span: tuple[int, int]) -> Step:
     finding, (start, end) = finding_of(said), span
     quote = case.note[start:end]
+    ways = (*finding.says.all, *finding.chief)
     return Step(
         supports=finding.node,
-        rationale=draft.rng.choice(fitting(finding, quote, draft.age)),
+        rationale=draft.rng.choice(fitting(finding.rationales, quote, ways, finding.id, draft.age)),
         evidence=Span(quote, start, end, case.section_at(start)),
         premise=PremiseRef(premise_id(draft.compiled.category.name, finding), finding.source),
     )
