@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
 from train_rig import changes, command, environment, losses, make_model, make_small_corpus
 
 from dxtrace.corpus import read_teaching
@@ -234,6 +236,59 @@ def test_a_sweep_compares_its_runs_in_one_table_and_plot(tmp_path: Path, model: 
     assert [row.split("|")[1].strip() for row in rows] == ["5e-3", "1e-5"]
     assert (tmp_path / "sweep" / "sweep.png").stat().st_size > 5_000
     assert len(json.loads((tmp_path / "sweep" / "sweep.json").read_text())["trials"]) == 2
+
+
+def test_a_run_goes_on_from_an_adapter(tmp_path: Path, model: Path, corpus: Path, finished: Path) -> None:
+    start = finished / "adapter"
+    run(tmp_path / "more", model, corpus, "steps=1", f"base.adapter={start}", "learning_rate=1e-12")
+    before, after = (load_file(folder / "adapter_model.safetensors") for folder in (start, tmp_path / "more/adapter"))
+    assert all(abs(after[name] - weights).max() < 1e-6 for name, weights in before.items())
+    assert any(abs(weights).max() > 1e-5 for name, weights in before.items() if "lora_B" in name)
+    provenance = json.loads((tmp_path / "more/adapter/provenance.json").read_text())
+    assert provenance["credentialed"] is False
+
+
+def test_what_is_made_from_an_adapter_without_a_record_counts_as_credentialed(
+    tmp_path: Path, model: Path, corpus: Path, finished: Path
+) -> None:
+    folder = shutil.copytree(finished / "adapter", tmp_path / "adapter")
+    recipe = load_recipe(RECIPE, changes(model, corpus, f"base.adapter={folder}"))
+    assert prepare(recipe).provenance().credentialed is False
+    (folder / "provenance.json").unlink()
+    assert prepare(recipe).provenance().credentialed is True
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [("base.adapter=nowhere", "no adapter there"), ("lora.rank=8", "set lora.rank=16"), ("lora.alpha=7", "lora.alpha")],
+)
+def test_an_adapter_that_cannot_be_gone_on_from_is_refused(
+    change: str, said: str, model: Path, corpus: Path, finished: Path
+) -> None:
+    recipe = load_recipe(RECIPE, changes(model, corpus, f"base.adapter={finished / 'adapter'}", change))
+    with pytest.raises(InputError, match=said):
+        prepare(recipe)
+
+
+def test_an_adapter_of_another_base_is_refused(tmp_path: Path, model: Path, corpus: Path, finished: Path) -> None:
+    folder = shutil.copytree(finished / "adapter", tmp_path / "adapter")
+    weights = folder / "adapter_model.safetensors"
+    save_file(dict(list(load_file(weights).items())[2:]), weights)
+    recipe = load_recipe(RECIPE, changes(model, corpus, f"base.adapter={folder}", "steps=1"))
+    with pytest.raises(InputError, match="not those of an adapter of this base"):
+        train(prepare(recipe), tmp_path / "run")
+
+
+def test_a_note_whose_chain_is_not_learnt_keeps_its_room(model: Path, corpus: Path) -> None:
+    whole, bare = (
+        {
+            row.id.removesuffix("/label"): row.prompt
+            for row in prepare(load_recipe(RECIPE, changes(model, corpus, "max_tokens=1100", c))).train
+        }
+        for c in ("chains=1", "chains=0.01")
+    )
+    assert sum(bare.values()) > sum(whole.values())
+    assert all(bare[id] >= prompt for id, prompt in whole.items() if id in bare)
 
 
 def test_of_some_cases_only_the_diagnosis_is_learnt(model: Path, corpus: Path) -> None:

@@ -62,7 +62,7 @@ def make_small_corpus(folder: Path) -> Path:
 
 def changes(model: Path, corpus: Path, *more: str) -> list[str]:
     """Return the changes that make a recipe small."""
-    return [f"base.model={model}", f"data.train={corpus}", *SMALL, *more]
+    return [f"base.model={model}", "base.adapter=null", f"data.train={corpus}", *SMALL, *more]
 
 
 def losses(run: Path) -> dict[int, float]:
