@@ -51,6 +51,11 @@ def test_a_denial_is_never_like_a_finding() -> None:
     assert "fever" not in terms("afebrile")
 
 
+def test_a_negative_test_is_not_like_an_illness_that_is_known() -> None:
+    assert "tuberculosis/hiv" not in str(alike("Tuberculosis", "HIV negative"))
+    assert alike("Tuberculosis", "Known HIV infection")
+
+
 def test_words_that_say_nothing_are_like_nothing() -> None:
     assert not any("stamps" in text for texts in alike("Heart Failure", NOTE).values() for text in texts)
 

@@ -123,7 +123,12 @@ class Quote:
 
 def has_cue(text: str) -> bool:
     """True if ``text`` holds a cue of negation, uncertainty, family or past history."""
-    return _NEGATION.search(text) is not None or _OTHER_CUES.search(text) is not None
+    return denies(text) or _OTHER_CUES.search(text) is not None
+
+
+def denies(text: str) -> bool:
+    """True if ``text`` holds a cue of negation."""
+    return _NEGATION.search(text) is not None
 
 
 def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> list[Quote]:

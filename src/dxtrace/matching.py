@@ -18,9 +18,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dxtrace.grounding import Quote, has_cue
+from dxtrace.grounding import Quote, denies, has_cue
 from dxtrace.knowledge import Premise
 from dxtrace.lexicon import Lexicon
+
+
+#: Said outright, with a cue of uncertainty, family or past history, or denied.
+_VOICES = ("said", "told", "denied")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Profiles:
     def __init__(self, premises: Sequence[Premise]) -> None:
         self._premises = premises
         ways = [
-            (number, has_cue(way), found)
+            (number, _voice(way), found)
             for number, premise in enumerate(premises)
             for way in premise.says
             if (found := terms(way))
@@ -51,7 +55,7 @@ class Profiles:
         self._weight = {term: math.log(1 + len(premises) / len(ids)) for term, ids in users.items()}
         self._strange = math.log(1 + len(premises) / 2)
         self._sides = {
-            cued: self._side([(n, found) for n, has, found in ways if has is cued]) for cued in (False, True)
+            voice: self._side([(number, found) for number, said, found in ways if said == voice]) for voice in _VOICES
         }
 
     def _side(self, ways: Sequence[tuple[int, tuple[str, ...]]]) -> _Side:
@@ -88,12 +92,12 @@ class Profiles:
     def likeness(self, quotes: Sequence[Quote]) -> NDArray[np.float64]:
         """Return how like each quote is to each finding, from 0 to 1: (quotes, premises), the cosine of their terms.
 
-        A quote with a cue of negation, uncertainty, family or past history is like only what is said with one; one
-        with numbers, only a finding that such numbers make.
+        A quote with a cue of negation is like only what is said with one, and so with cues of uncertainty, family or
+        past history; one with numbers, only a finding that such numbers make.
         """
         result = np.zeros((len(quotes), len(self._premises)))
         for row, quote in zip(result, quotes, strict=True):
-            found, side = terms(quote.text), self._sides[has_cue(quote.text)]
+            found, side = terms(quote.text), self._sides[_voice(quote.text)]
             known = [term for term in found if term in side.postings]
             if not known:
                 continue
@@ -123,6 +127,10 @@ def terms(text: str) -> tuple[str, ...]:
     plain = re.sub(r"\{\w*\}", " ", text.lower())
     found = Lexicon.default().terms(plain)
     return tuple(sorted({f"!{term.name}" if term.denied else term.name for term in found if term.name}))
+
+
+def _voice(text: str) -> str:
+    return "denied" if denies(text) else "told" if has_cue(text) else "said"
 
 
 def numbers_in(text: str) -> list[float]:
