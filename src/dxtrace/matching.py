@@ -22,7 +22,6 @@ from dxtrace.grounding import Quote, denies, has_cue
 from dxtrace.knowledge import Premise
 from dxtrace.lexicon import Lexicon
 
-
 #: Said outright, with a cue of uncertainty, family or past history, or denied.
 _VOICES = ("said", "told", "denied")
 
