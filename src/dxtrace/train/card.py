@@ -111,6 +111,7 @@ def _settings(recipe: Recipe, provenance: Provenance) -> str:
         "Base weights": f"SHA-256 `{provenance.base_sha256}`" if provenance.base_sha256 else "not recorded",
         "Quantisation of the base": "4-bit NF4, double quantisation" if recipe.base.quantisation == "nf4" else "none",
         "Adapter": f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout:g}, on {targets}",
+        "Begins with": "another adapter; its corpora are among those above" if recipe.base.adapter else "a new adapter",
         "Learning rate": f"{optimiser.learning_rate:g}, {optimiser.schedule}, warm-up {optimiser.warmup:.0%}",
         "Epochs": f"{optimiser.epochs:g}" if not optimiser.steps else f"{optimiser.steps:,} steps",
         "Batch": f"{optimiser.batch} x {optimiser.accumulation} (accumulation)",
