@@ -141,9 +141,12 @@ def numbers_in(text: str) -> list[float]:
 def values_fit(numbers: Sequence[float], ranges: Sequence[tuple[float, float]]) -> bool:
     """True unless there are numbers and none of them lies in a range of the finding (or up to 5 % beyond).
 
-    More than two values say more than one thing: they fit no finding of one value.
+    Two values are a measurement: they fit no finding without one ("BP 132/70" is no known hypertension). More than two
+    say more than one thing: they fit no finding of one value.
     """
-    if not numbers or not ranges:
+    if not ranges:
+        return len(numbers) < 2
+    if not numbers:
         return True
     return len(numbers) <= 2 and any(
         low - (high - low) / 20 <= number <= high + (high - low) / 20 for number in numbers for low, high in ranges
