@@ -44,15 +44,6 @@ _Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Found:
-    """A finding met in a note: its premise, how surely (0 to 1), and the clause that says it best."""
-
-    premise: Premise
-    certainty: float
-    quote: Quote
-
-
-@dataclass(frozen=True)
 class Evidence:
     """What may be quoted for a diagnosis: its premises, and by premise id the quotes that may be given for each.
 
@@ -82,19 +73,6 @@ class Support:
             self._premises += own
         self._profiles = Profiles(self._premises)
         self._ratios = _ratios()
-
-    def find(self, quotes: Iterable[Quote]) -> list[Found]:
-        """Return the findings that single clauses among ``quotes`` may say, each with the clause that says it best."""
-        clauses = innermost(quotes)
-        if not clauses:
-            return []
-        says, _ = self._said(self._profiles.likeness(clauses))
-        best = says.argmax(axis=0)
-        return [
-            Found(premise, float(says[best[place], place]), clauses[best[place]])
-            for place, premise in enumerate(self._premises)
-            if says[best[place], place] > 0
-        ]
 
     def scores(self, quotes: Iterable[Quote]) -> dict[str, float]:
         """Return, for every diagnosis, what the clauses among ``quotes`` say for it, in nats.

@@ -8,10 +8,8 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, PremiseRef, Step
 from dxtrace.evaluate.baselines import STEPS, answer_chain
 from dxtrace.grounding import find_quotes, span_of
-from dxtrace.support import Found, support
-
-#: Certainty from which a finding is said to be there.
-_SURE = 0.6
+from dxtrace.support import Evidence, support
+from dxtrace.taxonomy import Taxonomy
 
 
 def answer(case: AnnotatedCase) -> Chain:
@@ -23,18 +21,19 @@ def answer(case: AnnotatedCase) -> Chain:
     total = sum(weights.values())
     shares = {name: weight / total for name, weight in weights.items()}
     chain = answer_chain(case, shares, (), "keywords")
-    return answer_chain(case, shares, _steps(case, chain, known.find(quotes)), "keywords")
+    evidence = known.evidence(Taxonomy.default().find(chain.diagnosis), quotes, STEPS)
+    return answer_chain(case, shares, _steps(case, evidence), "keywords")
 
 
-def _steps(case: AnnotatedCase, chain: Chain, found: list[Found]) -> list[Step]:
+def _steps(case: AnnotatedCase, evidence: Evidence) -> list[Step]:
+    """Return a step for each piece of evidence, with the first premise that it may be given for and none has said."""
     steps: list[Step] = []
     quoted: set[int] = set()
-    for each in sorted(found, key=lambda each: -each.certainty):
-        premise = each.premise
-        fits = premise.node in chain.path and (not premise.only or chain.diagnosis in premise.only)
-        if each.certainty < _SURE or not fits or each.quote.start in quoted:
-            continue
-        quoted.add(each.quote.start)
-        source = PremiseRef(premise.id, premise.source)
-        steps.append(Step(premise.node, premise.rationales[0], span_of(case.case, each.quote), source))
-    return steps[:STEPS]
+    for premise in evidence.premises:
+        for quote in evidence.chosen[premise.id]:
+            if quote.start not in quoted:
+                quoted.add(quote.start)
+                source = PremiseRef(premise.id, premise.source)
+                steps.append(Step(premise.node, premise.rationales[0], span_of(case.case, quote), source))
+                break
+    return steps
