@@ -51,6 +51,10 @@ def test_a_denial_is_never_like_a_finding() -> None:
     assert "fever" not in terms("afebrile")
 
 
+def test_a_number_is_no_term_however_it_is_written() -> None:
+    assert terms("three") == terms("3") == ()
+
+
 def test_a_negative_test_is_not_like_an_illness_that_is_known() -> None:
     assert "tuberculosis/hiv" not in str(alike("Tuberculosis", "HIV negative"))
     assert alike("Tuberculosis", "Known HIV infection")

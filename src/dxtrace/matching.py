@@ -124,8 +124,9 @@ def terms(text: str) -> tuple[str, ...]:
     mark.
     """
     plain = re.sub(r"\{\w*\}", " ", text.lower())
-    found = Lexicon.default().terms(plain)
-    return tuple(sorted({f"!{term.name}" if term.denied else term.name for term in found if term.name}))
+    lexicon = Lexicon.default()
+    found = [term for term in lexicon.terms(plain) if term.name and not lexicon.number_words(term.word)]
+    return tuple(sorted({f"!{term.name}" if term.denied else term.name for term in found}))
 
 
 def _voice(text: str) -> str:
