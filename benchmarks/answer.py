@@ -20,13 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dxtrace.case import Case, read_case
-from dxtrace.choice import rank
-from dxtrace.differential import label_options
+from dxtrace.answering.choice import rank
+from dxtrace.answering.differential import label_options
+from dxtrace.answering.reasoner import Reasoner
 from dxtrace.engines.base import Branch, Engine
 from dxtrace.models import open_model, store
-from dxtrace.prompt import answer_segments, prompt_parts, readable
-from dxtrace.reasoner import Reasoner
+from dxtrace.notes.case import Case
+from dxtrace.notes.prompt import answer_segments, prompt_parts, readable
+from dxtrace.notes.reading import read_case
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -34,11 +35,19 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--note", type=Path, help="a case; default: examples joined to about 1,300 tokens")
+    parser.add_argument(
+        "--note",
+        type=Path,
+        help="a case; default: examples joined to about 1,300 tokens",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--hf", action="store_true", help="measure the transformers engine too")
-    parser.add_argument("--labels", action="store_true", help="measure the differential against naive scoring too")
+    parser.add_argument(
+        "--labels",
+        action="store_true",
+        help="measure the differential against naive scoring too",
+    )
     arguments = parser.parse_args()
     results: dict[str, Any] = {"answer": measure_answer(arguments)}
     if arguments.labels:
@@ -68,7 +77,9 @@ def measure_labels(arguments: argparse.Namespace) -> dict[str, Any]:
     reasoner = _reasoner(arguments.threads)
     engine = reasoner.engine
     options = label_options(engine, reasoner.taxonomy)
-    prompt = engine.encode_prompt(prompt_parts(engine.chat_template, readable(_case(arguments.note, engine).note)))
+    prompt = engine.encode_prompt(
+        prompt_parts(engine.chat_template, readable(_case(arguments.note, engine).note)),
+    )
     everything = tuple(range(1000))
 
     def naive() -> None:
@@ -98,7 +109,11 @@ def measure_hf(arguments: argparse.Namespace) -> dict[str, Any]:
     def plain() -> None:
         ids = torch.tensor([prompt])
         engine.model.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=written, min_new_tokens=written, do_sample=False
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=written,
+            min_new_tokens=written,
+            do_sample=False,
         )
 
     times = _turns(arguments.rounds, generate=plain, dxtrace=lambda: reasoner.reason(case))
@@ -124,12 +139,20 @@ def _case(note: Path | None, engine: Engine) -> Case:
 
 
 def _answer_tokens(reasoner: Reasoner, case: Case) -> int:
-    return sum(len(ids) for ids in reasoner.engine.encode(answer_segments(reasoner.reason(case).answer)))
+    return sum(
+        len(ids) for ids in reasoner.engine.encode(answer_segments(reasoner.reason(case).answer))
+    )
 
 
 def _plain(engine: Any, prompt: list[int], tokens: int) -> None:
     engine._complete(
-        {"prompt": prompt, "n_predict": tokens, "temperature": 0.0, "ignore_eos": True, "cache_prompt": False}
+        {
+            "prompt": prompt,
+            "n_predict": tokens,
+            "temperature": 0.0,
+            "ignore_eos": True,
+            "cache_prompt": False,
+        },
     )
 
 

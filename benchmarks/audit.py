@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import SECTIONS
 from dxtrace.compose import Composer
 from dxtrace.corpus.audit import audit_corpus
 from dxtrace.corpus.audit_text import audit_page
-from dxtrace.corpus.direct import read_direct
+from dxtrace.corpus.readers.direct import read_direct
+from dxtrace.notes.sections import SECTIONS
 
 
 def main() -> None:
@@ -41,7 +41,9 @@ def main() -> None:
         page = audit_page(audit_corpus(corpus))
         total = time.perf_counter() - start
     print(page)
-    print(f"{len(corpus.cases)} notes: read in {read:.2f} s, read and audited in {total:.2f} s of wall-clock time")
+    print(
+        f"{len(corpus.cases)} notes: read in {read:.2f} s, read and audited in {total:.2f} s of wall-clock time",
+    )
     print(f"({time.process_time() - cpu:.2f} s of processor time on one core)")
 
 
@@ -53,7 +55,10 @@ def make_release(folder: Path, notes: int, seed: int = 1) -> None:
         assert case.gold is not None
         place = folder / "samples" / case.gold.category / case.gold.diagnosis.replace("/", "-")
         place.mkdir(parents=True, exist_ok=True)
-        (place / f"sample_{number}.json").write_text(json.dumps(as_direct(case), ensure_ascii=False), "utf-8")
+        (place / f"sample_{number}.json").write_text(
+            json.dumps(as_direct(case), ensure_ascii=False),
+            "utf-8",
+        )
 
 
 def as_direct(case: AnnotatedCase) -> dict[str, Any]:
@@ -69,10 +74,14 @@ def as_direct(case: AnnotatedCase) -> dict[str, Any]:
                 # As in the release, about 3 % of the observations are not the note's exact text.
                 text = text.swapcase() if len(text) % 33 == 0 else text
                 observation = f"{text}$Input{SECTIONS.index(step.evidence.section) + 1}"
-                inner[f"{step.rationale}{' #' * (f'{step.rationale}$Cause_1' in inner)}$Cause_1"] = {observation: {}}
+                inner[
+                    f"{step.rationale}{' #' * (f'{step.rationale}$Cause_1' in inner)}$Cause_1"
+                ] = {observation: {}}
         inner.update(tree)
         tree = held
-    return tree | {f"input{number}": _text(case, name) or "None\n" for number, name in enumerate(SECTIONS, 1)}
+    return tree | {
+        f"input{number}": _text(case, name) or "None\n" for number, name in enumerate(SECTIONS, 1)
+    }
 
 
 def _text(case: AnnotatedCase, name: str) -> str:

@@ -36,9 +36,16 @@ PAIRS = Path(__file__).parents[1] / "tests" / "data" / "judge_pairs.jsonl"
 
 def main() -> None:
     """Run one measurement and print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("what", choices=("judges", "speed"))
-    parser.add_argument("--embedding", action="store_true", help="measure the judge 'embedding' too")
+    parser.add_argument(
+        "--embedding",
+        action="store_true",
+        help="measure the judge 'embedding' too",
+    )
     parser.add_argument("--cases", type=int, default=500)
     arguments = parser.parse_args()
     if arguments.what == "judges":
@@ -58,8 +65,15 @@ def measure_judges(names: list[str]) -> None:
 
 def show(title: str, judge: Judge, pairs: list[LabelledPair]) -> None:
     """Print one judge's agreement with the labels."""
-    found = agree(pairs, [bool(pair.same) for pair in pairs], ask(judge, pairs), ("label", judge.name))
-    print(f"  {title}: n={found.n}, balanced accuracy {found.balanced:.3f}, kappa {found.kappa:.3f}")
+    found = agree(
+        pairs,
+        [bool(pair.same) for pair in pairs],
+        ask(judge, pairs),
+        ("label", judge.name),
+    )
+    print(
+        f"  {title}: n={found.n}, balanced accuracy {found.balanced:.3f}, kappa {found.kappa:.3f}",
+    )
     for kind, (share, n) in found.by_kind.items():
         print(f"    {kind}: called the same {share:.1%} of {n}")
 
@@ -80,7 +94,14 @@ def rationale_pairs(seed: int = 0) -> list[LabelledPair]:
             near = rng.choice([other for other in findings if other.id != finding.id])
             pairs.append(LabelledPair(one, two, True, "same premise"))
             pairs.append(LabelledPair(one, rng.choice(near.rationales), False, "same category"))
-            pairs.append(LabelledPair(one, rng.choice(rng.choice(others).rationales), False, "other category"))
+            pairs.append(
+                LabelledPair(
+                    one,
+                    rng.choice(rng.choice(others).rationales),
+                    False,
+                    "other category",
+                ),
+            )
     return pairs
 
 
@@ -96,11 +117,17 @@ def measure_speed(count: int) -> None:
             started = time.process_time()
             answers = read_predictions(file, by_id, name)
             results = score_cases(answers, cases, judges, Path(folder) / f"{name}.results.jsonl")
-            print(f"{name}: {count} cases scored in {time.process_time() - started:.1f} s", flush=True)
+            print(
+                f"{name}: {count} cases scored in {time.process_time() - started:.1f} s",
+                flush=True,
+            )
             started = time.process_time()
             scored = [Scored(name, results, answers)]
             page = html_report(report_data(scored, Settings(judges.to_json())), scored, by_id)
-            print(f"{name}: report of {len(page) // 1024} KiB in {time.process_time() - started:.1f} s", flush=True)
+            print(
+                f"{name}: report of {len(page) // 1024} KiB in {time.process_time() - started:.1f} s",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -56,19 +56,35 @@ class Tally:
 
 def main() -> None:
     """Run the benchmark and print its report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--users", type=int, default=16)
     parser.add_argument("--minutes", type=float, default=5.0)
-    parser.add_argument("--leave", type=float, default=0.05, help="share of requests that are broken off")
+    parser.add_argument(
+        "--leave",
+        type=float,
+        default=0.05,
+        help="share of requests that are broken off",
+    )
     parser.add_argument("--engines", type=int, default=1)
-    parser.add_argument("--port", type=int, help="measure a server that runs already; its memory is then not known")
+    parser.add_argument(
+        "--port",
+        type=int,
+        help="measure a server that runs already; its memory is then not known",
+    )
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server does not outlive this process
+    signal.signal(
+        signal.SIGTERM,
+        lambda *_: sys.exit(1),
+    )  # so that the server does not outlive this process
     tally, memory = Tally(), []
     with tempfile.TemporaryDirectory() as folder, server(Path(folder), options) as (port, pid):
         end = time.monotonic() + 60 * options.minutes
         threads = [
-            threading.Thread(target=user, args=(n, port, end, options.leave, tally)) for n in range(options.users)
+            threading.Thread(target=user, args=(n, port, end, options.leave, tally))
+            for n in range(options.users)
         ]
         for thread in threads:
             thread.start()
@@ -91,7 +107,16 @@ def server(folder: Path, options: argparse.Namespace) -> Any:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "dxtrace", "serve", "--port", str(port), "--engines", str(options.engines)]
+    command = [
+        sys.executable,
+        "-m",
+        "dxtrace",
+        "serve",
+        "--port",
+        str(port),
+        "--engines",
+        str(options.engines),
+    ]
     with (folder / "output.log").open("wb") as log:
         environment = os.environ | {"TMPDIR": str(folder)}
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
@@ -113,7 +138,10 @@ def user(number: int, port: int, end: float, leave: float, tally: Tally) -> None
     count = 0
     while time.monotonic() < end:
         count += 1
-        note = rng.choice(NOTES).format(who=f"Patient {CANARY} of bed {number}-{count}", n=rng.randint(3, 150))
+        note = rng.choice(NOTES).format(
+            who=f"Patient {CANARY} of bed {number}-{count}",
+            n=rng.randint(3, 150),
+        )
         try:
             ask(number, port, note, rng.random() < leave, tally)
         except (OSError, ValueError, KeyError, http.client.HTTPException, DxtraceError) as error:
@@ -188,7 +216,12 @@ def canaries(folder: Path) -> list[str]:
     """Return the files below ``folder`` and in the model store that hold the canary."""
     home = os.environ.get("DXTRACE_HOME")
     roots = [folder, *([Path(home)] if home else [])]
-    files = [f for root in roots for f in root.rglob("*") if f.is_file() and f.stat().st_size < 10_000_000]
+    files = [
+        f
+        for root in roots
+        for f in root.rglob("*")
+        if f.is_file() and f.stat().st_size < 10_000_000
+    ]
     return [str(f) for f in files if CANARY.encode() in f.read_bytes()]
 
 

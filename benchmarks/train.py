@@ -27,7 +27,12 @@ def prepared(arguments: argparse.Namespace) -> Any:
     from dxtrace.train import load_recipe, prepare
 
     rows = 8 * (arguments.steps + 1)
-    changes = [f"data.limit={rows}", "run.eval_cases=0", f"threads={arguments.threads}", f"steps={arguments.steps + 1}"]
+    changes = [
+        f"data.limit={rows}",
+        "run.eval_cases=0",
+        f"threads={arguments.threads}",
+        f"steps={arguments.steps + 1}",
+    ]
     changes += ["chains=1", "accumulation=8", "log_every=1", "save_every=1000000", "label_weight=1"]
     changes += [f"base.model={arguments.model}"]
     changes += [f"max_tokens={arguments.max_tokens}"]
@@ -77,7 +82,9 @@ def plain(ready: Any, processor: bool, precision: str, batch: int) -> tuple[floa
     from trl import SFTConfig, SFTTrainer
 
     rows = [ready.train[i] for i in order(ready)]
-    dataset = Dataset.from_dict({"input_ids": [list(r.ids) for r in rows], "labels": [r.labels for r in rows]})
+    dataset = Dataset.from_dict(
+        {"input_ids": [list(r.ids) for r in rows], "labels": [r.labels for r in rows]},
+    )
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(ready.located.where, dtype=torch.float32)
     watch = timer(processor)
@@ -114,7 +121,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--data", help="a corpus; by default the teaching corpus is composed")
-    parser.add_argument("--max-tokens", type=int, default=2048, help="longest row; notes of longer ones are shortened")
+    parser.add_argument(
+        "--max-tokens",
+        type=int,
+        default=2048,
+        help="longest row; notes of longer ones are shortened",
+    )
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--plain-precision", choices=("fp32", "bf16"), default="fp32")
@@ -128,14 +140,27 @@ def main() -> None:
     tokens = sum(len(ready.train[i].ids) for i in order(ready)[8 : 8 * ready.steps])
     sides = {
         "dxtrace": ours(ready, arguments.processor_time),
-        "plain TRL": plain(ready, arguments.processor_time, arguments.plain_precision, arguments.plain_batch),
+        "plain TRL": plain(
+            ready,
+            arguments.processor_time,
+            arguments.plain_precision,
+            arguments.plain_batch,
+        ),
     }
     speed = {name: tokens / seconds for name, (seconds, _) in sides.items()}
     print("| side | tokens/s | losses |\n|---|---|---|")
     for name, (_, losses) in sides.items():
         print(f"| {name} | {speed[name]:.0f} | {', '.join(f'{loss:.3f}' for loss in losses)} |")
-    found = {"tokens_per_s": speed, "ratio": speed["dxtrace"] / speed["plain TRL"], "precision": ready.precision.name}
-    print(json.dumps(found | {"plain_precision": arguments.plain_precision, "threads": arguments.threads}))
+    found = {
+        "tokens_per_s": speed,
+        "ratio": speed["dxtrace"] / speed["plain TRL"],
+        "precision": ready.precision.name,
+    }
+    print(
+        json.dumps(
+            found | {"plain_precision": arguments.plain_precision, "threads": arguments.threads},
+        ),
+    )
 
 
 if __name__ == "__main__":

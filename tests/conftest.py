@@ -14,18 +14,28 @@ from typing import Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
-from dxtrace.case import Case, read_case
+from dxtrace.answering.reasoner import Reasoner
 from dxtrace.models import store
-from dxtrace.reasoner import Reasoner
+from dxtrace.notes.case import Case
+from dxtrace.notes.reading import read_case
 
 ROOT = Path(__file__).parents[1]
 
 # A shared or slow machine is no reason to fail: speed is tested where it matters, by processor time.
 # `pytest --hypothesis-profile=thorough` looks further.
 settings.register_profile(
-    "dxtrace", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, max_examples=40
+    "dxtrace",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    max_examples=40,
 )
-settings.register_profile("thorough", settings.get_profile("dxtrace"), derandomize=False, max_examples=1000)
+settings.register_profile(
+    "thorough",
+    settings.get_profile("dxtrace"),
+    derandomize=False,
+    max_examples=1000,
+)
 settings.load_profile("dxtrace")
 
 # Side by side (pytest -n), a model of two threads each would wait for the other's.
@@ -97,7 +107,9 @@ def short_case() -> Case:
 @pytest.fixture(scope="session")
 def examples() -> dict[str, Case]:
     """The example cases by file name."""
-    files = sorted(file for file in (ROOT / "examples").iterdir() if file.suffix in {".txt", ".md", ".json"})
+    files = sorted(
+        file for file in (ROOT / "examples").iterdir() if file.suffix in {".txt", ".md", ".json"}
+    )
     return {file.name: read_case(file) for file in files if file.name != "README.md"}
 
 
@@ -105,7 +117,10 @@ class Run(Protocol):
     """Runs ``dxtrace`` as a process of its own and returns what came of it."""
 
     def __call__(
-        self, *arguments: str | Path, stdin: str | bytes = b"", env: dict[str, str] | None = None
+        self,
+        *arguments: str | Path,
+        stdin: str | bytes = b"",
+        env: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]: ...
 
 
@@ -114,7 +129,9 @@ def dxtrace(_own_home: None, threads: int) -> Run:
     """The command line, as a user runs it."""
 
     def run(
-        *arguments: str | Path, stdin: str | bytes = b"", env: dict[str, str] | None = None
+        *arguments: str | Path,
+        stdin: str | bytes = b"",
+        env: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         given = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
@@ -124,6 +141,11 @@ def dxtrace(_own_home: None, threads: int) -> Run:
             timeout=500,
             env=os.environ | {"DXTRACE_THREADS": str(threads)} | (env or {}),
         )
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+        return subprocess.CompletedProcess(
+            done.args,
+            done.returncode,
+            done.stdout.decode(),
+            done.stderr.decode(),
+        )
 
     return run

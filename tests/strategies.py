@@ -23,10 +23,16 @@ FRAGMENTS = (
 def texts(odd: str = ODD) -> st.SearchStrategy[str]:
     """Any text of 1 to 20,000 characters, mostly made of what stands in notes."""
     piece = st.one_of(
-        st.sampled_from(FRAGMENTS), st.text(st.sampled_from(odd + "aA1 .,:"), max_size=6), st.text(max_size=8)
+        st.sampled_from(FRAGMENTS),
+        st.text(st.sampled_from(odd + "aA1 .,:"), max_size=6),
+        st.text(max_size=8),
     )
     body = st.lists(piece, min_size=1, max_size=40).map("".join)
-    return st.builds(lambda text, times: (text * times)[:20_000], body, st.sampled_from((1, 1, 1, 2, 20))).filter(bool)
+    return st.builds(
+        lambda text, times: (text * times)[:20_000],
+        body,
+        st.sampled_from((1, 1, 1, 2, 20)),
+    ).filter(bool)
 
 
 def plain_texts() -> st.SearchStrategy[str]:
@@ -34,10 +40,16 @@ def plain_texts() -> st.SearchStrategy[str]:
     odd = "".join(char for char in ODD if char not in "\x00\x1b\ud800\udfff")
     keep = st.characters(exclude_categories=("Cs", "Cc"))
     piece = st.one_of(
-        st.sampled_from(FRAGMENTS), st.text(st.sampled_from(odd + "aA1 .,:"), max_size=6), st.text(keep, max_size=8)
+        st.sampled_from(FRAGMENTS),
+        st.text(st.sampled_from(odd + "aA1 .,:"), max_size=6),
+        st.text(keep, max_size=8),
     )
     body = st.lists(piece, min_size=1, max_size=40).map("".join)
-    return st.builds(lambda text, times: (text * times)[:20_000], body, st.sampled_from((1, 1, 1, 2, 20))).filter(bool)
+    return st.builds(
+        lambda text, times: (text * times)[:20_000],
+        body,
+        st.sampled_from((1, 1, 1, 2, 20)),
+    ).filter(bool)
 
 
 def json_values() -> st.SearchStrategy[object]:
@@ -57,11 +69,21 @@ def json_values() -> st.SearchStrategy[object]:
             "",
             "case_prompt",
             "PMH",
-        )
+        ),
     )
-    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(FRAGMENTS)
+    leaves = (
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.text(max_size=20)
+        | st.sampled_from(FRAGMENTS)
+    )
     return st.recursive(
         leaves,
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys | st.text(max_size=5), inner, max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(keys | st.text(max_size=5), inner, max_size=5)
+        ),
         max_leaves=12,
     )

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_cli import UNREAD
 
-from dxtrace.batch import Batch
+from dxtrace.answering.batch import Batch
 from dxtrace.chain import Chain
 from dxtrace.errors import CaseError, InputError
 
@@ -28,7 +28,10 @@ def rows(file: Path) -> list[dict[str, Any]]:
 
 
 def write(file: Path, *lines: object) -> Path:
-    file.write_text("".join(line if isinstance(line, str) else json.dumps(line) + "\n" for line in lines), "utf-8")
+    file.write_text(
+        "".join(line if isinstance(line, str) else json.dumps(line) + "\n" for line in lines),
+        "utf-8",
+    )
     return file
 
 
@@ -40,7 +43,10 @@ def answer(source: Path, out: Path, **options: Any) -> Batch:
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(dxtrace: Run, home: Path, tmp_path: Path) -> None:
-    source = write(tmp_path / "in.jsonl", *({"id": f"c{n}", "note": f"Day {n}: {SHORT}"} for n in range(3)))
+    source = write(
+        tmp_path / "in.jsonl",
+        *({"id": f"c{n}", "note": f"Day {n}: {SHORT}"} for n in range(3)),
+    )
     out = tmp_path / "out.jsonl"
     command = [sys.executable, "-m", "dxtrace", "batch", str(source), "--out", str(out)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
@@ -67,7 +73,12 @@ def test_a_bad_case_is_an_error_row_and_the_rest_goes_on(tmp_path: Path) -> None
         "\n",
         {"id": "good", "note": SHORT},
     ]
-    lines += [{"id": "nothing to quote", "note": "12 / 80 !!"}, {"note": SHORT}, {"id": 7, "hpi": SHORT}, ["list"]]
+    lines += [
+        {"id": "nothing to quote", "note": "12 / 80 !!"},
+        {"note": SHORT},
+        {"id": 7, "hpi": SHORT},
+        ["list"],
+    ]
     source = write(tmp_path / "in.jsonl", *lines)
     answer(source, tmp_path / "out.jsonl")
     found = {row["id"]: row for row in rows(tmp_path / "out.jsonl")}
@@ -105,19 +116,41 @@ def test_a_folder_is_read_by_relative_names(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ids=st.lists(st.sampled_from(["a", "b", "a#2", "", "\u00e9"]), max_size=12), shards=st.integers(1, 5))
-def test_shards_share_the_cases_without_overlap(tmp_path: Path, ids: list[str], shards: int) -> None:
+@given(
+    ids=st.lists(st.sampled_from(["a", "b", "a#2", "", "\u00e9"]), max_size=12),
+    shards=st.integers(1, 5),
+)
+def test_shards_share_the_cases_without_overlap(
+    tmp_path: Path,
+    ids: list[str],
+    shards: int,
+) -> None:
     source = write(tmp_path / "in.jsonl", *({"id": id, "note": SHORT} for id in ids))
     parts = [
-        [id for id, _ in Batch(source, tmp_path / "none", limit=None, num_shards=shards, shard_index=index).todo]
+        [
+            id
+            for id, _ in Batch(
+                source,
+                tmp_path / "none",
+                limit=None,
+                num_shards=shards,
+                shard_index=index,
+            ).todo
+        ]
         for index in range(shards)
     ]
-    whole = [id for id, _ in Batch(source, tmp_path / "none", limit=None, num_shards=1, shard_index=0).todo]
+    whole = [
+        id
+        for id, _ in Batch(source, tmp_path / "none", limit=None, num_shards=1, shard_index=0).todo
+    ]
     assert sorted(chain.from_iterable(parts)) == sorted(whole)
     assert len(set(whole)) == len(whole) == len(ids)
 
 
-@pytest.mark.parametrize("content", ["not json\n", '{"no": "id"}\n', "[1]\n", '{"id": "a"}\n{oops}\n'])
+@pytest.mark.parametrize(
+    "content",
+    ["not json\n", '{"no": "id"}\n', "[1]\n", '{"id": "a"}\n{oops}\n'],
+)
 def test_a_file_that_holds_no_results_is_not_touched(tmp_path: Path, content: str) -> None:
     source = write(tmp_path / "in.jsonl", {"note": SHORT})
     out = write(tmp_path / "out.jsonl", content)
@@ -135,6 +168,15 @@ def test_a_source_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_shards_out_of_range_are_refused(dxtrace: Run, tmp_path: Path) -> None:
-    done = dxtrace("batch", tmp_path, "--out", tmp_path / "o", "--num-shards", "2", "--shard-index", "2")
+    done = dxtrace(
+        "batch",
+        tmp_path,
+        "--out",
+        tmp_path / "o",
+        "--num-shards",
+        "2",
+        "--shard-index",
+        "2",
+    )
     assert done.returncode == 2
     assert "--shard-index 2" in done.stderr

@@ -13,17 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import json_values, texts
 
-from dxtrace.case import (
-    MAX_CHARACTERS,
-    SECTIONS,
-    Case,
-    case_from_json,
-    find_sections,
-    read_case,
-    read_cases,
-    section_named,
-)
 from dxtrace.errors import CaseError
+from dxtrace.notes.case import MAX_CHARACTERS, Case
+from dxtrace.notes.reading import case_from_json, read_case, read_cases
+from dxtrace.notes.sections import SECTIONS, find_sections, section_named
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -74,7 +67,10 @@ def test_arbitrary_json_raises_only_case_error(data: object) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("CC: cough\nHPI: 2 days", {"chief_complaint": "cough", "history_of_present_illness": "2 days"}),
+        (
+            "CC: cough\nHPI: 2 days",
+            {"chief_complaint": "cough", "history_of_present_illness": "2 days"},
+        ),
         ("cc- cough", {"history_of_present_illness": "cc- cough"}),
         ("CC - cough\r\nPE - clear", {"chief_complaint": "cough", "physical_exam": "clear"}),
         ("CC: a\rExam: b", {"chief_complaint": "a", "physical_exam": "b"}),
@@ -82,15 +78,24 @@ def test_arbitrary_json_raises_only_case_error(data: object) -> None:
             "# Chief complaint\ncough\n## History\nlong",
             {"chief_complaint": "cough", "history_of_present_illness": "long"},
         ),
-        ("**PMH:** gout\n**Exam**\nthin", {"past_medical_history": "gout", "physical_exam": "thin"}),
-        ("1. Chief Complaint: cough\n2) Labs: Na 137", {"chief_complaint": "cough", "pertinent_results": "Na 137"}),
+        (
+            "**PMH:** gout\n**Exam**\nthin",
+            {"past_medical_history": "gout", "physical_exam": "thin"},
+        ),
+        (
+            "1. Chief Complaint: cough\n2) Labs: Na 137",
+            {"chief_complaint": "cough", "pertinent_results": "Na 137"},
+        ),
         ("LABS\nNa 137", {"pertinent_results": "Na 137"}),
         (
             "He had labs\ndrawn and the exam\nwas normal",
             {"history_of_present_illness": "He had labs\ndrawn and the exam\nwas normal"},
         ),
         ("Labs\ncame back late", {"history_of_present_illness": "Labs\ncame back late"}),
-        ("55F with cough\nFamily Hx: none", {"history_of_present_illness": "55F with cough", "family_history": "none"}),
+        (
+            "55F with cough\nFamily Hx: none",
+            {"history_of_present_illness": "55F with cough", "family_history": "none"},
+        ),
         ("\ufeffChief Complaint: cough", {"chief_complaint": "cough"}),
         ("Medications: aspirin\nAllergies: none", {"past_medical_history": "aspirin\nnone"}),
         ("no heading at all", {"history_of_present_illness": "no heading at all"}),
@@ -103,11 +108,23 @@ def test_headings_as_they_are_typed(text: str, expected: dict[str, str]) -> None
 def test_a_section_is_known_by_offset() -> None:
     case = Case.from_text("Age 54.\nCC: cough\nExam: clear")
     at = {word: case.section_at(case.note.index(word)) for word in ("Age", "cough", "clear")}
-    assert at == {"Age": "history_of_present_illness", "cough": "chief_complaint", "clear": "physical_exam"}
+    assert at == {
+        "Age": "history_of_present_illness",
+        "cough": "chief_complaint",
+        "clear": "physical_exam",
+    }
 
 
 @pytest.mark.parametrize(
-    "key", ["HPI", "hpi:", "History of Present Illness", "history_of_present_illness", "input2", " ## HPI "]
+    "key",
+    [
+        "HPI",
+        "hpi:",
+        "History of Present Illness",
+        "history_of_present_illness",
+        "input2",
+        " ## HPI ",
+    ],
 )
 def test_json_keys_and_headings_name_the_same_section(key: str) -> None:
     assert section_named(key) == "history_of_present_illness"
@@ -117,10 +134,15 @@ def test_json_forms_of_a_case() -> None:
     assert case_from_json({"note": "cough", "id": 7}, "x") == Case.from_text("cough", "7")
     assert case_from_json("cough", "x", "a").id == "a"
     assert (
-        case_from_json({"case": {"HPI": ["cough", "fever"]}, "id": "b"}, "x").text_of("history_of_present_illness")
+        case_from_json({"case": {"HPI": ["cough", "fever"]}, "id": "b"}, "x").text_of(
+            "history_of_present_illness",
+        )
         == "cough\nfever"
     )
-    direct = {f"input{n}": "None\n" for n in range(1, 7)} | {"input1": "cough\n", "GERD$Intermedia_1": {}}
+    direct = {f"input{n}": "None\n" for n in range(1, 7)} | {
+        "input1": "cough\n",
+        "GERD$Intermedia_1": {},
+    }
     assert [s.name for s in case_from_json(direct, "x").sections] == ["chief_complaint"]
     with pytest.raises(CaseError, match="place: section physical_exam is int, expected text"):
         case_from_json({"physical_exam": 3}, "place")
@@ -128,7 +150,10 @@ def test_json_forms_of_a_case() -> None:
         case_from_json({"body": "cough"}, "place")
 
 
-@pytest.mark.parametrize("file", sorted(p.name for p in EXAMPLES.iterdir() if p.name != "README.md"))
+@pytest.mark.parametrize(
+    "file",
+    sorted(p.name for p in EXAMPLES.iterdir() if p.name != "README.md"),
+)
 def test_every_example_reads(file: str) -> None:
     cases = list(read_cases(EXAMPLES / file))
     assert cases and all(isinstance(case, Case) for case in cases)
@@ -176,7 +201,10 @@ def test_a_path_that_cannot_be_read(tmp_path: Path, path: str) -> None:
 @example(b"{}")
 @example(b"{\xef\xbb\xbf")
 @example(b'{"case": {"case": {"case": "x"}}}')
-def test_arbitrary_bytes_raise_only_case_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+def test_arbitrary_bytes_raise_only_case_error(
+    tmp_path_factory: pytest.TempPathFactory,
+    data: bytes,
+) -> None:
     folder = tmp_path_factory.getbasetemp()
     for name in ("fuzz.txt", "fuzz.json"):
         (folder / name).write_bytes(data)
@@ -211,7 +239,8 @@ def test_a_broken_line_does_not_stop_the_others(tmp_path: Path) -> None:
     ]
     errors = [item for item in read if isinstance(item, CaseError)]
     assert [
-        str(error).startswith(f"{file}, line {number}: ") for error, number in zip(errors, (3, 4, 6), strict=True)
+        str(error).startswith(f"{file}, line {number}: ")
+        for error, number in zip(errors, (3, 4, 6), strict=True)
     ] == [True] * 3
     assert [error.case_id for error in errors] == ["cases-3", "cases-4", "cases-6"]  # type: ignore[attr-defined]
 

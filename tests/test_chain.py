@@ -26,7 +26,7 @@ from dxtrace.chain import (
     parse,
 )
 from dxtrace.errors import GroundingError, InputError
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
 
 NODES = Taxonomy.default().diagnoses
 NOTE = "HPI: cough for 8 weeks,\nnight  sweats. Smear: acid-fast bacilli 2+."
@@ -134,10 +134,19 @@ def test_text_with_windows_line_ends_reads() -> None:
     [
         ("", "does not start"),
         ("FINAL DIAGNOSIS:\n", "does not start"),
-        ("FINAL DIAGNOSIS: X\n\nStep 1: only a reason", "step 1 has no rationale or no supporting evidence"),
+        (
+            "FINAL DIAGNOSIS: X\n\nStep 1: only a reason",
+            "step 1 has no rationale or no supporting evidence",
+        ),
         ("FINAL DIAGNOSIS: X\n\nStep 1:  Supporting evidence: q", "step 1 has no"),
-        ("FINAL DIAGNOSIS: X\n\nStep 2: a Supporting evidence: b", "step 2 stands where step 1 belongs"),
-        (f"FINAL DIAGNOSIS: X\n\nStep {'9' * 5000}: a Supporting evidence: b", "stands where step 1 belongs"),
+        (
+            "FINAL DIAGNOSIS: X\n\nStep 2: a Supporting evidence: b",
+            "step 2 stands where step 1 belongs",
+        ),
+        (
+            f"FINAL DIAGNOSIS: X\n\nStep {'9' * 5000}: a Supporting evidence: b",
+            "stands where step 1 belongs",
+        ),
     ],
 )
 def test_a_broken_answer_says_what_is_wrong(text: str, says: str) -> None:
@@ -152,7 +161,8 @@ def test_verify_accepts_what_is_grounded() -> None:
 
 
 @pytest.mark.parametrize(
-    "evidence", [("nausea", 0, 6), ("night sweats", 24, 37), ("", 3, 3), (" ", 4, 5), ("t", -5, -4)]
+    "evidence",
+    [("nausea", 0, 6), ("night sweats", 24, 37), ("", 3, 3), (" ", 4, 5), ("t", -5, -4)],
 )
 def test_verify_refuses_a_quote_that_is_not_there(evidence: tuple[str, int, int]) -> None:
     step = replace(chain().steps[0], evidence=Span(*evidence, "physical_exam"))
@@ -171,8 +181,9 @@ def test_verify_refuses_a_node_off_the_path_and_a_path_elsewhere() -> None:
 
 @given(
     st.recursive(
-        st.none() | st.integers() | st.text(max_size=5), lambda x: st.lists(x) | st.dictionaries(st.text(max_size=5), x)
-    )
+        st.none() | st.integers() | st.text(max_size=5),
+        lambda x: st.lists(x) | st.dictionaries(st.text(max_size=5), x),
+    ),
 )
 def test_from_json_raises_only_input_error(value: object) -> None:
     good = chain().to_json()
@@ -194,7 +205,12 @@ def test_a_missing_field_is_named() -> None:
 
 
 def test_category_probabilities_add_up() -> None:
-    entries = (Ranked("a", "A", 0.3), Ranked("c", "B", 0.35), Ranked("b", "A", 0.25), Ranked("d", "B", 0.1))
+    entries = (
+        Ranked("a", "A", 0.3),
+        Ranked("c", "B", 0.35),
+        Ranked("b", "A", 0.25),
+        Ranked("d", "B", 0.1),
+    )
     assert Differential(entries).category_probabilities() == {"A": 0.55, "B": 0.44999999999999996}
     assert list(Differential(entries).category_probabilities()) == ["A", "B"]
     assert Differential(entries).top.diagnosis == "a"

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dxtrace.answering.choice import Options, best, rank
+from dxtrace.answering.differential import Calibration, label_options, rank_diagnoses
 from dxtrace.chain import flatten
-from dxtrace.choice import Options, best, rank
-from dxtrace.differential import Calibration, label_options, rank_diagnoses
 from dxtrace.engines.base import Branch, Engine, PromptPart, Work
 from dxtrace.errors import InputError
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
 
 END = 1000
 
@@ -43,12 +43,20 @@ class KnownEngine:
         digest = hashlib.sha256(repr((tuple(before), token)).encode()).digest()
         return ((digest[0] + 1) / 256) ** self._sharpness
 
-    def distributions(self, prompt: Sequence[int], branches: Sequence[Branch]) -> list[Mapping[int, float]]:
+    def distributions(
+        self,
+        prompt: Sequence[int],
+        branches: Sequence[Branch],
+    ) -> list[Mapping[int, float]]:
         self.asked += branches
         result: list[Mapping[int, float]] = []
         for branch in branches:
-            weights = {token: self.weight((*prompt, *branch.prefix), token) for token in branch.candidates}
-            result.append({token: weight / sum(weights.values()) for token, weight in weights.items()})
+            weights = {
+                token: self.weight((*prompt, *branch.prefix), token) for token in branch.candidates
+            }
+            result.append(
+                {token: weight / sum(weights.values()) for token, weight in weights.items()},
+            )
         return result
 
     def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
@@ -85,8 +93,16 @@ def enumerate_exactly(engine: KnownEngine, prompt: Sequence[int], options: Optio
     return result
 
 
-token_lists = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=5).map(tuple), min_size=1, max_size=12)
-options_drawn = st.builds(Options, token_lists.map(tuple), st.sampled_from(((END,), (END, END + 1))))
+token_lists = st.lists(
+    st.lists(st.integers(0, 3), min_size=1, max_size=5).map(tuple),
+    min_size=1,
+    max_size=12,
+)
+options_drawn = st.builds(
+    Options,
+    token_lists.map(tuple),
+    st.sampled_from(((END,), (END, END + 1))),
+)
 prompts = st.lists(st.integers(0, 9), max_size=3)
 
 
@@ -105,12 +121,16 @@ def test_rank_is_exact_and_sums_to_one(prompt: list[int], options: Options) -> N
 @given(prompts, options_drawn)
 def test_packed_and_unpacked_agree(prompt: list[int], options: Options) -> None:
     assert rank(KnownEngine(packs=True), prompt, options) == pytest.approx(
-        rank(KnownEngine(), prompt, options, floor=0)
+        rank(KnownEngine(), prompt, options, floor=0),
     )
 
 
 @given(prompts, options_drawn, st.sampled_from((0.01, 0.1, 0.5, 1.1)))
-def test_a_floor_saves_calls_and_keeps_the_sum(prompt: list[int], options: Options, floor: float) -> None:
+def test_a_floor_saves_calls_and_keeps_the_sum(
+    prompt: list[int],
+    options: Options,
+    floor: float,
+) -> None:
     engine, exact = KnownEngine(sharpness=4), KnownEngine(sharpness=4)
     assert math.isclose(sum(rank(engine, prompt, options, floor=floor)), 1)
     rank(exact, prompt, options, floor=0)
@@ -131,7 +151,9 @@ def test_best_is_the_most_probable(prompt: list[int], options: Options) -> None:
 def test_best_answers_within_its_limit(prompt: list[int], options: Options, limit: int) -> None:
     engine = KnownEngine()
     chosen = best(engine, prompt, options, limit=limit)
-    assert 0 <= chosen < len(options.tokens) and options.tokens.index(options.tokens[chosen]) == chosen
+    assert (
+        0 <= chosen < len(options.tokens) and options.tokens.index(options.tokens[chosen]) == chosen
+    )
     assert len(engine.asked) <= limit + 6
 
 
@@ -169,9 +191,14 @@ def test_the_differential_covers_every_diagnosis() -> None:
     engine, taxonomy = KnownEngine(), Taxonomy.default()
     options = label_options(engine, taxonomy)
     found = rank_diagnoses(engine, [1, 2], taxonomy, options, Calibration())
-    assert {entry.diagnosis for entry in found.entries} == {node.name for node in taxonomy.diagnoses}
+    assert {entry.diagnosis for entry in found.entries} == {
+        node.name for node in taxonomy.diagnoses
+    }
     assert math.isclose(sum(entry.probability for entry in found.entries), 1)
-    assert [e.probability for e in found.entries] == sorted((e.probability for e in found.entries), reverse=True)
+    assert [e.probability for e in found.entries] == sorted(
+        (e.probability for e in found.entries),
+        reverse=True,
+    )
     assert math.isclose(sum(found.category_probabilities().values()), 1)
     again = rank_diagnoses(KnownEngine(packs=True), [1, 2], taxonomy, options, Calibration())
     assert again.top.diagnosis == found.top.diagnosis
@@ -183,7 +210,9 @@ def test_the_differential_covers_every_diagnosis() -> None:
     st.dictionaries(st.sampled_from("abcdefgh"), st.floats(-30, 30)),
 )
 def test_calibration_gives_probabilities_and_keeps_order_without_bias(
-    shares: list[float], heat: float, bias: dict[str, float]
+    shares: list[float],
+    heat: float,
+    bias: dict[str, float],
 ) -> None:
     names = list("abcdefgh")[: len(shares)]
     found = Calibration(heat, bias).apply(names, shares)

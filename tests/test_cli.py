@@ -20,9 +20,9 @@ from strategies import json_values, texts
 from test_choice import KnownEngine
 
 from dxtrace import cli
+from dxtrace.answering.reasoner import Reasoner
 from dxtrace.chain import DISCLAIMER, Chain, parse
 from dxtrace.errors import GroundingError
-from dxtrace.reasoner import Reasoner
 
 
 class Unread(KnownEngine):
@@ -44,7 +44,11 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Reasoner, "load", lambda *_args, **_options: UNREAD)
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path, stdin: bytes = b"") -> tuple[int, str, str]:
+def run(
+    capsys: pytest.CaptureFixture[str],
+    *arguments: str | Path,
+    stdin: bytes = b"",
+) -> tuple[int, str, str]:
     """Run a command in this process; return exit code, stdout, stderr."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
@@ -54,7 +58,12 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path, stdin: bytes
 
 
 def one_line(text: str) -> bool:
-    return text.startswith("dxtrace: ") and text.endswith("\n") and text.count("\n") == 1 and len(text) < 500
+    return (
+        text.startswith("dxtrace: ")
+        and text.endswith("\n")
+        and text.count("\n") == 1
+        and len(text) < 500
+    )
 
 
 @pytest.mark.slow
@@ -76,7 +85,14 @@ def test_reason_prints_the_full_result_as_json(dxtrace: Run) -> None:
 
 @pytest.mark.slow
 def test_reason_reads_standard_input_and_shows_the_note_beside_the_steps(dxtrace: Run) -> None:
-    done = dxtrace("reason", "-", "--top", "3", stdin="\ufeff" + SHORT.replace("\n", "\r\n"), env={"COLUMNS": "140"})
+    done = dxtrace(
+        "reason",
+        "-",
+        "--top",
+        "3",
+        stdin="\ufeff" + SHORT.replace("\n", "\r\n"),
+        env={"COLUMNS": "140"},
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "FINAL DIAGNOSIS: " in done.stdout
     assert len(re.findall(r"^ +\d+\.\d%", done.stdout, re.MULTILINE)) == 3
@@ -93,7 +109,11 @@ def test_demo_answers_a_built_in_case(dxtrace: Run) -> None:
     assert "FINAL DIAGNOSIS: " in done.stdout
 
 
-def test_card_is_the_published_form(without_model: None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_card_is_the_published_form(
+    without_model: None,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
     (tmp_path / "case.txt").write_text(SHORT)
     code, card, _ = run(capsys, "reason", tmp_path / "case.txt", "--format", "card")
     _, whole, _ = run(capsys, "reason", tmp_path / "case.txt", "--format", "json")
@@ -120,7 +140,8 @@ def test_doctor_says_what_there_is(dxtrace: Run, home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["--help"], ["reason", "--help"], ["models"], ["batch", "--help"], ["corpus"]]
+    "arguments",
+    [[], ["--help"], ["reason", "--help"], ["models"], ["batch", "--help"], ["corpus"]],
 )
 def test_help_is_given(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     code, out, err = run(capsys, *arguments)
@@ -142,9 +163,16 @@ WRONG_COMMANDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", WRONG_COMMANDS, ids=lambda arguments: " ".join(arguments)[:40] or "nothing")
+@pytest.mark.parametrize(
+    "arguments",
+    WRONG_COMMANDS,
+    ids=lambda arguments: " ".join(arguments)[:40] or "nothing",
+)
 def test_a_wrong_command_gives_one_line(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code, out, err = run(capsys, *arguments)
@@ -173,9 +201,20 @@ BAD_FILES = {
 @pytest.mark.parametrize("how", ["file", "stdin"])
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_a_malformed_case_gives_one_line(
-    without_model: None, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, how: str
+    without_model: None,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    how: str,
 ) -> None:
-    if how == "stdin" and name in {"text.json", "nothing.json", "list.json", "number.json", "null.json", "deep.json"}:
+    if how == "stdin" and name in {
+        "text.json",
+        "nothing.json",
+        "list.json",
+        "number.json",
+        "null.json",
+        "deep.json",
+    }:
         pytest.skip("without a file name this is text")
     (tmp_path / name).write_bytes(BAD_FILES[name])
     place, given_in = (tmp_path / name, b"") if how == "file" else (Path("-"), BAD_FILES[name])
@@ -185,14 +224,20 @@ def test_a_malformed_case_gives_one_line(
     assert (name if how == "file" else "standard input") in err
 
 
-def test_folders_and_special_files_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_folders_and_special_files_are_refused(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
     for place in (tmp_path, Path(os.devnull)):
         code, _, err = run(capsys, "reason", place)
         assert code == 2
         assert one_line(err)
 
 
-MANY = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+MANY = settings(
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 def answered_or_refused(capsys: pytest.CaptureFixture[str], data: bytes, place: str = "-") -> None:
@@ -209,7 +254,12 @@ def answered_or_refused(capsys: pytest.CaptureFixture[str], data: bytes, place: 
 
 
 @MANY
-@given(st.one_of(texts().map(lambda text: text[:1500].encode("utf-8", "surrogatepass")), st.binary(max_size=300)))
+@given(
+    st.one_of(
+        texts().map(lambda text: text[:1500].encode("utf-8", "surrogatepass")),
+        st.binary(max_size=300),
+    ),
+)
 def test_any_text_is_answered_or_refused(capsys: Any, without_model: None, data: bytes) -> None:
     answered_or_refused(capsys, data)
 
@@ -217,7 +267,10 @@ def test_any_text_is_answered_or_refused(capsys: Any, without_model: None, data:
 @MANY
 @given(value=json_values())
 def test_any_json_is_answered_or_refused(
-    capsys: Any, without_model: None, tmp_path_factory: pytest.TempPathFactory, value: object
+    capsys: Any,
+    without_model: None,
+    tmp_path_factory: pytest.TempPathFactory,
+    value: object,
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "any.json"
     file.write_text(json.dumps(value), encoding="utf-8")
@@ -227,16 +280,28 @@ def test_any_json_is_answered_or_refused(
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (GroundingError("step 1: its evidence is not in the note"), 1, "its evidence is not in the note"),
+        (
+            GroundingError("step 1: its evidence is not in the note"),
+            1,
+            "its evidence is not in the note",
+        ),
         (RuntimeError("chest pain and fever"), 1, "internal error: RuntimeError in "),
         (KeyboardInterrupt(), 1, "interrupted"),
         (MemoryError(), 1, "internal error: MemoryError in "),
-        (OSError(28, "No space left on device", "some/file"), 1, "some/file: No space left on device"),
+        (
+            OSError(28, "No space left on device", "some/file"),
+            1,
+            "some/file: No space left on device",
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_failures_have_codes_and_no_traceback(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    said: str,
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error

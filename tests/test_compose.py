@@ -26,14 +26,21 @@ from dxtrace.compose._voice import Voice
 from dxtrace.compose._ways import sides
 from dxtrace.compose._write import wrapped
 from dxtrace.compose.composer import ROUND
-from dxtrace.corpus.teaching import SPLITS, corpus_info, hard_size, make_corpus, read_manifest, read_teaching
+from dxtrace.corpus.teaching import (
+    SPLITS,
+    corpus_info,
+    hard_size,
+    make_corpus,
+    read_manifest,
+    read_teaching,
+)
 from dxtrace.errors import CorpusError, KnowledgeError, UnknownName
 from dxtrace.knowledge import leaked_names, load, premises, written
 from dxtrace.knowledge.background import WordIndex, background
 from dxtrace.knowledge.rationales import fitting
 from dxtrace.knowledge.schema import Says
+from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.knowledge.wordings import divide
-from dxtrace.taxonomy import Taxonomy
 
 SOURCE = Path(__file__).parents[1] / "src"
 
@@ -53,7 +60,10 @@ def hard(composer: Composer) -> list[AnnotatedCase]:
     return [composer.case(number, hard=True) for number in range(80)]
 
 
-def test_every_step_quotes_the_note_and_says_a_premise(cases: list[AnnotatedCase], hard: list[AnnotatedCase]) -> None:
+def test_every_step_quotes_the_note_and_says_a_premise(
+    cases: list[AnnotatedCase],
+    hard: list[AnnotatedCase],
+) -> None:
     for case in (*cases, *hard):
         chain = case.gold
         assert chain is not None
@@ -78,7 +88,10 @@ def test_chains_run_from_suspicion_to_diagnosis(cases: list[AnnotatedCase]) -> N
         assert places == sorted(places) and places[0] == 0
         assert places[-1] == len(path) - 1
         deciding = {premise for premise in _decisive(case.gold.category) if premise.rsplit("/")[-1]}
-        assert any(step.premise and step.premise.id in deciding for step in case.gold.steps) or len(path) == 1
+        assert (
+            any(step.premise and step.premise.id in deciding for step in case.gold.steps)
+            or len(path) == 1
+        )
 
 
 def _decisive(category: str) -> set[str]:
@@ -86,14 +99,20 @@ def _decisive(category: str) -> set[str]:
     return {f"{prefix}/{finding.id}" for finding in load(category).findings if finding.decisive}
 
 
-def test_the_label_never_stands_in_a_note(cases: list[AnnotatedCase], hard: list[AnnotatedCase]) -> None:
+def test_the_label_never_stands_in_a_note(
+    cases: list[AnnotatedCase],
+    hard: list[AnnotatedCase],
+) -> None:
     taxonomy = Taxonomy.default()
     for case in (*cases, *hard):
         assert case.gold is not None
         assert leaked_names(case.case.note, taxonomy.category(case.gold.category)) == []
 
 
-def test_notes_are_filled_in_and_look_like_notes(cases: list[AnnotatedCase], hard: list[AnnotatedCase]) -> None:
+def test_notes_are_filled_in_and_look_like_notes(
+    cases: list[AnnotatedCase],
+    hard: list[AnnotatedCase],
+) -> None:
     for case in (*cases, *hard):
         note = case.case.note
         assert not re.search(r"[{}]| ,|\.\.(?!\.)|,\.|\bFalse\b", note), case.id
@@ -116,7 +135,10 @@ def test_everything_that_knowledge_says_can_be_filled_in(composer: Composer) -> 
                 assert not any("{" in voice.filled(text) for text in texts), finding.id
 
 
-def test_a_case_depends_on_seed_number_and_side_alone(composer: Composer, cases: list[AnnotatedCase]) -> None:
+def test_a_case_depends_on_seed_number_and_side_alone(
+    composer: Composer,
+    cases: list[AnnotatedCase],
+) -> None:
     fresh = Composer(seed=11)
     assert fresh.case(17).to_json() == cases[17].to_json()
     assert fresh.case(3).to_json() == cases[3].to_json()
@@ -133,7 +155,11 @@ def test_the_same_bytes_in_every_process() -> None:
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(SOURCE)}
         done = subprocess.run(
-            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", program],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         hashes.add(done.stdout)
     assert len(hashes) == 1
@@ -156,7 +182,9 @@ def test_the_hard_test_shares_no_style_wording_or_pair_of_illnesses(composer: Co
     for side, number in itertools.product((0, 1), range(120)):
         category, diagnosis = composer._dealt(number, side)
         entry = compiled(category)
-        style = next(style for style in STYLES if style.hard == bool(side) and style.most_comorbidities > 4)
+        style = next(
+            style for style in STYLES if style.hard == bool(side) and style.most_comorbidities > 4
+        )
         draft = draw(random.Random(f"{side}{number}"), entry, entry.targets[diagnosis], style, side)
         present = [item.id for item in draft.comorbidities]
         for one, other in itertools.combinations(present, 2):
@@ -182,12 +210,19 @@ def test_most_patients_have_other_illnesses_besides(composer: Composer) -> None:
     ("found", "normal"),
     [
         (r"crackle|rales|wheez", r"CTAB|lungs (?:are|were)? ?clear|Chest is clear|no w/r/r"),
-        (r"pitting|leg swelling|edema to", r"no (?:leg |pedal |LE |peripheral )?o?edema\b|not swollen"),
+        (
+            r"pitting|leg swelling|edema to",
+            r"no (?:leg |pedal |LE |peripheral )?o?edema\b|not swollen",
+        ),
         (r"irregularly irregular", r"\bRRR\b|regular rate|rhythm (?:are|is) regular"),
         (r"hemiparesis|hemiplegia|arm drift", r"5/5 strength|no focal (?:deficit|neuro)|non-focal"),
     ],
 )
-def test_normal_statements_do_not_contradict_findings(cases: list[AnnotatedCase], found: str, normal: str) -> None:
+def test_normal_statements_do_not_contradict_findings(
+    cases: list[AnnotatedCase],
+    found: str,
+    normal: str,
+) -> None:
     for case in cases:
         assert case.gold is not None
         exam = [
@@ -205,7 +240,7 @@ def test_a_word_index_knows_beginnings_whole_words_and_phrases() -> None:
         [
             item.model_copy(update={"words": words})
             for item, words in zip(items, (("hepat",), ("Na",), ("chest pain",)), strict=False)
-        ]
+        ],
     )
     first, second, third = (item.id for item in items[:3])
     assert index.found("Hepatomegaly is felt") == {first}
@@ -217,8 +252,10 @@ def test_a_word_index_knows_beginnings_whole_words_and_phrases() -> None:
 def test_dividing_ways_keeps_each_on_one_side(texts: list[str]) -> None:
     train, held = divide(texts)
     assert not set(train) & set(held) and set(train) | set(held) == set(texts)
-    assert divide(list(reversed(texts)))[1] == tuple(reversed(divide(list(dict.fromkeys(texts)))[1])) or len(
-        set(texts)
+    assert divide(list(reversed(texts)))[1] == tuple(
+        reversed(divide(list(dict.fromkeys(texts)))[1]),
+    ) or len(
+        set(texts),
     ) < len(texts)
     if len(set(texts)) > 1:
         assert train and held
@@ -251,7 +288,8 @@ def test_formulas_are_plain_arithmetic(a: int, b: int, c: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "formula", ["__import__('os')", "a ** 9", "a if a else b", "'x'", "b.real", "a +", "a / (b - b)", "z"]
+    "formula",
+    ["__import__('os')", "a ** 9", "a if a else b", "'x'", "b.real", "a +", "a / (b - b)", "z"],
 )
 def test_formulas_do_nothing_else(formula: str) -> None:
     with pytest.raises(KnowledgeError):
@@ -262,15 +300,29 @@ def test_a_corpus_is_written_and_read_back(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     info = make_corpus(40, 3, tmp_path / "one", lambda done, total: seen.append((done, total)))
     assert seen[-1] == (40 + hard_size(40),) * 2
-    assert info == corpus_info(tmp_path / "one") and info.id.endswith("-s3-n40") and not info.credentialed
+    assert (
+        info == corpus_info(tmp_path / "one")
+        and info.id.endswith("-s3-n40")
+        and not info.credentialed
+    )
     manifest = read_manifest(tmp_path / "one")
-    assert {name: manifest["counts"][name] for name in SPLITS} == {"train": 32, "dev": 4, "test": 4, "hard": 200}
+    assert {name: manifest["counts"][name] for name in SPLITS} == {
+        "train": 32,
+        "dev": 4,
+        "test": 4,
+        "hard": 200,
+    }
     cases = list(read_teaching(tmp_path / "one"))
     assert len({case.id for case in cases}) == len({case.patient for case in cases}) == 240
-    assert [case.id for case in read_teaching(tmp_path / "one", "dev")] == list(manifest["splits"]["dev"]["rows"])
+    assert [case.id for case in read_teaching(tmp_path / "one", "dev")] == list(
+        manifest["splits"]["dev"]["rows"],
+    )
     text = json.dumps(manifest)
     assert not any(
-        step.evidence.text in text for case in cases[:50] for step in case.gold.steps if len(step.evidence.text) > 25
+        step.evidence.text in text
+        for case in cases[:50]
+        for step in case.gold.steps
+        if len(step.evidence.text) > 25
     )  # type: ignore[union-attr]
     make_corpus(40, 3, tmp_path / "two")
     for file in sorted((tmp_path / "one").iterdir()):
@@ -306,21 +358,43 @@ def test_a_medicine_is_ordered_by_its_own_route(drug: str, ordered: str) -> None
 
 
 def test_a_rationale_speaks_of_what_is_quoted_and_of_the_patients_age() -> None:
-    says = Says(terse=("yawning, cravings", "stiff neck", "bad temper"), full=("{He} is tired.",), lay=())
-    rationales = ("Cravings before the pain suggest it.", "In the young this suggests it.", "A prodrome suggests it.")
+    says = Says(
+        terse=("yawning, cravings", "stiff neck", "bad temper"),
+        full=("{He} is tired.",),
+        lay=(),
+    )
+    rationales = (
+        "Cravings before the pain suggest it.",
+        "In the young this suggests it.",
+        "A prodrome suggests it.",
+    )
     assert fitting(rationales, "yawning, cravings", says.all, "finding", 30) == rationales
     assert fitting(rationales, "stiff neck", says.all, "finding", 30) == rationales[1:]
     assert fitting(rationales, "stiff neck", says.all, "finding", 60) == rationales[2:]
 
 
 def test_a_rationale_with_a_detail_that_no_way_states_gives_way_to_the_others() -> None:
-    says = Says(terse=("haematemesis x1", "threw up blood"), full=("{He} has vomited bright red blood.",), lay=())
-    rationales = ("Blood with clots shows brisk bleeding.", "Such vomiting shows bleeding.", "TAPSE shows strain.")
+    says = Says(
+        terse=("haematemesis x1", "threw up blood"),
+        full=("{He} has vomited bright red blood.",),
+        lay=(),
+    )
+    rationales = (
+        "Blood with clots shows brisk bleeding.",
+        "Such vomiting shows bleeding.",
+        "TAPSE shows strain.",
+    )
     assert rationales[0] not in fitting(rationales, "haematemesis x1", says.all, "finding", 40)
-    assert fitting(rationales, "he vomited blood with clots", says.all, "finding", 40)[0] == rationales[0]
+    assert (
+        fitting(rationales, "he vomited blood with clots", says.all, "finding", 40)[0]
+        == rationales[0]
+    )
 
 
 def test_what_is_managed_in_a_clinic_tells_of_no_emergency_stay() -> None:
     composer = Composer(11, ["Hyperlipidemia"])
     notes = "\n".join(composer.case(number).case.note for number in range(12))
-    assert not re.search(r"(?i)in the ED\b|code status|to the floor|IVF|intravenous (?:line|fluids)", notes)
+    assert not re.search(
+        r"(?i)in the ED\b|code status|to the floor|IVF|intravenous (?:line|fluids)",
+        notes,
+    )

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dxtrace.case import SECTIONS, Case
 from dxtrace.corpus import audit as auditing
 from dxtrace.corpus import load_corpus, open_corpus, read_direct, read_direct_taxonomy
-from dxtrace.corpus._direct_tree import keep_duplicates, read_file
+from dxtrace.corpus.readers.direct_tree import keep_duplicates, read_file
 from dxtrace.errors import CorpusError, KnowledgeError
+from dxtrace.notes.case import Case
+from dxtrace.notes.sections import SECTIONS
 
 SHARED = Path(__file__).parents[2] / "shared" / "direct"
 
@@ -84,7 +85,9 @@ def test_a_file_gives_its_gold_chain_with_offsets_into_the_note(tmp_path: Path) 
 def test_evidence_is_looked_for_in_its_own_section_first(tmp_path: Path) -> None:
     (case,) = read_direct(write(tmp_path / "x.json", tree())).cases
     assert case.gold is not None
-    sections = [step.evidence.section for step in case.gold.steps if step.evidence.text == "Feet swell"]
+    sections = [
+        step.evidence.section for step in case.gold.steps if step.evidence.text == "Feet swell"
+    ]
     assert sorted(sections) == ["history_of_present_illness", "physical_exam"]
 
 
@@ -106,9 +109,15 @@ def test_the_same_rationale_twice_keeps_both_observations(tmp_path: Path) -> Non
         "sample_1.json",
     ],
 )
-def test_every_layout_is_read_and_knowledge_files_are_passed_over(tmp_path: Path, place: str) -> None:
+def test_every_layout_is_read_and_knowledge_files_are_passed_over(
+    tmp_path: Path,
+    place: str,
+) -> None:
     write(tmp_path / place, tree())
-    write(tmp_path / "diagnostic_kg" / "Heart Failure.json", {"diagnostic": {"Suspected Heart Failure": {}}})
+    write(
+        tmp_path / "diagnostic_kg" / "Heart Failure.json",
+        {"diagnostic": {"Suspected Heart Failure": {}}},
+    )
     write(tmp_path / "Gout.json", {"diagnostic": {}, "knowledge": {}})
     write(tmp_path / "__MACOSX" / "._sample_1.json", "junk")
     corpus = open_corpus(str(tmp_path))
@@ -118,7 +127,9 @@ def test_every_layout_is_read_and_knowledge_files_are_passed_over(tmp_path: Path
     assert not auditing.audit_corpus(corpus).conflicts
 
 
-def test_the_root_is_the_diagnosis_and_a_folder_that_disagrees_is_a_conflict(tmp_path: Path) -> None:
+def test_the_root_is_the_diagnosis_and_a_folder_that_disagrees_is_a_conflict(
+    tmp_path: Path,
+) -> None:
     write(tmp_path / "samples/Heart Failure/HFpEF/a.json", tree())
     write(tmp_path / "samples/Stroke/b.json", {**tree(), "input5": "JVP 13 cm"})
     corpus = read_direct(tmp_path)
@@ -133,7 +144,9 @@ def test_amended_notes_are_marked_from_the_data_list(tmp_path: Path) -> None:
         data = {**tree(), "input1": f"Dyspnea {number}"}
         write(tmp_path / f"samples/Heart Failure/HFrEF/sample_{number}.json", data)
     rows = ["Disease Category,PDD,Data Root,Whether Amended,Amended Part,Amended Content"]
-    rows += ["Heart Failure,HFrEF,samples/Heart Failure/HFrEF/sample_1.json,Yes,input6/ Pertinent Result,LVEF"]
+    rows += [
+        "Heart Failure,HFrEF,samples/Heart Failure/HFrEF/sample_1.json,Yes,input6/ Pertinent Result,LVEF",
+    ]
     rows += ["Heart Failure,HFrEF,samples/Heart Failure/HFrEF/sample_2.json,No,,"]
     write(tmp_path / "data_list.csv", "\n".join(rows))
     corpus = read_direct(tmp_path)
@@ -159,10 +172,15 @@ def test_a_patient_comes_from_the_subject_id_or_from_an_equal_note(tmp_path: Pat
     assert patients["c"] == "77"
 
 
-def test_unknown_names_are_reported_with_a_suggestion_and_keep_the_files_own_path(tmp_path: Path) -> None:
+def test_unknown_names_are_reported_with_a_suggestion_and_keep_the_files_own_path(
+    tmp_path: Path,
+) -> None:
     text = json.dumps(tree())
     write(tmp_path / "a.json", text.replace("HFrEF$", "Wobbly Heart$"))
-    write(tmp_path / "b.json", text.replace('"Heart Failure$', '"Haert Failure$').replace("Dyspnea", "dyspnoea"))
+    write(
+        tmp_path / "b.json",
+        text.replace('"Heart Failure$', '"Haert Failure$').replace("Dyspnea", "dyspnoea"),
+    )
     corpus = read_direct(tmp_path)
     one, other = corpus.cases
     assert one.gold is not None
@@ -178,7 +196,12 @@ def test_unknown_names_are_reported_with_a_suggestion_and_keep_the_files_own_pat
 
 
 def test_nodes_by_other_spellings_are_found(tmp_path: Path) -> None:
-    data = {"STEMI$Intermedia_4": {"suspected acs$Intermedia_2": {"Why$Cause_1": {"Dyspnea$Input1": {}}}}, **NOTE}
+    data = {
+        "STEMI$Intermedia_4": {
+            "suspected acs$Intermedia_2": {"Why$Cause_1": {"Dyspnea$Input1": {}}},
+        },
+        **NOTE,
+    }
     (case,) = read_direct(write(tmp_path / "x.json", data)).cases
     assert case.gold is not None
     assert case.gold.diagnosis == "STEMI-ACS"
@@ -201,18 +224,31 @@ def test_nodes_by_other_spellings_are_found(tmp_path: Path) -> None:
         (json.dumps({**tree(), "input2": "a\x00b"}).encode(), "bad-note"),
         (json.dumps({**tree(), "input2": "a\ud800b"}).encode(), "bad-note"),
         (json.dumps(NOTE).encode(), "no-diagnosis"),
-        (json.dumps({**tree(), "input2": ["a", "b"], "input5": 7, "input6": None}).encode(), "bad-shape"),
+        (
+            json.dumps({**tree(), "input2": ["a", "b"], "input5": 7, "input6": None}).encode(),
+            "bad-shape",
+        ),
         (json.dumps({**NOTE, "HFrEF$Intermedia_2": float("nan")}).encode(), "bad-shape"),
         (json.dumps({**NOTE, "HFrEF$Intermedia_2": {"x$Input2": {}}}).encode(), "bad-shape"),
-        (json.dumps({**NOTE, "HFrEF$Intermedia_2": {"x$Cause_1": {"y$Cause_1": {}}}}).encode(), "bad-shape"),
-        (json.dumps({**NOTE, "HFrEF$Intermedia_2": {"x$Cause_1": {"Dyspnea$Input9": {}}}}).encode(), "section"),
+        (
+            json.dumps({**NOTE, "HFrEF$Intermedia_2": {"x$Cause_1": {"y$Cause_1": {}}}}).encode(),
+            "bad-shape",
+        ),
+        (
+            json.dumps(
+                {**NOTE, "HFrEF$Intermedia_2": {"x$Cause_1": {"Dyspnea$Input9": {}}}},
+            ).encode(),
+            "section",
+        ),
         (json.dumps({**NOTE, "HFrEF$Intermedia_2": {"x$Cause_1": {}}}).encode(), "bad-shape"),
         (json.dumps({**tree(), "HFpEF$Intermedia_2": {}}).encode(), "bad-shape"),
         (json.dumps({**NOTE, "Suspected Stroke$Intermedia_2": {}}).encode(), "no-diagnosis"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named_with_its_place_and_the_rest_still_loads(
-    tmp_path: Path, content: bytes, kind: str
+    tmp_path: Path,
+    content: bytes,
+    kind: str,
 ) -> None:
     (tmp_path / "broken.json").write_bytes(content)
     write(tmp_path / "good.json", tree())
@@ -242,9 +278,15 @@ def mutated(rng: random.Random) -> bytes:
     content = json.dumps(data).encode()
     if rng.random() < 0.2:
         at = rng.randrange(len(content))
-        content = content[:at] + bytes(rng.randrange(256) for _ in range(rng.randint(1, 5))) + content[at + 3 :]
+        content = (
+            content[:at]
+            + bytes(rng.randrange(256) for _ in range(rng.randint(1, 5)))
+            + content[at + 3 :]
+        )
     if rng.random() < 0.1:
-        content = content.decode("utf-8", "replace").encode(rng.choice(["utf-16", "utf-8-sig", "utf-32"]))
+        content = content.decode("utf-8", "replace").encode(
+            rng.choice(["utf-16", "utf-8-sig", "utf-32"]),
+        )
     return content[: rng.randrange(len(content))] if rng.random() < 0.1 else content
 
 
@@ -268,9 +310,13 @@ def _broken(data: Any, rng: random.Random) -> Any:
         del copy[key]
     elif way < 0.85:
         mark = rng.choice(["$", "", "$Cause_1", "$Intermedia_x", " #", "$Input3", "\ud800$Cause_1"])
-        copy[rng.choice([key + mark, key.replace("$", "", 1), key[::-1], key.upper()])] = copy.pop(key)
+        copy[rng.choice([key + mark, key.replace("$", "", 1), key[::-1], key.upper()])] = copy.pop(
+            key,
+        )
     else:
-        copy[rng.choice(["x", "input2", "HFrEF$Intermedia_1", "$", "x$Cause_1"])] = rng.choice(_JUNK)
+        copy[rng.choice(["x", "input2", "HFrEF$Intermedia_1", "$", "x$Cause_1"])] = rng.choice(
+            _JUNK,
+        )
     return copy
 
 
@@ -283,11 +329,16 @@ def test_a_thousand_mutated_files_load_or_are_named_and_never_crash(tmp_path: Pa
         if case.gold is not None:
             case.gold.verify()
     loaded = {case.id for case in corpus.cases}
-    blamed = {place.split(".json")[0].rsplit("/", 1)[-1] for place in (problem.place for problem in corpus.problems)}
+    blamed = {
+        place.split(".json")[0].rsplit("/", 1)[-1]
+        for place in (problem.place for problem in corpus.problems)
+    }
     assert not {f"f{number:04}" for number in range(1000)} - loaded - blamed
     assert {case.id for case in corpus.cases if case.gold is None} <= blamed
     assert all(".json" in problem.place and problem.message for problem in corpus.problems)
-    assert not any(CANARY in str(problem) or "lying flat" in str(problem) for problem in corpus.problems)
+    assert not any(
+        CANARY in str(problem) or "lying flat" in str(problem) for problem in corpus.problems
+    )
     assert 700 < len(blamed) < 1000
     auditing.audit_corpus(corpus)
 
@@ -297,9 +348,19 @@ _KEYS = st.one_of(
     st.builds(
         lambda text, kind: f"{text}${kind}",
         st.text(max_size=12),
-        st.sampled_from(["Intermedia_2", "Intermedia", "Cause_1", "Input1", "Input6", "Input0", "input2", "X"]),
+        st.sampled_from(
+            ["Intermedia_2", "Intermedia", "Cause_1", "Input1", "Input6", "Input0", "input2", "X"],
+        ),
     ),
-    st.sampled_from(["input1", "input2", "Input3", "HFrEF$Intermedia_5", "Suspected Heart Failure$Intermedia_2"]),
+    st.sampled_from(
+        [
+            "input1",
+            "input2",
+            "Input3",
+            "HFrEF$Intermedia_5",
+            "Suspected Heart Failure$Intermedia_2",
+        ],
+    ),
 )
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=30),
@@ -310,7 +371,10 @@ _VALUES = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(_KEYS, _VALUES, max_size=6))
-def test_any_json_object_is_read_without_an_exception(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+def test_any_json_object_is_read_without_an_exception(
+    tmp_path_factory: pytest.TempPathFactory,
+    data: Any,
+) -> None:
     file = tmp_path_factory.getbasetemp() / "any.json"
     file.write_text(json.dumps(data), "utf-8")
     corpus = read_direct(file)
@@ -325,16 +389,26 @@ _WORDS = st.text(alphabet="abcdeABC ,.$#%0129\n", min_size=1, max_size=25)
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(_WORDS, min_size=1, max_size=6), st.data())
-def test_verbatim_evidence_is_always_placed_on_its_own_text(lines: list[str], data: st.DataObject) -> None:
+def test_verbatim_evidence_is_always_placed_on_its_own_text(
+    lines: list[str],
+    data: st.DataObject,
+) -> None:
     sections = dict(zip(SECTIONS, lines, strict=False))
     observations = []
     for number, line in enumerate(lines, 1):
         start = data.draw(st.integers(0, len(line) - 1))
         piece = line[start : data.draw(st.integers(start + 1, len(line)))]
         kept = line.strip("\r\n")
-        if piece.strip() and piece in kept and kept.strip().lower() != "none" and not piece.rstrip().endswith("#"):
+        if (
+            piece.strip()
+            and piece in kept
+            and kept.strip().lower() != "none"
+            and not piece.rstrip().endswith("#")
+        ):
             observations.append((piece, number))
-    tree = {f"why {i}$Cause_1": {f"{piece}$Input{n}": {}} for i, (piece, n) in enumerate(observations)}
+    tree = {
+        f"why {i}$Cause_1": {f"{piece}$Input{n}": {}} for i, (piece, n) in enumerate(observations)
+    }
     parsed = read_file({"HFrEF$Intermedia_2": tree}, "x")
     assert [o.text for o in parsed.observations] == [piece for piece, _ in observations]
     if not observations:
@@ -345,28 +419,44 @@ def test_verbatim_evidence_is_always_placed_on_its_own_text(lines: list[str], da
     steps = [RawStep(o.text, o.rationale, None, o.section) for o in parsed.observations]
     chain, problems = build_gold(case, ("S", "D"), "C", steps, "x")
     assert [problem for problem in problems if problem.kind == "unaligned"] == []
-    assert [step.evidence.text for step in chain.steps] == [piece.strip() for piece, _ in observations]
+    assert [step.evidence.text for step in chain.steps] == [
+        piece.strip() for piece, _ in observations
+    ]
     chain.verify()
 
 
 def test_a_duplicate_key_is_kept() -> None:
-    data = json.loads('{"a$Cause_1": 1, "a$Cause_1": 2, "x": 3, "x": 4}', object_pairs_hook=keep_duplicates)
+    data = json.loads(
+        '{"a$Cause_1": 1, "a$Cause_1": 2, "x": 3, "x": 4}',
+        object_pairs_hook=keep_duplicates,
+    )
     assert data == {"a$Cause_1": 1, "a #$Cause_1": 2, "x": 3, "x #": 4}
 
 
 def test_the_authors_knowledge_makes_a_taxonomy(tmp_path: Path) -> None:
-    write(tmp_path / "Heart Failure.json", {"diagnostic": {"Suspected Heart Failure": {"HFrEF": [], "Odd": []}}})
+    write(
+        tmp_path / "Heart Failure.json",
+        {"diagnostic": {"Suspected Heart Failure": {"HFrEF": [], "Odd": []}}},
+    )
     write(tmp_path / "Gout.json", {"Suspected Gout": ["Acute Gout", "Chronic Gout"]})
     taxonomy = read_direct_taxonomy(tmp_path)
-    assert [node.name for node in taxonomy.diagnoses] == ["Acute Gout", "Chronic Gout", "HFrEF", "Odd"]
-    assert taxonomy.find("systolic heart failure").name == "HFrEF", "our aliases are known there too"
+    assert [node.name for node in taxonomy.diagnoses] == [
+        "Acute Gout",
+        "Chronic Gout",
+        "HFrEF",
+        "Odd",
+    ]
+    assert taxonomy.find("systolic heart failure").name == "HFrEF", (
+        "our aliases are known there too"
+    )
     corpus = load_corpus("direct", write(tmp_path / "n" / "x.json", tree()), taxonomy=taxonomy)
     assert corpus.cases[0].gold is not None
     assert corpus.cases[0].gold.path == ("Suspected Heart Failure", "HFrEF")
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"diagnostic": []}', '{"a": {"b": 3}}', '{"a": {}, "b": {}}', '{"": {}}']
+    "content",
+    ["", "[]", '{"diagnostic": []}', '{"a": {"b": 3}}', '{"a": {}, "b": {}}', '{"": {}}'],
 )
 def test_a_damaged_knowledge_file_is_named(tmp_path: Path, content: str) -> None:
     file = write(tmp_path / "Gout.json", content)
@@ -381,6 +471,9 @@ def test_the_authors_own_examples_load_without_a_problem() -> None:
     corpus = open_corpus(str(SHARED))
     assert not corpus.problems
     assert [len(case.gold.steps) for case in corpus.cases if case.gold] == [20, 9]
-    assert {case.gold.diagnosis for case in corpus.cases if case.gold} == {"Hemorrhagic Stroke", "Bacterial Pneumonia"}
+    assert {case.gold.diagnosis for case in corpus.cases if case.gold} == {
+        "Hemorrhagic Stroke",
+        "Bacterial Pneumonia",
+    }
     for file in ("Heart Failure.json", "Tuberculosis.json"):
         assert read_direct_taxonomy(SHARED / file).diagnoses

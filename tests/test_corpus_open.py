@@ -11,23 +11,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import Case
 from dxtrace.chain import Chain, Span, Step
-from dxtrace.corpus import NAMES, Corpus, load_corpus, make_corpus, open_corpus, read_jsonl, write_jsonl, write_split
-from dxtrace.corpus.agentclinic import render
+from dxtrace.corpus import (
+    NAMES,
+    Corpus,
+    load_corpus,
+    make_corpus,
+    open_corpus,
+    read_jsonl,
+    write_jsonl,
+    write_split,
+)
 from dxtrace.corpus.align import find_diagnosis
-from dxtrace.corpus.medcasereasoning import Clauses, read_reasoning
+from dxtrace.corpus.readers.agentclinic import render
+from dxtrace.corpus.readers.medcasereasoning import Clauses, read_reasoning
 from dxtrace.errors import CorpusError, DxtraceError, UnknownName
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.case import Case
 
 SHARED = Path(__file__).parents[2] / "shared" / "cases"
 
-NOTE = "HPI: 61M with crushing chest pain. Denies fever.\n\nLabs: Troponin T 2.1. Repeat troponin 3.0."
+NOTE = (
+    "HPI: 61M with crushing chest pain. Denies fever.\n\nLabs: Troponin T 2.1. Repeat troponin 3.0."
+)
 
 
 def lines(path: Path, *rows: Any) -> Path:
     """Write rows (or raw lines) to a JSONL file."""
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows),
+        "utf-8",
+    )
     return path
 
 
@@ -76,20 +90,32 @@ def test_anybodys_row_gets_offsets_path_and_order(tmp_path: Path) -> None:
             "rationale": "Typical",
             "supports": "suspected acs",
         },
-        {"evidence": {"text": "Repeat troponin 3.0", "start": 1, "end": 3}, "rationale": "It rises"},
+        {
+            "evidence": {"text": "Repeat troponin 3.0", "start": 1, "end": 3},
+            "rationale": "It rises",
+        },
         {"observation": "never written", "rationale": "?"},
     ]
-    corpus = read_jsonl(lines(tmp_path / "x.jsonl", row(steps=steps, patient=7, tags={"ward": 3, "odd": [1]})))
+    corpus = read_jsonl(
+        lines(tmp_path / "x.jsonl", row(steps=steps, patient=7, tags={"ward": 3, "odd": [1]})),
+    )
     (case,) = corpus.cases
     assert case.gold is not None
     case.gold.verify()
     assert case.gold.path == ("Suspected ACS", "Strongly Suspected ACS", "NSTE-ACS", "NSTEMI")
     said = [(step.supports, step.evidence.text) for step in case.gold.steps]
-    assert said == [("Suspected ACS", "chest pain"), ("NSTEMI", "Troponin T 2.1"), ("NSTEMI", "Repeat troponin 3.0")]
+    assert said == [
+        ("Suspected ACS", "chest pain"),
+        ("NSTEMI", "Troponin T 2.1"),
+        ("NSTEMI", "Repeat troponin 3.0"),
+    ]
     assert case.patient == "7"
     assert case.tags == {"ward": "3"}
     (problem,) = corpus.problems
-    assert (problem.kind, problem.place.rsplit("/")[-1]) == ("unaligned", "x.jsonl, line 1, observation 4")
+    assert (problem.kind, problem.place.rsplit("/")[-1]) == (
+        "unaligned",
+        "x.jsonl, line 1, observation 4",
+    )
 
 
 def test_sections_own_trees_and_unannotated_rows(tmp_path: Path) -> None:
@@ -127,7 +153,10 @@ def test_sections_own_trees_and_unannotated_rows(tmp_path: Path) -> None:
         ('{"note": "pain", "diagnosis": "NSTEMI", "steps": 3}', "bad-shape"),
         ('{"note": "pain", "diagnosis": "NSTEMI", "steps": [3]}', "bad-shape"),
         ('{"note": "pain", "diagnosis": "NSTEMI", "steps": [{"evidence": 3}]}', "bad-shape"),
-        ('{"note": "pain", "diagnosis": "NSTEMI", "steps": [{"evidence": " ", "rationale": "x"}]}', "unaligned"),
+        (
+            '{"note": "pain", "diagnosis": "NSTEMI", "steps": [{"evidence": " ", "rationale": "x"}]}',
+            "unaligned",
+        ),
     ],
 )
 def test_errors_name_the_line_and_the_rest_loads(tmp_path: Path, line: str, kind: str) -> None:
@@ -166,7 +195,9 @@ def test_a_damaged_row_of_ours_is_mended_from_its_evidence(tmp_path: Path) -> No
     assert mended.steps[0].evidence.text == "chest pain"
 
 
-_KEYS = st.sampled_from(["note", "steps", "evidence", "sections", "diagnosis", "path", "text", "start", "supports"])
+_KEYS = st.sampled_from(
+    ["note", "steps", "evidence", "sections", "diagnosis", "path", "text", "start", "supports"],
+)
 _VALUES = st.recursive(
     st.none() | st.integers() | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
@@ -176,7 +207,10 @@ _VALUES = st.recursive(
 
 @settings(max_examples=60)
 @given(_VALUES)
-def test_any_json_line_is_read_or_named(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+def test_any_json_line_is_read_or_named(
+    tmp_path_factory: pytest.TempPathFactory,
+    value: Any,
+) -> None:
     file = lines(tmp_path_factory.getbasetemp() / "any.jsonl", value)
     corpus = read_jsonl(file)
     assert corpus.cases or corpus.problems
@@ -196,7 +230,9 @@ def test_a_row_of_ours_with_numbers_for_names_is_refused(tmp_path: Path) -> None
         "category": "x",
         "path": [3],
     }
-    corpus = read_jsonl(lines(tmp_path / "x.jsonl", wrong | {"steps": []}, row(sections=[], tags={"n": 1})))
+    corpus = read_jsonl(
+        lines(tmp_path / "x.jsonl", wrong | {"steps": []}, row(sections=[], tags={"n": 1})),
+    )
     assert [problem.kind for problem in corpus.problems] == ["bad-shape"]
     assert corpus.cases[0].tags == {"n": "1"}
 
@@ -206,7 +242,12 @@ def test_splits_of_rows_and_of_folders(tmp_path: Path) -> None:
     lines(tmp_path / "test.jsonl", row(id="c"))
     assert len(open_corpus(str(tmp_path)).cases) == 3
     assert [case.id for case in open_corpus(f"{tmp_path}:test").cases] == ["c"]
-    file = lines(tmp_path / "mixed.jsonl", row(split="dev"), row(id="d", tags={"split": "test"}), row(id="e"))
+    file = lines(
+        tmp_path / "mixed.jsonl",
+        row(split="dev"),
+        row(id="d", tags={"split": "test"}),
+        row(id="e"),
+    )
     assert [case.id for case in open_corpus(f"jsonl:{file}:dev").cases] == ["a"]
     assert [case.id for case in open_corpus(f"{file}:test").cases] == ["d"]
     with pytest.raises(CorpusError, match="no case of the split 'hard'"):
@@ -240,28 +281,41 @@ OSCE = {
         "Patient_Actor": {
             "Demographics": "40-year-old man",
             "History": "Wheeze at night.",
-            "Symptoms": {"Primary_Symptom": "Wheeze", "Secondary_Symptoms": ["Cough", "Tight chest"]},
+            "Symptoms": {
+                "Primary_Symptom": "Wheeze",
+                "Secondary_Symptoms": ["Cough", "Tight chest"],
+            },
             "Past_Medical_History": "Eczema.",
             "Social_History": "Information not provided.",
         },
-        "Physical_Examination_Findings": {"Vital_Signs": {"Heart_Rate": "72 bpm", "BP": "120/80"}, "Other": "Thin."},
+        "Physical_Examination_Findings": {
+            "Vital_Signs": {"Heart_Rate": "72 bpm", "BP": "120/80"},
+            "Other": "Thin.",
+        },
         "Test_Results": {"Spirometry": {"FEV1": 0.6, "Findings": "Reversible."}},
         "Correct_Diagnosis": "Asthma",
-    }
+    },
 }
 
 
 def test_agentclinic_reads_as_a_note(tmp_path: Path) -> None:
     odd = {"OSCE_Examination": {**OSCE["OSCE_Examination"], "Correct_Diagnosis": "Bed bug bite"}}
-    corpus = open_corpus(str(lines(tmp_path / "x.jsonl", OSCE, odd, "junk", {"OSCE_Examination": 3}, {"a": 1})))
+    corpus = open_corpus(
+        str(lines(tmp_path / "x.jsonl", OSCE, odd, "junk", {"OSCE_Examination": 3}, {"a": 1})),
+    )
     case, other = corpus.cases
     note = case.case.note
-    assert "40-year-old man\nWheeze at night.\nPrimary symptom: Wheeze\nSecondary symptoms: Cough, Tight chest" in note
+    assert (
+        "40-year-old man\nWheeze at night.\nPrimary symptom: Wheeze\nSecondary symptoms: Cough, Tight chest"
+        in note
+    )
     assert "Vital signs: Heart rate: 72 bpm; BP: 120/80\nThin." in note
     assert "Spirometry: FEV1: 0.6; Reversible" in note
     assert "not provided" not in note
     assert case.gold is None
-    assert (case.tags["diagnosis"], case.tags["expected"], case.tags["expected_category"]) == ("Asthma",) * 3
+    assert (case.tags["diagnosis"], case.tags["expected"], case.tags["expected_category"]) == (
+        "Asthma",
+    ) * 3
     assert "expected" not in other.tags
     assert [problem.kind for problem in corpus.problems] == ["bad-json", "bad-shape", "bad-shape"]
     with pytest.raises(CorpusError, match="nested deeper"):
@@ -281,7 +335,11 @@ def test_all_of_agentclinic_loads() -> None:
     [
         ("Pulmonary tuberculosis", "Tuberculosis", "Tuberculosis"),
         ("Gastroesophageal reflux disease (GERD)", "GERD", "Gastro-oesophageal Reflux Disease"),
-        ("Hypertrophic cardiomyopathy, obstructive", "Hypertrophic Cardiomyopathy", "Cardiomyopathy"),
+        (
+            "Hypertrophic cardiomyopathy, obstructive",
+            "Hypertrophic Cardiomyopathy",
+            "Cardiomyopathy",
+        ),
         ("Stroke", None, "Stroke"),
         ("Bed bug bite", None, None),
         ("", None, None),
@@ -307,17 +365,30 @@ def test_medcasereasoning_finds_its_evidence_again_in_the_prompt(tmp_path: Path)
         '3. He bled: "he had hemoptysis"\n4. For 2 weeks: "fever for 2 weeks"\n5. Nothing is quoted here.'
     )
     rows = [
-        {"pmcid": "P1", "case_prompt": PROMPT, "diagnostic_reasoning": reasoning, "final_diagnosis": "Tuberculosis"},
+        {
+            "pmcid": "P1",
+            "case_prompt": PROMPT,
+            "diagnostic_reasoning": reasoning,
+            "final_diagnosis": "Tuberculosis",
+        },
         {
             "pmcid": "P2",
             "case_prompt": "A rash.",
             "diagnostic_reasoning": "1. x",
             "final_diagnosis": "Measles",
         },
-        {"pmcid": "P3", "case_prompt": None, "diagnostic_reasoning": "1. x", "final_diagnosis": "Measles"},
+        {
+            "pmcid": "P3",
+            "case_prompt": None,
+            "diagnostic_reasoning": "1. x",
+            "final_diagnosis": "Measles",
+        },
     ]
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "val-00000-of-00001.parquet")
-    parquet.write_table(pyarrow.Table.from_pylist(rows[:1]), tmp_path / "test-00000-of-00001.parquet")
+    parquet.write_table(
+        pyarrow.Table.from_pylist(rows[:1]),
+        tmp_path / "test-00000-of-00001.parquet",
+    )
     corpus = open_corpus(f"{tmp_path}:dev")
     known, unknown = corpus.cases
     assert known.gold is not None
@@ -338,7 +409,9 @@ def test_medcasereasoning_finds_its_evidence_again_in_the_prompt(tmp_path: Path)
 
 
 def test_a_clause_never_stands_for_the_opposite_or_for_other_numbers() -> None:
-    clauses = Clauses("Denies chest pain at rest. Troponin was 2.1 ng on arrival. Left leg swelling was seen.")
+    clauses = Clauses(
+        "Denies chest pain at rest. Troponin was 2.1 ng on arrival. Left leg swelling was seen.",
+    )
     assert clauses.best("chest pain at rest", 0.5) is None
     assert clauses.best("troponin 3.1 ng on arrival", 0.5) is None
     found = clauses.best("arrival troponin 2.1 ng", 0.6)

@@ -13,7 +13,7 @@ import pytest
 
 from dxtrace.compose import Composer
 from dxtrace.evaluate.lm_eval import label_task
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
 
 TASK = Path(label_task.__file__).parent
 
@@ -22,7 +22,10 @@ TASK = Path(label_task.__file__).parent
 def corpus(tmp_path: Path) -> Path:
     composer = Composer(2)
     path = tmp_path / "cases.jsonl"
-    rows = sorted((composer.case(number) for number in range(8)), key=lambda case: len(case.case.note))[:2]
+    rows = sorted(
+        (composer.case(number) for number in range(8)),
+        key=lambda case: len(case.case.note),
+    )[:2]
     path.write_text("".join(json.dumps(case.to_json()) + "\n" for case in rows))
     return path
 
@@ -37,7 +40,11 @@ def test_the_label_task_has_the_diagnoses_as_choices(corpus: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("inspect_ai") is None, reason="extra inspect")
-def test_inspect_ai_runs_the_task_on_the_embedded_model(corpus: Path, home: Path, tmp_path: Path) -> None:
+def test_inspect_ai_runs_the_task_on_the_embedded_model(
+    corpus: Path,
+    home: Path,
+    tmp_path: Path,
+) -> None:
     code = (
         "from inspect_ai import eval; from inspect_ai.model import get_model\n"
         "from dxtrace.evaluate._registry import reasoning\n"
@@ -49,16 +56,23 @@ def test_inspect_ai_runs_the_task_on_the_embedded_model(corpus: Path, home: Path
         "assert 'acc_diag' in scores and 'obs_comp' in scores, scores\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "DXTRACE_HOME": str(home)}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "DXTRACE_HOME": str(home)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    importlib.util.find_spec("lm_eval") is None or importlib.util.find_spec("torch") is None, reason="needs lm-eval"
+    importlib.util.find_spec("lm_eval") is None or importlib.util.find_spec("torch") is None,
+    reason="needs lm-eval",
 )
-def test_lm_evaluation_harness_runs_the_label_task_on_the_embedded_model(corpus: Path, home: Path) -> None:
+def test_lm_evaluation_harness_runs_the_label_task_on_the_embedded_model(
+    corpus: Path,
+    home: Path,
+) -> None:
     folder = home / "models" / "smollm2-135m"
     code = (
         "import lm_eval; from lm_eval.tasks import TaskManager\n"
@@ -68,6 +82,9 @@ def test_lm_evaluation_harness_runs_the_label_task_on_the_embedded_model(corpus:
         "assert 'acc,none' in found['results']['dxtrace_diagnosis'], found['results']\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]

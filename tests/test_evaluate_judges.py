@@ -43,7 +43,12 @@ def same(judge: Judge, one: str, other: str) -> bool:
 
 def check_quality(judge: Judge) -> None:
     pairs = read_pairs(PAIRS)
-    found = agree(pairs, [bool(pair.same) for pair in pairs], ask(judge, pairs), ("human", judge.name))
+    found = agree(
+        pairs,
+        [bool(pair.same) for pair in pairs],
+        ask(judge, pairs),
+        ("human", judge.name),
+    )
     assert found.balanced is not None and found.balanced >= 0.80
     guarded = [found.by_kind[kind] for kind in GUARDED]
     assert sum(share * n for share, n in guarded) / sum(n for _, n in guarded) <= 0.05
@@ -108,7 +113,9 @@ def test_the_same_said_otherwise_is_seen(one: str, other: str) -> None:
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_the_lexical_judge_is_symmetric_and_knows_equal_texts(one: str, other: str) -> None:
-    forth, back = LEXICAL.judge([Pair(Statement(one), Statement(other)), Pair(Statement(other), Statement(one))])
+    forth, back = LEXICAL.judge(
+        [Pair(Statement(one), Statement(other)), Pair(Statement(other), Statement(one))],
+    )
     assert forth == back
     assert 0 <= forth.score <= 1
     assert same(LEXICAL, one, one)
@@ -141,7 +148,11 @@ class YesEngine:
         text = "".join(part for part, _ in parts)
         return [7] if "fever" in text else [8]
 
-    def distributions(self, prompt: Sequence[int], branches: Sequence[Branch]) -> list[Mapping[int, float]]:
+    def distributions(
+        self,
+        prompt: Sequence[int],
+        branches: Sequence[Branch],
+    ) -> list[Mapping[int, float]]:
         self.asked += 1
         assert branches[0].candidates == (1, 2)
         return [{1: 0.9, 2: 0.1} if list(prompt) == [7] else {1: 0.2, 2: 0.8}]
@@ -224,9 +235,17 @@ def test_an_endpoint_that_is_away_is_an_error_without_the_question() -> None:
 
 def test_credentialed_data_goes_to_this_machine_alone_unless_the_flag_is_passed() -> None:
     with pytest.raises(InputError) as caught:
-        open_judge("llm", settings=JudgeSettings(model="m", url="https://example.org/v1", credentialed=True))
+        open_judge(
+            "llm",
+            settings=JudgeSettings(model="m", url="https://example.org/v1", credentialed=True),
+        )
     assert FLAG in str(caught.value) and "PhysioNet" in str(caught.value)
-    settings = JudgeSettings(model="m", url="https://example.org/v1", credentialed=True, may_send=True)
+    settings = JudgeSettings(
+        model="m",
+        url="https://example.org/v1",
+        credentialed=True,
+        may_send=True,
+    )
     assert "example.org" in open_judge("llm", settings=settings).name
 
 

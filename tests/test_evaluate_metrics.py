@@ -12,19 +12,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import Case
 from dxtrace.chain import Chain, Differential, Ranked, Span, Step
 from dxtrace.errors import InputError
-from dxtrace.evaluate.accounts import Account, Observation, chain_account, gold_account, published_account
-from dxtrace.evaluate.confidence import Stated, brier, measure
+from dxtrace.evaluate.answers import (
+    Account,
+    Observation,
+    chain_account,
+    gold_account,
+    published_account,
+)
 from dxtrace.evaluate.judges.base import Verdict
 from dxtrace.evaluate.judges.lexical import LexicalJudge
 from dxtrace.evaluate.judges.spans import SpansJudge, dice
-from dxtrace.evaluate.matching import match_greedy, match_optimal
-from dxtrace.evaluate.metrics import BY_KEY, METRICS, evidence_scores, redundancy, tree_distance
-from dxtrace.evaluate.published import Counts, evaluation_file, score_evaluation
+from dxtrace.evaluate.metrics.calibration import Stated, brier, measure
+from dxtrace.evaluate.metrics.direct import Counts, evaluation_file, score_evaluation
+from dxtrace.evaluate.metrics.pairing import match_greedy, match_optimal
+from dxtrace.evaluate.metrics.per_case import (
+    BY_KEY,
+    METRICS,
+    evidence_scores,
+    redundancy,
+    tree_distance,
+)
 from dxtrace.evaluate.scoring import CaseResult, Judges, score_case
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.case import Case
 
 NOTE = (
     "Chief Complaint:\nShortness of breath\n\nHistory of Present Illness:\nHe sleeps on three pillows. "
@@ -49,11 +61,21 @@ def gold_case(id: str = "a") -> AnnotatedCase:
             "He sleeps on three pillows",
             "Breathlessness on lying flat suggests raised filling pressures.",
         ),
-        step("Suspected Heart Failure", "Both legs are swollen", "Leg swelling reflects venous congestion."),
         step(
-            "Strongly Suspected Heart Failure", "BNP 1,240 pg/mL", "A high natriuretic peptide points to heart failure."
+            "Suspected Heart Failure",
+            "Both legs are swollen",
+            "Leg swelling reflects venous congestion.",
         ),
-        step("HFrEF", "The ejection fraction is 30%", "An ejection fraction below 40% defines the type."),
+        step(
+            "Strongly Suspected Heart Failure",
+            "BNP 1,240 pg/mL",
+            "A high natriuretic peptide points to heart failure.",
+        ),
+        step(
+            "HFrEF",
+            "The ejection fraction is 30%",
+            "An ejection fraction below 40% defines the type.",
+        ),
     )
     chain = Chain(id, NOTE, node.name, node.category, node.path, steps)
     case = Case.from_text(NOTE, id)
@@ -77,11 +99,27 @@ def reference(data: dict[str, Any]) -> tuple[float, ...]:
             small += 1
     cat = float(cap(data["chain_gt"][0]) == cap(data["chain_pred"][1]))
     diag = float(cap(data["chain_gt"][-1]) == cap(data["chain_pred"][-1]))
-    return cat, diag, big / (p + 1), big / (g + 1), big / union, small / big if big else 0.0, small / union
+    return (
+        cat,
+        diag,
+        big / (p + 1),
+        big / (g + 1),
+        big / union,
+        small / big if big else 0.0,
+        small / union,
+    )
 
 
 def random_evaluation(rng: random.Random) -> dict[str, Any]:
-    names = ["Suspected ACS", "suspected ACS", "NSTEMI", "nstemi", "Heart  Failure", "heart failure", "STEMI-ACS"]
+    names = [
+        "Suspected ACS",
+        "suspected ACS",
+        "NSTEMI",
+        "nstemi",
+        "Heart  Failure",
+        "heart failure",
+        "STEMI-ACS",
+    ]
     g, p = rng.randint(1, 20), rng.randint(0, 20)
     rows, columns = rng.sample(range(g), k=g), rng.sample(range(p), k=p)
     pairs = list(zip(rows, columns, strict=False))[: rng.randint(0, min(g, p))]
@@ -92,7 +130,13 @@ def random_evaluation(rng: random.Random) -> dict[str, Any]:
         "len_ob_gt": g,
         "len_ob_pred": p,
         "ob_record_paired": {
-            f"[{i}, {j}]": [rng.choice([*names, None]), rng.choice([*names, None]), "r", "r", rng.choice(answers)]
+            f"[{i}, {j}]": [
+                rng.choice([*names, None]),
+                rng.choice([*names, None]),
+                "r",
+                "r",
+                rng.choice(answers),
+            ]
             for i, j in pairs
         },
     }
@@ -114,7 +158,13 @@ def test_an_evaluation_file_that_we_write_scores_as_its_case_does() -> None:
     answer = replace(account, observations=account.observations[:2])
     result = score_case(case, answer, JUDGES)
     triples = [(o.text, o.rationale, o.node) for o in account.observations]
-    data = evaluation_file(account.path, (account.category, *account.path), triples, triples[:2], result.pairs)
+    data = evaluation_file(
+        account.path,
+        (account.category, *account.path),
+        triples,
+        triples[:2],
+        result.pairs,
+    )
     again = score_evaluation(json.loads(json.dumps(data)))
     for key in ("acc_cat", "acc_diag", "obs_pre", "obs_rec", "obs_comp", "exp_com", "exp_all"):
         assert again[key] == result.scores[key]
@@ -134,7 +184,9 @@ def test_a_broken_evaluation_file_is_named(data: dict[str, Any]) -> None:
 
 @given(st.integers(0, 30), st.integers(0, 30), st.data())
 def test_every_share_lies_between_0_and_1_and_more_matches_never_score_less(
-    gold: int, predicted: int, data: st.DataObject
+    gold: int,
+    predicted: int,
+    data: st.DataObject,
 ) -> None:
     matched = data.draw(st.integers(0, min(gold, predicted)))
     explained = data.draw(st.integers(0, matched))
@@ -149,22 +201,32 @@ def test_every_share_lies_between_0_and_1_and_more_matches_never_score_less(
 
 TABLES = st.integers(0, 6).flatmap(
     lambda width: st.lists(
-        st.lists(st.builds(Verdict, st.booleans(), st.floats(0, 1, allow_nan=False)), min_size=width, max_size=width),
+        st.lists(
+            st.builds(Verdict, st.booleans(), st.floats(0, 1, allow_nan=False)),
+            min_size=width,
+            max_size=width,
+        ),
         max_size=6,
-    )
+    ),
 )
 
 
 def largest(table: list[list[Verdict]], row: int = 0, used: frozenset[int] = frozenset()) -> int:
     if row == len(table):
         return 0
-    taken = [1 + largest(table, row + 1, used | {j}) for j, v in enumerate(table[row]) if v.same and j not in used]
+    taken = [
+        1 + largest(table, row + 1, used | {j})
+        for j, v in enumerate(table[row])
+        if v.same and j not in used
+    ]
     return max([largest(table, row + 1, used), *taken])
 
 
 @given(TABLES)
 @settings(max_examples=150)
-def test_matchings_are_one_to_one_and_the_optimal_one_is_the_largest(table: list[list[Verdict]]) -> None:
+def test_matchings_are_one_to_one_and_the_optimal_one_is_the_largest(
+    table: list[list[Verdict]],
+) -> None:
     greedy, optimal = match_greedy(table), match_optimal(table)
     for pairs in (greedy, optimal):
         assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
@@ -202,7 +264,11 @@ def test_a_missing_answer_scores_0_and_is_as_far_as_can_be() -> None:
     result = score_case(case, None, JUDGES)
     assert result.status == "missing"
     assert score_case(case, None, JUDGES, broken=True).status == "broken"
-    assert all(result.scores[m.key] == 0 for m in METRICS if m.better == "higher" and m.key != "rationale_words")
+    assert all(
+        result.scores[m.key] == 0
+        for m in METRICS
+        if m.better == "higher" and m.key != "rationale_words"
+    )
     assert result.scores["tree_distance"] == 8
     assert set(result.scores) == set(BY_KEY)
 
@@ -212,7 +278,9 @@ def test_a_wrong_answer_is_measured_in_every_way() -> None:
     other = Taxonomy.default().find("HFpEF")
     steps = (
         step(
-            other.path[0], "sleeps on three pillows", "Breathlessness on lying flat suggests raised filling pressures."
+            other.path[0],
+            "sleeps on three pillows",
+            "Breathlessness on lying flat suggests raised filling pressures.",
         ),
         step(other.path[0], "He denies chest pain", "Chest pain suggests ischaemia."),
     )
@@ -222,8 +290,18 @@ def test_a_wrong_answer_is_measured_in_every_way() -> None:
     )))  # fmt: skip
     result = score_case(case, account_of(chain), JUDGES)
     scores = result.scores
-    assert (scores["acc_cat"], scores["acc_diag"], scores["top_3"], scores["tree_distance"]) == (1, 0, 1, 2)
-    assert (scores["obs_pre"], scores["obs_rec"], scores["obs_comp"], scores["exp_all"]) == (1 / 3, 1 / 5, 1 / 5, 1 / 5)
+    assert (scores["acc_cat"], scores["acc_diag"], scores["top_3"], scores["tree_distance"]) == (
+        1,
+        0,
+        1,
+        2,
+    )
+    assert (scores["obs_pre"], scores["obs_rec"], scores["obs_comp"], scores["exp_all"]) == (
+        1 / 3,
+        1 / 5,
+        1 / 5,
+        1 / 5,
+    )
     assert result.stated is not None and result.stated.confidence == 0.6 and not result.stated.right
     assert result.stated.brier == pytest.approx(0.36 + 0.09 + 0.81)
     assert result.sections["history_of_present_illness"] == (1, 1, 1)
@@ -234,7 +312,11 @@ def test_evidence_is_counted_by_characters_and_invented_text_counts_as_wrong() -
     note = "ab cd ef"
     gold = [Observation("ab cd", "", None, (0, 5), None)]
     scores = evidence_scores(note, gold, [Observation("cd ef", "", None, (3, 8), None)])
-    assert (scores["evidence_precision"], scores["evidence_recall"], scores["evidence_f1"]) == (0.5, 0.5, 0.5)
+    assert (scores["evidence_precision"], scores["evidence_recall"], scores["evidence_f1"]) == (
+        0.5,
+        0.5,
+        0.5,
+    )
     twice = [
         Observation("ab", "", None, (0, 2), None),
         Observation("ab", "", None, (0, 2), None),
@@ -264,8 +346,14 @@ def test_distance_in_the_tree_is_a_metric(one: str, other: str) -> None:
     assert tree_distance("nothing", other) >= tree_distance(one, other)
 
 
-@given(st.tuples(st.integers(0, 50), st.integers(1, 30)), st.tuples(st.integers(0, 50), st.integers(1, 30)))
-def test_overlap_is_symmetric_and_1_only_for_equal_ranges(one: tuple[int, int], other: tuple[int, int]) -> None:
+@given(
+    st.tuples(st.integers(0, 50), st.integers(1, 30)),
+    st.tuples(st.integers(0, 50), st.integers(1, 30)),
+)
+def test_overlap_is_symmetric_and_1_only_for_equal_ranges(
+    one: tuple[int, int],
+    other: tuple[int, int],
+) -> None:
     a, b = (one[0], sum(one)), (other[0], sum(other))
     assert dice(a, b) == dice(b, a)
     assert 0 <= dice(a, b) <= 1
@@ -275,14 +363,21 @@ def test_overlap_is_symmetric_and_1_only_for_equal_ranges(one: tuple[int, int], 
 def test_spans_far_from_each_other_are_not_the_same_however_they_read() -> None:
     case = gold_case()
     gold = gold_account(case)
-    moved = replace(gold, observations=tuple(replace(o, span=(0, 5)) for o in gold.observations[:1]))
+    moved = replace(
+        gold,
+        observations=tuple(replace(o, span=(0, 5)) for o in gold.observations[:1]),
+    )
     assert score_case(case, moved, JUDGES).pairs == ()
 
 
 def test_a_published_prediction_is_placed_in_the_note() -> None:
     case = gold_case()
     data = {
-        "both legs are swollen": ["Leg swelling reflects venous congestion.", "input2", "suspected Heart Failure"],
+        "both legs are swollen": [
+            "Leg swelling reflects venous congestion.",
+            "input2",
+            "suspected Heart Failure",
+        ],
         "made up": ["Nothing.", "Input9", None],
         "broken": "x",
         "chain": [
@@ -316,7 +411,9 @@ def test_faults_of_form_are_named() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
-def test_calibration_is_bounded_and_the_curve_ends_at_all_answers(rows: list[tuple[float, bool]]) -> None:
+def test_calibration_is_bounded_and_the_curve_ends_at_all_answers(
+    rows: list[tuple[float, bool]],
+) -> None:
     found = measure([Stated(confidence, right, 0.0) for confidence, right in rows])
     assert found is not None
     assert 0 <= found.ece <= 1

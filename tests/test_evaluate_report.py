@@ -34,7 +34,7 @@ from dxtrace.evaluate import (
     score_evaluations,
     write_published,
 )
-from dxtrace.evaluate.accounts import gold_account
+from dxtrace.evaluate.answers import gold_account
 from dxtrace.evaluate.judges import LexicalJudge
 from dxtrace.evaluate.judges.base import Verdict
 from dxtrace.provenance import CREDENTIALED_RULE, CorpusInfo
@@ -50,7 +50,8 @@ def cases() -> list[AnnotatedCase]:
 
 def write_rows(path: Path, rows: list[Any]) -> Path:
     path.write_text(
-        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8"
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows),
+        encoding="utf-8",
     )
     return path
 
@@ -64,7 +65,8 @@ def by_id(cases: list[AnnotatedCase]) -> dict[str, AnnotatedCase]:
 
 
 def test_every_bad_row_is_named_by_its_line_and_the_rest_is_measured(
-    cases: list[AnnotatedCase], tmp_path: Path
+    cases: list[AnnotatedCase],
+    tmp_path: Path,
 ) -> None:
     rows = gold_rows(cases)[:10]
     broken = {key: value for key, value in rows[1].items() if key != "path"}
@@ -74,7 +76,9 @@ def test_every_bad_row_is_named_by_its_line_and_the_rest_is_measured(
         {**rows[3], "steps": "x"}, rows[0], {**rows[4], "note": None},
     ]  # fmt: skip
     answers = read_predictions(write_rows(tmp_path / "p.jsonl", bad), by_id(cases[:10]))
-    kinds = {(int(m[1]), p.kind) for p in answers.problems if (m := re.search(r"line (\d+)", p.place))}
+    kinds = {
+        (int(m[1]), p.kind) for p in answers.problems if (m := re.search(r"line (\d+)", p.place))
+    }
     expected = {
         (1, "bad-json"),
         (2, "bad-shape"),
@@ -85,7 +89,9 @@ def test_every_bad_row_is_named_by_its_line_and_the_rest_is_measured(
         (8, "bad-shape"),
     }
     assert kinds >= {*expected, (9, "duplicate-id")}
-    assert [p.id for p in answers.problems if p.kind == "missing"] == [case.id for case in cases[5:10]]
+    assert [p.id for p in answers.problems if p.kind == "missing"] == [
+        case.id for case in cases[5:10]
+    ]
     assert not any("CANARY" in str(problem) for problem in answers.problems)
     results = score_cases(answers, cases[:10], JUDGES)
     assert [result.status for result in results][:3] == ["answered", "broken", "broken"]
@@ -94,7 +100,10 @@ def test_every_bad_row_is_named_by_its_line_and_the_rest_is_measured(
 
 def test_an_answer_after_an_error_row_counts(cases: list[AnnotatedCase], tmp_path: Path) -> None:
     row = gold_rows(cases)[0]
-    path = write_rows(tmp_path / "p.jsonl", [{"id": row["id"], "error": {"type": "X", "message": "y"}}, row])
+    path = write_rows(
+        tmp_path / "p.jsonl",
+        [{"id": row["id"], "error": {"type": "X", "message": "y"}}, row],
+    )
     assert list(read_predictions(path, by_id(cases)).accounts) == [row["id"]]
 
 
@@ -109,7 +118,8 @@ def test_nothing_usable_is_an_error(cases: list[AnnotatedCase], tmp_path: Path) 
 
 
 def test_published_folders_go_out_and_come_back_with_the_same_numbers(
-    cases: list[AnnotatedCase], tmp_path: Path
+    cases: list[AnnotatedCase],
+    tmp_path: Path,
 ) -> None:
     system = make_baseline("keywords")
     file = run_system(system, cases, tmp_path / "rows.jsonl")
@@ -128,8 +138,14 @@ def test_published_folders_go_out_and_come_back_with_the_same_numbers(
         assert result.scores["obs_comp"] == pytest.approx(ours[result.id]["obs_comp"], abs=0.35)
 
 
-def test_other_peoples_folders_are_read_as_far_as_they_can_be(cases: list[AnnotatedCase], tmp_path: Path) -> None:
-    named = [replace(case, case=replace(case.case, id=f"Heart Failure/x/{case.id}")) for case in cases[:3]]
+def test_other_peoples_folders_are_read_as_far_as_they_can_be(
+    cases: list[AnnotatedCase],
+    tmp_path: Path,
+) -> None:
+    named = [
+        replace(case, case=replace(case.case, id=f"Heart Failure/x/{case.id}"))
+        for case in cases[:3]
+    ]
     account = prediction_file(gold_account(cases[0]))
     folder = tmp_path / "predict_model" / "samples" / "Heart Failure" / "x"
     folder.mkdir(parents=True)
@@ -140,10 +156,19 @@ def test_other_peoples_folders_are_read_as_far_as_they_can_be(cases: list[Annota
     (folder / f"{cases[2].id}.json").write_text(json.dumps({"chain": "x"}))
     answers = read_predictions(tmp_path / "predict_model", by_id(named))
     assert list(answers.accounts) == [named[0].id]
-    assert answers.count_problems() == {"bad-json": 1, "bad-shape": 1, "other-file": 1, "unknown-id": 1, "missing": 1}
+    assert answers.count_problems() == {
+        "bad-json": 1,
+        "bad-shape": 1,
+        "other-file": 1,
+        "unknown-id": 1,
+        "missing": 1,
+    }
 
 
-def test_an_interrupted_scoring_judges_nothing_twice(cases: list[AnnotatedCase], tmp_path: Path) -> None:
+def test_an_interrupted_scoring_judges_nothing_twice(
+    cases: list[AnnotatedCase],
+    tmp_path: Path,
+) -> None:
     class Counting(LexicalJudge):
         asked = 0
 
@@ -166,13 +191,18 @@ def test_an_interrupted_scoring_judges_nothing_twice(cases: list[AnnotatedCase],
     results = score_cases(answers, cases, judges, store)
     assert 0 < first < Counting.asked
     asked = Counting.asked
-    assert score_cases(answers, cases, judges, store) == results == score_cases(answers, cases, judges)
+    assert (
+        score_cases(answers, cases, judges, store) == results == score_cases(answers, cases, judges)
+    )
     assert Counting.asked == 2 * asked
     assert sorted(r.id for r in load_results(store)) == sorted(case.id for case in cases)
     assert not any(case.case.note[:60] in store.read_text() for case in cases)
 
 
-def test_an_interrupted_run_answers_nothing_twice(cases: list[AnnotatedCase], tmp_path: Path) -> None:
+def test_an_interrupted_run_answers_nothing_twice(
+    cases: list[AnnotatedCase],
+    tmp_path: Path,
+) -> None:
     asked: list[str] = []
 
     def system(case: AnnotatedCase) -> Any:
@@ -199,24 +229,34 @@ def scored(name: str, cases: list[AnnotatedCase], tmp_path: Path) -> Scored:
 
 @pytest.fixture(scope="module")
 def systems(cases: list[AnnotatedCase], tmp_path_factory: pytest.TempPathFactory) -> list[Scored]:
-    return [scored(name, cases, tmp_path_factory.mktemp("systems")) for name in ("keywords", "gold", "majority")]
+    return [
+        scored(name, cases, tmp_path_factory.mktemp("systems"))
+        for name in ("keywords", "gold", "majority")
+    ]
 
 
 INFO = CorpusInfo("a <b>corpus</b>", "x-1", "00ff", "Apache-2.0")
 
 
 def test_the_page_is_self_contained_and_escapes_what_it_shows(
-    cases: list[AnnotatedCase], systems: list[Scored]
+    cases: list[AnnotatedCase],
+    systems: list[Scored],
 ) -> None:
     evil = [replace(systems[0], name="<script>alert(1)</script>"), *systems[1:]]
     data = report_data(evil, Settings(JUDGES.to_json(), resamples=200), INFO)
     page = html_report(data, evil, by_id(cases))
     assert "<script" not in page and "<b>corpus</b>" not in page
     assert not re.search(r"""(?:src|href)\s*=|url\(|@import|https?://""", page)
-    assert page.count("<svg") == page.count('role="img" aria-label="') == page.count("<title>") - 1 >= 4
+    assert (
+        page.count("<svg")
+        == page.count('role="img" aria-label="')
+        == page.count("<title>") - 1
+        >= 4
+    )
     assert "default-src 'none'" in page
     assert all(
-        text in page for text in ("not comparable", "Best and worst", "Holm", "Where evidence was found", "n=24")
+        text in page
+        for text in ("not comparable", "Best and worst", "Holm", "Where evidence was found", "n=24")
     )
     json.dumps(data, allow_nan=False)
 
@@ -224,7 +264,12 @@ def test_the_page_is_self_contained_and_escapes_what_it_shows(
 def test_the_ceiling_is_told_from_the_floor(systems: list[Scored]) -> None:
     data = report_data(systems, Settings(JUDGES.to_json(), resamples=200), INFO)
     gold = data["systems"][1]["summary"]
-    assert gold["metrics"]["acc_diag"]["mean"] == gold["macro_f1"]["diagnosis"] == gold["pooled"]["exp_all"] == 1
+    assert (
+        gold["metrics"]["acc_diag"]["mean"]
+        == gold["macro_f1"]["diagnosis"]
+        == gold["pooled"]["exp_all"]
+        == 1
+    )
     floor = {one["key"]: one for one in data["comparisons"][1]["metrics"]}
     assert floor["acc_diag"]["difference"] < 0 and floor["acc_diag"]["mcnemar"] < 0.01
     assert sum(group["n"] for group in gold["groups"]["category"].values()) == 24
@@ -234,7 +279,10 @@ def test_the_ceiling_is_told_from_the_floor(systems: list[Scored]) -> None:
 
 def test_shuffled_gold_falls_to_chance(cases: list[AnnotatedCase], tmp_path: Path) -> None:
     rows = gold_rows(cases)
-    turned = [{**rows[(i + 7) % len(rows)], "id": row["id"], "note": row["note"]} for i, row in enumerate(rows)]
+    turned = [
+        {**rows[(i + 7) % len(rows)], "id": row["id"], "note": row["note"]}
+        for i, row in enumerate(rows)
+    ]
     answers = read_predictions(write_rows(tmp_path / "p.jsonl", turned), by_id(cases))
     results = score_cases(answers, cases, JUDGES)
     for key, most in (
@@ -264,7 +312,9 @@ def corpus(cases: list[AnnotatedCase], tmp_path: Path) -> Path:
 
 
 def test_the_command_writes_everything_and_says_the_table(
-    corpus: Path, cases: list[AnnotatedCase], tmp_path: Path
+    corpus: Path,
+    cases: list[AnnotatedCase],
+    tmp_path: Path,
 ) -> None:
     rows = write_rows(tmp_path / "mine.jsonl", [*gold_rows(cases)[:11], "{"])
     out = tmp_path / "out"
@@ -289,20 +339,42 @@ def test_the_command_writes_everything_and_says_the_table(
     assert (out / "report.md").read_text() in done.stdout
     assert len(list((tmp_path / "pub" / "mine" / "predictions_eval").rglob("*.json"))) == 11
     compared = invoke(
-        "evaluate", "--compare", out / "mine", out / "keywords", "--out", tmp_path / "both", "--resamples", 200
+        "evaluate",
+        "--compare",
+        out / "mine",
+        out / "keywords",
+        "--out",
+        tmp_path / "both",
+        "--resamples",
+        200,
     )
     assert compared.exit_code == 0, compared.output
     assert [
-        one["key"] for one in json.loads((tmp_path / "both" / "report.json").read_text())["comparisons"][0]["metrics"]
+        one["key"]
+        for one in json.loads((tmp_path / "both" / "report.json").read_text())["comparisons"][0][
+            "metrics"
+        ]
     ]
     evaluations = tmp_path / "pub" / "mine" / "predictions_eval"
     assert (
-        invoke("evaluate", "--predictions", evaluations, "--out", tmp_path / "third", "--resamples", 0).exit_code == 0
+        invoke(
+            "evaluate",
+            "--predictions",
+            evaluations,
+            "--out",
+            tmp_path / "third",
+            "--resamples",
+            0,
+        ).exit_code
+        == 0
     )
 
 
 def test_credentialed_cases_are_not_shown_unless_asked(
-    corpus: Path, cases: list[AnnotatedCase], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corpus: Path,
+    cases: list[AnnotatedCase],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def sealed(spec: str) -> Corpus:
         read = open_corpus(spec)
@@ -310,7 +382,17 @@ def test_credentialed_cases_are_not_shown_unless_asked(
 
     monkeypatch.setattr(command, "open_corpus", sealed)
     rows = write_rows(tmp_path / "mine.jsonl", gold_rows(cases)[:12])
-    arguments = ("evaluate", "--predictions", rows, "--corpus", corpus, "--resamples", 0, "--out", tmp_path / "out")
+    arguments = (
+        "evaluate",
+        "--predictions",
+        rows,
+        "--corpus",
+        corpus,
+        "--resamples",
+        0,
+        "--out",
+        tmp_path / "out",
+    )
     assert invoke(*arguments).exit_code == 0
     written = "".join(path.read_text() for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert CREDENTIALED_RULE[:60] in written
@@ -326,9 +408,17 @@ def test_credentialed_cases_are_not_shown_unless_asked(
     page = (tmp_path / "out" / "report.html").read_text()
     assert "dxt-note" in page.split("<main>")[1]
     away = invoke(
-        *arguments, "--judge-rationales", "llm", "--judge-url", "https://example.org/v1", "--judge-model", "m"
+        *arguments,
+        "--judge-rationales",
+        "llm",
+        "--judge-url",
+        "https://example.org/v1",
+        "--judge-model",
+        "m",
     )
-    assert isinstance(away.exception, InputError) and "--send-credentialed-data" in str(away.exception)
+    assert isinstance(away.exception, InputError) and "--send-credentialed-data" in str(
+        away.exception,
+    )
 
 
 @pytest.mark.parametrize(
@@ -344,11 +434,17 @@ def test_credentialed_cases_are_not_shown_unless_asked(
     ],
 )
 def test_a_wrong_command_is_an_input_error(
-    arguments: str, corpus: Path, cases: list[AnnotatedCase], tmp_path: Path
+    arguments: str,
+    corpus: Path,
+    cases: list[AnnotatedCase],
+    tmp_path: Path,
 ) -> None:
     rows = write_rows(tmp_path / "mine.jsonl", gold_rows(cases)[:3])
     places = {"ROWS": rows, "CORPUS": corpus, "OUT": tmp_path / "out", "NOWHERE": tmp_path / "none"}
-    assert isinstance(invoke("evaluate", *(places.get(word, word) for word in arguments.split())).exception, InputError)
+    assert isinstance(
+        invoke("evaluate", *(places.get(word, word) for word in arguments.split())).exception,
+        InputError,
+    )
 
 
 def test_judges_are_compared_with_a_humans_labels() -> None:
@@ -369,6 +465,8 @@ def test_learnt_baselines_beat_the_majority(cases: list[AnnotatedCase]) -> None:
         chains = [system(case) for case in cases]
         for chain in chains:
             chain.verify()
-        right[name] = sum(c.category == a.gold.category for c, a in zip(chains, cases, strict=True) if a.gold)
+        right[name] = sum(
+            c.category == a.gold.category for c, a in zip(chains, cases, strict=True) if a.gold
+        )
     assert right["gold"] == len(cases)
     assert min(right["tfidf"], right["nearest"]) > 2 * right["majority"]

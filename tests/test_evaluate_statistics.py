@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dxtrace.evaluate.statistics import compare_all, estimate_all, holm, mcnemar, mean, wilson
+from dxtrace.evaluate.metrics.statistics import (
+    compare_all,
+    estimate_all,
+    holm,
+    mcnemar,
+    mean,
+    wilson,
+)
 
 
 def test_wilson_agrees_with_the_textbook() -> None:
@@ -33,7 +40,11 @@ def test_an_estimate_says_n_and_both_intervals() -> None:
     assert found["x"].wilson is not None and found["y"].wilson is None
     assert found["x"].bootstrap.low is not None and found["x"].bootstrap.low <= 0.75
     assert found["z"].mean is None and found["z"].bootstrap.low is None
-    assert found == estimate_all({"x": values, "y": values, "z": [None] * 5}, list("aabbc"), rates=["x"])
+    assert found == estimate_all(
+        {"x": values, "y": values, "z": [None] * 5},
+        list("aabbc"),
+        rates=["x"],
+    )
 
 
 def test_cases_of_one_patient_widen_the_interval() -> None:
@@ -42,7 +53,12 @@ def test_cases_of_one_patient_widen_the_interval() -> None:
     repeated = [value for value in values for _ in range(5)]
     alone = estimate_all({"x": repeated}, [str(i) for i in range(200)])["x"].bootstrap
     clustered = estimate_all({"x": repeated}, [str(i // 5) for i in range(200)])["x"].bootstrap
-    assert alone.low is not None and alone.high is not None and clustered.low is not None and clustered.high is not None
+    assert (
+        alone.low is not None
+        and alone.high is not None
+        and clustered.low is not None
+        and clustered.high is not None
+    )
     assert clustered.high - clustered.low > 1.7 * (alone.high - alone.low)
 
 
@@ -51,7 +67,9 @@ def test_the_bootstrap_covers_the_truth_about_as_often_as_it_says() -> None:
     hits = 0
     for seed in range(60):
         values = [rng.gauss(1.0, 1.0) for _ in range(60)]
-        found = estimate_all({"x": values}, [str(i) for i in range(60)], seed=seed, resamples=400)["x"].bootstrap
+        found = estimate_all({"x": values}, [str(i) for i in range(60)], seed=seed, resamples=400)[
+            "x"
+        ].bootstrap
         hits += found.low is not None and found.high is not None and found.low <= 1.0 <= found.high
     assert 50 <= hits <= 60
 

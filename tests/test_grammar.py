@@ -8,19 +8,17 @@ from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
 from strategies import plain_texts
 
+from dxtrace.answering.grammar import answer_grammar, rationale_grammar
 from dxtrace.chain import Answer, AnswerStep
-from dxtrace.grammar import answer_grammar, rationale_grammar
-from dxtrace.grounding import find_quotes
 from dxtrace.knowledge import premises
-from dxtrace.prompt import CUE
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.prompt import CUE
+from dxtrace.notes.quotes import find_quotes
 
 TAXONOMY = Taxonomy.default()
 TB = TAXONOMY.find("Tuberculosis")
 HF = TAXONOMY.find("HFrEF")
-NOTE = (
-    'HPI: cough for 8 weeks; drenching night sweats; "like drowning". He denies chest pain, fever. Smear: AFB 2+ (3/3).'
-)
+NOTE = 'HPI: cough for 8 weeks; drenching night sweats; "like drowning". He denies chest pain, fever. Smear: AFB 2+ (3/3).'
 QUOTES = [quote.text for quote in find_quotes(NOTE)]
 BYTES = LLTokenizer("byte")
 SUSPECT, CONFIRM = TB.path
@@ -49,16 +47,28 @@ def answer(*steps: tuple[str, str], diagnosis: str = TB.name) -> str:
     return Answer(diagnosis, said).render("trained").removeprefix(CUE)
 
 
-GOOD = ((SUSPECT, "cough for 8 weeks"), (SUSPECT, "drenching night sweats"), (CONFIRM, "AFB 2+ (3/3)"))
+GOOD = (
+    (SUSPECT, "cough for 8 weeks"),
+    (SUSPECT, "drenching night sweats"),
+    (CONFIRM, "AFB 2+ (3/3)"),
+)
 FORCED = answer_grammar([TB], KNOWN, QUOTES, (3, 10))
 
 
 def test_a_right_answer_is_accepted() -> None:
     assert accepts(FORCED, answer(*GOOD))
     assert accepts(
-        FORCED, answer((SUSPECT, '"like drowning"'), (CONFIRM, "AFB 2+ (3/3)"), (CONFIRM, "cough for 8 weeks"))
+        FORCED,
+        answer(
+            (SUSPECT, '"like drowning"'),
+            (CONFIRM, "AFB 2+ (3/3)"),
+            (CONFIRM, "cough for 8 weeks"),
+        ),
     )
-    assert accepts(FORCED, answer(GOOD[0], GOOD[1], (CONFIRM, "He denies chest pain, fever"), GOOD[2]))
+    assert accepts(
+        FORCED,
+        answer(GOOD[0], GOOD[1], (CONFIRM, "He denies chest pain, fever"), GOOD[2]),
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +87,9 @@ def test_a_right_answer_is_accepted() -> None:
         (),
     ],
 )
-def test_clipped_quotes_wrong_order_and_wrong_length_are_stopped(steps: tuple[tuple[str, str], ...]) -> None:
+def test_clipped_quotes_wrong_order_and_wrong_length_are_stopped(
+    steps: tuple[tuple[str, str], ...],
+) -> None:
     assert not accepts(FORCED, answer(*steps))
 
 
@@ -96,8 +108,12 @@ def test_several_diagnoses_keep_their_own_paths() -> None:
     assert accepts(grammar, answer(*GOOD))
     path = [(node, QUOTES[0]) for node in HF.path]
     assert accepts(grammar, answer(*path, diagnosis=HF.name))
-    assert accepts(grammar, answer(path[0], path[-1], diagnosis=HF.name)), "a node of the path may be passed over"
-    assert not accepts(grammar, answer(*path[:-1], diagnosis=HF.name)), "the last step is at the diagnosis"
+    assert accepts(grammar, answer(path[0], path[-1], diagnosis=HF.name)), (
+        "a node of the path may be passed over"
+    )
+    assert not accepts(grammar, answer(*path[:-1], diagnosis=HF.name)), (
+        "the last step is at the diagnosis"
+    )
     assert not accepts(grammar, answer(*path))
 
 
@@ -108,7 +124,10 @@ def test_a_node_without_premises_takes_one_free_sentence() -> None:
     assert accepts(grammar, text.replace(KNOWN[SUSPECT][0], free))
     assert not accepts(grammar, text.replace(KNOWN[SUSPECT][0], "Too short."))
     assert not accepts(grammar, text.replace(KNOWN[SUSPECT][0], free + "\n\nStep 9: x"))
-    assert accepts(rationale_grammar(), f" {free}") and not accepts(rationale_grammar(), f" {free}\n")
+    assert accepts(rationale_grammar(), f" {free}") and not accepts(
+        rationale_grammar(),
+        f" {free}\n",
+    )
 
 
 @pytest.mark.parametrize("category", [category.name for category in TAXONOMY.categories])

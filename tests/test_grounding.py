@@ -12,9 +12,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import texts
 
-from dxtrace.case import Case, read_case
 from dxtrace.chain import flatten
-from dxtrace.grounding import MAX_QUOTE, find_quotes, has_cue, locate, sentences, span_of
+from dxtrace.notes.case import Case
+from dxtrace.notes.cues import has_cue
+from dxtrace.notes.locate import locate
+from dxtrace.notes.quotes import MAX_QUOTE, find_quotes, span_of
+from dxtrace.notes.reading import read_case
+from dxtrace.notes.sentences import sentences
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -107,14 +111,19 @@ def charted(draw: st.DrawFn) -> tuple[str, list[str]]:
             clause = f"{draw(st.sampled_from(PLAIN))} {number}y"
         if note and not note.endswith((": ", "\n", ". ", "- ")):
             note += draw(
-                st.sampled_from((". ", "; ", ", ", ", but ", " but ", ".\n", "\n\n", "\n- ", ".\r\n", ", and "))
+                st.sampled_from(
+                    (". ", "; ", ", ", ", but ", " but ", ".\n", "\n\n", "\n- ", ".\r\n", ", and "),
+                ),
             )
         note += clause
     return note + ".", cued
 
 
 @given(charted(), st.sampled_from((0, 0, 60, 78)))
-def test_no_quote_lies_inside_a_clause_without_its_opener(drawn: tuple[str, list[str]], width: int) -> None:
+def test_no_quote_lies_inside_a_clause_without_its_opener(
+    drawn: tuple[str, list[str]],
+    width: int,
+) -> None:
     note, cued = drawn
     if width and "\n" not in note:
         note = textwrap.fill(note, width, break_on_hyphens=False)
@@ -178,21 +187,43 @@ def test_pieces_that_a_clinician_would_quote(note: str, quotes: set[str]) -> Non
         ("Resp: no crackles,\nwheeze, or rub", ("wheeze", "rub", "wheeze, or rub")),
     ],
 )
-def test_a_finding_is_never_quoted_without_what_takes_it_back(note: str, never: tuple[str, ...]) -> None:
+def test_a_finding_is_never_quoted_without_what_takes_it_back(
+    note: str,
+    never: tuple[str, ...],
+) -> None:
     assert not quotes_of(note) & set(never)
 
 
 def test_cues() -> None:
     assert all(
-        has_cue(text) for text in ("no fever", "r/o MI", "FH of gout", "s/p PCI", "cough (-)", "pain?", "Denied pain")
+        has_cue(text)
+        for text in (
+            "no fever",
+            "r/o MI",
+            "FH of gout",
+            "s/p PCI",
+            "cough (-)",
+            "pain?",
+            "Denied pain",
+        )
     )
     assert not any(
-        has_cue(text) for text in ("knows pain", "notable edema", "BP 120/80", "node of 2 cm", "known-good".upper()[6:])
+        has_cue(text)
+        for text in (
+            "knows pain",
+            "notable edema",
+            "BP 120/80",
+            "node of 2 cm",
+            "known-good".upper()[6:],
+        )
     )
 
 
 @pytest.mark.parametrize(
-    "file", sorted(p.name for p in EXAMPLES.iterdir() if p.suffix in {".txt", ".md"} and p.stem != "README")
+    "file",
+    sorted(
+        p.name for p in EXAMPLES.iterdir() if p.suffix in {".txt", ".md"} and p.stem != "README"
+    ),
 )
 def test_examples_hold_enough_to_quote(file: str) -> None:
     case = read_case(EXAMPLES / file)
@@ -200,7 +231,9 @@ def test_examples_hold_enough_to_quote(file: str) -> None:
     positive = [quote for quote in quotes if not has_cue(quote.text)]
     assert len(positive) >= 20
     span = span_of(case, quotes[0])
-    assert case.note[span.start : span.end] == span.text and span.section == case.section_at(span.start)
+    assert case.note[span.start : span.end] == span.text and span.section == case.section_at(
+        span.start,
+    )
 
 
 def test_every_quote_is_found_again_by_its_text() -> None:
@@ -234,7 +267,11 @@ def test_locate_finds_any_piece_of_a_note(note: str, data: st.DataObject) -> Non
     start = data.draw(st.integers(0, len(note) - 1))
     piece = note[start : start + 80]
     span = locate(note, piece)
-    assert span is None if not piece.strip() else span is not None and note[slice(*span)] == piece.strip()
+    assert (
+        span is None
+        if not piece.strip()
+        else span is not None and note[slice(*span)] == piece.strip()
+    )
 
 
 def test_locate_looks_in_a_section_first() -> None:
@@ -290,7 +327,11 @@ def test_release_observations_align_with_quotes() -> None:
     """Most observations that clinicians marked can be quoted as they are, or lie within one quote."""
     folder = Path(__file__).parents[2] / "shared" / "direct"
     files = (
-        [path for path in folder.rglob("*.json") if '"input1"' in path.read_text("utf-8", "replace")]
+        [
+            path
+            for path in folder.rglob("*.json")
+            if '"input1"' in path.read_text("utf-8", "replace")
+        ]
         if folder.is_dir()
         else []
     )

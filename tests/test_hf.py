@@ -10,15 +10,15 @@ import pytest
 from conftest import SHORT
 from test_llamacpp import CONTROL, GRAMMAR
 
-from dxtrace.case import Case
-from dxtrace.differential import label_options
+from dxtrace.answering.differential import label_options
+from dxtrace.answering.reasoner import Reasoner
 from dxtrace.engines import Branch, Engine
 from dxtrace.errors import EngineError, MissingExtra, ModelError
+from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.models import open_model
 from dxtrace.models.opening import importlib as importing
-from dxtrace.prompt import DATE, prompt_parts, readable
-from dxtrace.reasoner import Reasoner
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.notes.case import Case
+from dxtrace.notes.prompt import DATE, prompt_parts, readable
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -26,7 +26,11 @@ pytest.importorskip("transformers")
 pytestmark = [
     pytest.mark.slow,
     # Deprecations of the libraries among themselves are not ours to mend.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning",
+        "ignore::FutureWarning",
+        "ignore::UserWarning",
+    ),
 ]
 
 
@@ -48,8 +52,16 @@ def prompt_of(engine: Engine, note: str) -> list[int]:
     return engine.encode_prompt(prompt_parts(engine.chat_template, readable(note)))
 
 
-def test_both_engines_read_the_same_prompt(on_hf: Reasoner, on_f32: Reasoner, examples: dict[str, Case]) -> None:
-    notes = [SHORT, *(case.note for case in examples.values()), *(f"cough {mark} fever" for mark in CONTROL)]
+def test_both_engines_read_the_same_prompt(
+    on_hf: Reasoner,
+    on_f32: Reasoner,
+    examples: dict[str, Case],
+) -> None:
+    notes = [
+        SHORT,
+        *(case.note for case in examples.values()),
+        *(f"cough {mark} fever" for mark in CONTROL),
+    ]
     for note in notes:
         assert prompt_of(on_hf.engine, note) == prompt_of(on_f32.engine, note)
     assert on_hf.engine.end_tokens[0] == on_f32.engine.end_tokens[0]
@@ -65,9 +77,15 @@ def test_a_note_puts_no_control_token_into_the_prompt(on_hf: Reasoner, mark: str
         assert ids.count(control[0]) == frame.count(control[0])
 
 
-def test_both_engines_agree_on_the_same_weights(on_hf: Reasoner, on_f32: Reasoner, short_case: Case) -> None:
+def test_both_engines_agree_on_the_same_weights(
+    on_hf: Reasoner,
+    on_f32: Reasoner,
+    short_case: Case,
+) -> None:
     here, there = on_hf.differential(short_case), on_f32.differential(short_case)
-    assert [entry.diagnosis for entry in here.entries[:5]] == [entry.diagnosis for entry in there.entries[:5]]
+    assert [entry.diagnosis for entry in here.entries[:5]] == [
+        entry.diagnosis for entry in there.entries[:5]
+    ]
     other = {entry.diagnosis: entry.probability for entry in there.entries}
     assert max(abs(entry.probability - other[entry.diagnosis]) for entry in here.entries) < 0.02
 
@@ -86,7 +104,10 @@ def test_packed_scoring_equals_scoring_one_by_one(on_hf: Reasoner) -> None:
         assert shares == {token: pytest.approx(share, abs=1e-4) for token, share in alone.items()}
 
 
-def test_an_answer_is_grounded_and_the_same_after_another_case(on_hf: Reasoner, short_case: Case) -> None:
+def test_an_answer_is_grounded_and_the_same_after_another_case(
+    on_hf: Reasoner,
+    short_case: Case,
+) -> None:
     chain = on_hf.reason(short_case)
     chain.verify()
     assert 3 <= len(chain.steps) <= 10
@@ -119,7 +140,10 @@ def test_a_prompt_that_does_not_fit_is_an_error(on_hf: Reasoner) -> None:
         on_hf.engine.distributions([5] * (on_hf.engine.context + 1), [Branch((), (1, 2))])
 
 
-def test_without_torch_the_message_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_the_message_says_what_to_install(
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(importing.util, "find_spec", lambda _name: None)
     with pytest.raises(MissingExtra, match=r"dxtrace\[hf\]"):
         open_model(engine="hf")
@@ -152,16 +176,39 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from dxtrace.engines.hf import HuggingFaceEngine
 
     folder = tmp_path_factory.mktemp("llama")
-    names = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+    names = [
+        "<|begin_of_text|>",
+        "<|end_of_text|>",
+        "<|start_header_id|>",
+        "<|end_header_id|>",
+        "<|eot_id|>",
+    ]
     vocabulary = Path(package.__file__).parent / "llama3" / "tokenizer.model"
-    converted = TikTokenConverter(vocab_file=str(vocabulary), extra_special_tokens=names).converted()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=converted, bos_token=names[0], eos_token=names[4])
+    converted = TikTokenConverter(
+        vocab_file=str(vocabulary),
+        extra_special_tokens=names,
+    ).converted()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=converted,
+        bos_token=names[0],
+        eos_token=names[4],
+    )
     tokenizer.add_special_tokens({"additional_special_tokens": names[1:4]})
     tokenizer.chat_template = LLAMA_TEMPLATE
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = LlamaConfig(**sizes, num_key_value_heads=2, vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id)
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
+    config = LlamaConfig(
+        **sizes,
+        num_key_value_heads=2,
+        vocab_size=len(tokenizer),
+        eos_token_id=tokenizer.eos_token_id,
+    )
     LlamaForCausalLM(config).save_pretrained(folder)
     engine = HuggingFaceEngine(str(folder), threads=1)
     yield engine
@@ -169,9 +216,14 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def test_llama_3_keeps_its_control_tokens_to_itself_and_today_out_of_the_prompt(llama: Any) -> None:
-    parts = prompt_parts(llama.chat_template, readable("cough <|eot_id|> and <|start_header_id|> fever"))
+    parts = prompt_parts(
+        llama.chat_template,
+        readable("cough <|eot_id|> and <|start_header_id|> fever"),
+    )
     ids = llama.encode_prompt(parts)
-    header, end = (llama.encode_prompt([(mark, True)]) for mark in ("<|start_header_id|>", "<|eot_id|>"))
+    header, end = (
+        llama.encode_prompt([(mark, True)]) for mark in ("<|start_header_id|>", "<|eot_id|>")
+    )
     assert len(header) == len(end) == 1
     assert (ids.count(header[0]), ids.count(end[0])) == (3, 2)
     assert f"Today Date: {DATE}" in llama.tokenizer.decode(ids)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dxtrace.errors import KnowledgeError, UnknownName
 from dxtrace.knowledge import find_problems, leaked_names, load, premises, slug, written
 from dxtrace.knowledge.schema import CategoryKnowledge
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
 
 TAXONOMY = Taxonomy.default()
 
@@ -73,10 +73,16 @@ def test_what_a_schema_cannot_say_is_found() -> None:
     assert changed() == []
     assert any(
         "unknown placeholders" in text
-        for text in changed(findings=[first | {"says": {"terse": ["{x} a", "bb", "cc", "dd", "ee"]}}])
+        for text in changed(
+            findings=[first | {"says": {"terse": ["{x} a", "bb", "cc", "dd", "ee"]}}],
+        )
     )
-    assert any("the label 'Tuberculosis'" in text for text in changed(medications=["Tuberculosis pills"]))
-    assert any("is not in the tree" in text for text in changed(findings=[first | {"node": "GERD"}]))
+    assert any(
+        "the label 'Tuberculosis'" in text for text in changed(medications=["Tuberculosis pills"])
+    )
+    assert any(
+        "is not in the tree" in text for text in changed(findings=[first | {"node": "GERD"}])
+    )
     assert any("used twice" in text for text in changed(findings=[*findings, first]))
     assert any("fewer than" in text for text in changed(findings=[first]))
     assert any("category is" in text for text in changed(category="Gout"))
@@ -94,7 +100,9 @@ def test_a_broken_file_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         ):
             broken = text
             monkeypatch.setattr(
-                knowledge, "parse_yaml", lambda _, real=knowledge.parse_yaml, broken=broken: real(broken)
+                knowledge,
+                "parse_yaml",
+                lambda _, real=knowledge.parse_yaml, broken=broken: real(broken),
             )
             with pytest.raises(KnowledgeError, match=r"stroke\.yaml: ") as caught:
                 load("Stroke")

@@ -13,13 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import plain_texts
 
+from dxtrace.answering.reasoner import Reasoner
 from dxtrace.engines import Branch, Engine
 from dxtrace.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
 from dxtrace.errors import EngineError, ModelError
-from dxtrace.prompt import prompt_parts, readable
-from dxtrace.reasoner import Reasoner
+from dxtrace.notes.prompt import prompt_parts, readable
 
-CONTROL = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "<|eot_id|>", "<|start_header_id|>", "</s>", "[INST]")
+CONTROL = (
+    "<|im_end|>",
+    "<|im_start|>",
+    "<|endoftext|>",
+    "<|eot_id|>",
+    "<|start_header_id|>",
+    "</s>",
+    "[INST]",
+)
 GRAMMAR = "%llguidance {}\nstart: TEXT\nTEXT: / [a-z]{2,8} [a-z]{2,8}\\./\n"
 
 
@@ -43,7 +51,9 @@ def test_it_is_an_engine(engine: LlamaCppEngine) -> None:
 @pytest.mark.parametrize("mark", CONTROL)
 def test_a_note_puts_no_control_token_into_the_prompt(engine: LlamaCppEngine, mark: str) -> None:
     frame = engine.encode_prompt(prompt_parts(engine.chat_template, "cough and fever"))
-    ids = engine.encode_prompt(prompt_parts(engine.chat_template, f"cough {mark}{mark}\n{mark} and fever"))
+    ids = engine.encode_prompt(
+        prompt_parts(engine.chat_template, f"cough {mark}{mark}\n{mark} and fever"),
+    )
     (control, *rest) = engine.encode_prompt([(mark, True)])
     if not rest:
         assert ids.count(control) == frame.count(control)
@@ -57,10 +67,15 @@ def test_texts_are_encoded_each_on_its_own(engine: LlamaCppEngine, given_texts: 
 
 
 def test_probabilities_belong_to_the_candidates_and_do_not_depend_on_what_was_asked_before(
-    engine: LlamaCppEngine, prompt: list[int]
+    engine: LlamaCppEngine,
+    prompt: list[int],
 ) -> None:
     candidates = tuple(ids[0] for ids in engine.encode([" Tub", " Heart", " Pneum", " Stroke"]))
-    branches = [Branch((), candidates), Branch((candidates[1],), candidates[:2]), Branch((), candidates[:1])]
+    branches = [
+        Branch((), candidates),
+        Branch((candidates[1],), candidates[:2]),
+        Branch((), candidates[:1]),
+    ]
     engine.forget()
     first = engine.distributions(prompt, branches)
     engine.distributions(engine.encode(["something else altogether"])[0], [Branch((), candidates)])
@@ -80,7 +95,9 @@ def test_text_keeps_to_its_grammar(engine: LlamaCppEngine, prompt: list[int]) ->
 
 @pytest.mark.parametrize("bad", ["start: (", "%llguidance {}\nstart: NOWHERE\n", "", "start: /[/"])
 def test_an_invalid_grammar_is_an_error_that_does_not_repeat_it(
-    engine: LlamaCppEngine, prompt: list[int], bad: str
+    engine: LlamaCppEngine,
+    prompt: list[int],
+    bad: str,
 ) -> None:
     with pytest.raises(EngineError) as caught:
         "".join(engine.stream(prompt, bad + "\n// canary-note-text", 16))
@@ -93,7 +110,9 @@ def test_text_that_breaks_off_is_an_error(engine: LlamaCppEngine, prompt: list[i
 
 
 def test_unconstrained_text_never_gets_out(
-    engine: LlamaCppEngine, prompt: list[int], monkeypatch: pytest.MonkeyPatch
+    engine: LlamaCppEngine,
+    prompt: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail_open(body: dict[str, Any], receive: Any) -> dict[str, Any]:
         receive({"choices": [{"text": " ok then"}]})
@@ -125,7 +144,9 @@ def test_nobody_else_can_use_its_port(engine: LlamaCppEngine) -> None:
 
 
 def test_it_writes_nothing_to_stderr(
-    engine: LlamaCppEngine, prompt: list[int], capfd: pytest.CaptureFixture[str]
+    engine: LlamaCppEngine,
+    prompt: list[int],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     "".join(engine.stream(prompt, GRAMMAR, 64))
     engine.distributions(prompt, [Branch((), tuple(prompt[:3]))])
@@ -133,7 +154,11 @@ def test_it_writes_nothing_to_stderr(
 
 
 @pytest.mark.parametrize("content", [None, b"", b"GGUF", b"not a model" * 1000])
-def test_a_broken_model_file_is_named(tmp_path: Path, content: bytes | None, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_model_file_is_named(
+    tmp_path: Path,
+    content: bytes | None,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     file = tmp_path / "broken.gguf"
     if content is not None:
         file.write_bytes(content)
@@ -144,4 +169,7 @@ def test_a_broken_model_file_is_named(tmp_path: Path, content: bytes | None, cap
 
 def test_a_prompt_that_does_not_fit_is_an_error(engine: LlamaCppEngine, prompt: list[int]) -> None:
     with pytest.raises(EngineError):
-        engine.distributions(prompt * (engine.context // len(prompt) + 1), [Branch((), tuple(prompt[:3]))])
+        engine.distributions(
+            prompt * (engine.context // len(prompt) + 1),
+            [Branch((), tuple(prompt[:3]))],
+        )

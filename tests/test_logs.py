@@ -12,10 +12,10 @@ import pytest
 from conftest import SHORT, Run
 from test_cli import UNREAD, run
 
+from dxtrace.answering.grammar import answer_grammar
+from dxtrace.answering.reasoner import Reasoner
 from dxtrace.engines.guard import Guard, check_grammar
 from dxtrace.errors import EngineError, GroundingError
-from dxtrace.grammar import answer_grammar
-from dxtrace.reasoner import Reasoner
 
 CANARY = "zebrafinch"
 NOTE = f"HPI: cough with {CANARY} sputum for 8 weeks. Denies {CANARY} pain.\nExam: {CANARY} breath sounds, T 38.1.\n"
@@ -56,7 +56,9 @@ def test_an_engine_that_fails_with_the_note_in_its_message(
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "case.txt").write_text(NOTE)
     where = (
-        [tmp_path / "in" / "case.txt"] if command == "reason" else [tmp_path / "in", "--out", tmp_path / "out.jsonl"]
+        [tmp_path / "in" / "case.txt"]
+        if command == "reason"
+        else [tmp_path / "in", "--out", tmp_path / "out.jsonl"]
     )
     with caplog.at_level(logging.DEBUG):
         code, _, err = run(capsys, command, *where)
@@ -65,7 +67,9 @@ def test_an_engine_that_fails_with_the_note_in_its_message(
         (row,) = (json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines())
         assert method == "stream" or CANARY not in json.dumps(row)
         assert method == "stream" or "Talkative in " in row["error"]["message"]
-    elif method != "stream" or code:  # where every rationale is a premise's, nothing is written freely
+    elif (
+        method != "stream" or code
+    ):  # where every rationale is a premise's, nothing is written freely
         assert code == 1
         assert err.count("\n") == 1
         assert "Talkative in " in err
@@ -88,7 +92,9 @@ def test_a_refused_case_is_not_repeated(capsys: pytest.CaptureFixture[str], data
     assert CANARY not in out + err
 
 
-def test_a_note_given_in_place_of_a_file_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_note_given_in_place_of_a_file_is_not_repeated(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, out, err = run(capsys, "reason", NOTE)
     assert code == 2
     assert CANARY not in out + err
@@ -106,7 +112,8 @@ def test_errors_of_a_grammar_do_not_hold_the_note(capfd: pytest.CaptureFixture[s
 
 
 def test_a_broken_promise_is_reported_without_the_text(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from dxtrace.chain import Chain, Span, Step
 

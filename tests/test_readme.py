@@ -15,7 +15,11 @@ from conftest import ROOT
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^<!-- runs -->\n```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 COMMANDS = [
-    line[2:] for kind, body in BLOCKS if kind == "console" for line in body.splitlines() if line.startswith("$ ")
+    line[2:]
+    for kind, body in BLOCKS
+    if kind == "console"
+    for line in body.splitlines()
+    if line.startswith("$ ")
 ]
 PROGRAMS = [body for kind, body in BLOCKS if kind == "python"]
 
@@ -45,7 +49,14 @@ def test_commands(place: Path, threads: int, command: str) -> None:
     assert command.startswith("dxtrace "), "a command that is marked to run is one of dxtrace"
     line = f"{shlex.quote(sys.executable)} -m {command}"
     environment = os.environ | {"DXTRACE_THREADS": str(threads)}
-    done = subprocess.run(["bash", "-c", line], cwd=place, capture_output=True, text=True, timeout=500, env=environment)
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        env=environment,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -54,7 +65,12 @@ def test_commands(place: Path, threads: int, command: str) -> None:
 def test_programs(place: Path, threads: int, program: str) -> None:
     environment = os.environ | {"DXTRACE_THREADS": str(threads)}
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=place, capture_output=True, text=True, timeout=500, env=environment
+        [sys.executable, "-c", program],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from dxtrace import knowledge
-from dxtrace.case import Case
+from dxtrace.answering.reasoner import Reasoner
 from dxtrace.chain import Chain, Differential, Step, parse
 from dxtrace.errors import CaseError, GroundingError
-from dxtrace.grounding import Quote
-from dxtrace.reasoner import Reasoner
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.case import Case
+from dxtrace.notes.quotes import Quote
 
 SHARED = Path(__file__).parents[2] / "shared" / "cases" / "agentclinic_medqa_extended.jsonl"
 
@@ -65,7 +65,9 @@ def check(chain: Chain, case: Case) -> None:
     node = taxonomy.find(chain.diagnosis)
     assert (chain.note, chain.path, chain.category) == (case.note, node.path, node.category)
     assert chain.differential.top.diagnosis == chain.diagnosis
-    assert {entry.diagnosis for entry in chain.differential.entries} == {leaf.name for leaf in taxonomy.diagnoses}
+    assert {entry.diagnosis for entry in chain.differential.entries} == {
+        leaf.name for leaf in taxonomy.diagnoses
+    }
     probabilities = [entry.probability for entry in chain.differential.entries]
     assert probabilities == sorted(probabilities, reverse=True)
     assert sum(probabilities) == pytest.approx(1)
@@ -109,7 +111,10 @@ def test_odd_notes(reasoner: Reasoner, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_case_gives_the_same_answer_whatever_came_between(reasoner: Reasoner, short_case: Case) -> None:
+def test_the_same_case_gives_the_same_answer_whatever_came_between(
+    reasoner: Reasoner,
+    short_case: Case,
+) -> None:
     items = list(reasoner.stream(short_case))
     assert isinstance(items[0], Differential)
     assert all(isinstance(item, Step) for item in items[1:-1])
@@ -117,12 +122,17 @@ def test_the_same_case_gives_the_same_answer_whatever_came_between(reasoner: Rea
     assert isinstance(chain, Chain)
     check(chain, short_case)
     assert (chain.differential, list(chain.steps)) == (items[0], items[1:-1])
-    reasoner.differential(Case.from_text("Heat intolerance, tremor and palpitations. TSH below 0.01."))
+    reasoner.differential(
+        Case.from_text("Heat intolerance, tremor and palpitations. TSH below 0.01."),
+    )
     assert reasoner.reason(short_case) == chain
 
 
 @pytest.mark.slow
-def test_a_stream_left_early_does_not_change_the_next_answer(reasoner: Reasoner, short_case: Case) -> None:
+def test_a_stream_left_early_does_not_change_the_next_answer(
+    reasoner: Reasoner,
+    short_case: Case,
+) -> None:
     before = reasoner.differential(short_case)
     stream = reasoner.stream(short_case)
     next(stream)
@@ -132,7 +142,8 @@ def test_a_stream_left_early_does_not_change_the_next_answer(reasoner: Reasoner,
 
 @pytest.mark.slow
 def test_a_note_longer_than_the_context_says_what_was_left_out(
-    reasoner: Reasoner, monkeypatch: pytest.MonkeyPatch
+    reasoner: Reasoner,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reasoner.engine, "context", 1024)
     words = "He felt tired on day {} and rested at home. "
@@ -153,7 +164,9 @@ def test_a_note_longer_than_the_context_says_what_was_left_out(
 
 @pytest.mark.slow
 def test_reasons_that_the_note_does_not_bear_out_are_said_to_be_guessed(reasoner: Reasoner) -> None:
-    case = Case.from_text("The parcel was late. It rained in Lisbon. The train left at noon. A cat slept on the wall.")
+    case = Case.from_text(
+        "The parcel was late. It rained in Lisbon. The train left at noon. A cat slept on the wall.",
+    )
     chain = reasoner.reason(case)
     check(chain, case)
     assert any("the model guessed" in warning and "1" in warning for warning in chain.warnings)
@@ -165,11 +178,17 @@ def test_a_note_without_anything_to_quote_is_refused(reasoner: Reasoner) -> None
 
 
 def test_a_quote_that_is_not_in_the_note_never_gets_out(
-    reasoner: Reasoner, short_case: Case, monkeypatch: pytest.MonkeyPatch
+    reasoner: Reasoner,
+    short_case: Case,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    false = [Quote("he has chest pain", 3, 20), Quote("fever of 40", 30, 41), Quote("bloody sputum", 50, 63)]
-    monkeypatch.setattr("dxtrace.reasoner.find_quotes", lambda _note, _keep: false)
-    monkeypatch.setattr("dxtrace.reasoner.span_of", lambda _case, quote: _claimed(quote))
+    false = [
+        Quote("he has chest pain", 3, 20),
+        Quote("fever of 40", 30, 41),
+        Quote("bloody sputum", 50, 63),
+    ]
+    monkeypatch.setattr("dxtrace.answering.reasoner.find_quotes", lambda _note, _keep: false)
+    monkeypatch.setattr("dxtrace.answering.reasoner.span_of", lambda _case, quote: _claimed(quote))
     steps = []
     with pytest.raises(GroundingError, match="step"):
         for item in reasoner.stream(short_case):

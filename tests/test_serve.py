@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from view_support import HOSTILE, NOTE, Quick
 
-from dxtrace.case import Case
 from dxtrace.chain import DISCLAIMER, Chain
 from dxtrace.cli.serve import check_access, examples
 from dxtrace.errors import EngineError, InputError
+from dxtrace.notes.case import Case
 
 serve = pytest.importorskip("dxtrace.serve")
 
@@ -32,7 +32,11 @@ class Running:
         self.port = port
 
     def ask(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, dict[str, str], str]:
         """Return status, headers and text of a reply."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -55,7 +59,11 @@ class Running:
         _, headers, text = self.ask("POST", "/v1/reason", {"note": note, "stream": True})
         assert headers["content-type"].startswith("text/event-stream")
         blocks = [block.split("\n") for block in text.strip().split("\n\n")]
-        return [(b[0].removeprefix("event: "), json.loads(b[1].removeprefix("data: "))) for b in blocks if len(b) == 2]
+        return [
+            (b[0].removeprefix("event: "), json.loads(b[1].removeprefix("data: ")))
+            for b in blocks
+            if len(b) == 2
+        ]
 
     def health(self) -> dict[str, Any]:
         """Return the state of the line."""
@@ -95,7 +103,11 @@ def test_an_answer_has_the_form_of_the_command_line() -> None:
         chain = Chain.from_json(data)
         chain.verify()
         assert (data["id"], data["note"]) == ("mine", NOTE)
-        status, _, text = server.ask("POST", "/v1/differential", {"sections": {"chief_complaint": "chest pain"}})
+        status, _, text = server.ask(
+            "POST",
+            "/v1/differential",
+            {"sections": {"chief_complaint": "chest pain"}},
+        )
         assert status == 200 and json.loads(text)["differential"][0]["diagnosis"] == "HFrEF"
         models = json.loads(server.ask("GET", "/v1/models")[2])["models"]
         assert [(m["name"], m["default"]) for m in models] == [("quick", True)]
@@ -158,7 +170,7 @@ def leave_early(server: Running, path: str = "/v1/reason", stream: bool = True) 
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
         raw.sendall(
             b"POST " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+            + f"Content-Length: {len(body)}\r\n\r\n".encode() + body,
         )  # fmt: skip
         time.sleep(0.3)
 
@@ -174,12 +186,19 @@ def test_a_client_that_leaves_frees_its_place(stream: bool) -> None:
 
 def test_a_full_line_says_so() -> None:
     with serving(Quick(delay=0.3), most_waiting=1) as server:
-        threads = [threading.Thread(target=server.ask, args=("POST", "/v1/reason", {"note": NOTE})) for _ in range(2)]
+        threads = [
+            threading.Thread(target=server.ask, args=("POST", "/v1/reason", {"note": NOTE}))
+            for _ in range(2)
+        ]
         for thread in threads:
             thread.start()
             time.sleep(0.2)
         status, headers, text = server.ask("POST", "/v1/reason", {"note": NOTE})
-        assert status == 503 and headers["retry-after"] and "wait" in json.loads(text)["error"]["message"]
+        assert (
+            status == 503
+            and headers["retry-after"]
+            and "wait" in json.loads(text)["error"]["message"]
+        )
         for thread in threads:
             thread.join()
 
@@ -200,13 +219,20 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("body", "headers", "status"), WRONG)
-def test_wrong_requests_are_refused_without_repeating_them(body: Any, headers: dict[str, str], status: int) -> None:
+def test_wrong_requests_are_refused_without_repeating_them(
+    body: Any,
+    headers: dict[str, str],
+    status: int,
+) -> None:
     with serving(rules={"body_bytes": 2500 if status == 413 else 100_000}) as server:
         found, sent, text = server.ask("POST", "/v1/reason", body, headers)
         assert found == status
         error = json.loads(text)["error"]
         assert error["type"] and error["message"] and NOTE not in text
-        assert sent["x-content-type-options"] == "nosniff" and "default-src 'none'" in sent["content-security-policy"]
+        assert (
+            sent["x-content-type-options"] == "nosniff"
+            and "default-src 'none'" in sent["content-security-policy"]
+        )
         assert server.ask("GET", "/v1/reason")[0] == 405
         assert server.ask("GET", "/nothing")[0] == 404
 
@@ -228,16 +254,31 @@ def test_a_token_is_asked_for() -> None:
     token = "a" * 20
     with serving(rules={"token": token}) as server:
         assert server.ask("POST", "/v1/reason", {"note": NOTE})[0] == 401
-        assert server.ask("POST", "/v1/reason", {"note": NOTE}, {"Authorization": f"Bearer {token}x"})[0] == 401
+        assert (
+            server.ask("POST", "/v1/reason", {"note": NOTE}, {"Authorization": f"Bearer {token}x"})[
+                0
+            ]
+            == 401
+        )
         assert server.ask("GET", "/v1/models")[0] == 401
-        assert server.ask("POST", "/v1/reason", {"note": NOTE}, {"Authorization": f"Bearer {token}"})[0] == 200
+        assert (
+            server.ask("POST", "/v1/reason", {"note": NOTE}, {"Authorization": f"Bearer {token}"})[
+                0
+            ]
+            == 200
+        )
         assert server.ask("GET", "/", headers={"Host": "elsewhere.example"})[0] == 200
 
 
 def test_reachable_from_elsewhere_only_with_a_token() -> None:
     for host in ("127.0.0.1", "localhost", "::1"):
         check_access(host, None)
-    for host, token in (("0.0.0.0", None), ("192.168.1.2", None), ("::", None), ("0.0.0.0", "short")):
+    for host, token in (
+        ("0.0.0.0", None),
+        ("192.168.1.2", None),
+        ("::", None),
+        ("0.0.0.0", "short"),
+    ):
         with pytest.raises(InputError, match="token"):
             check_access(host, token)
     check_access("0.0.0.0", "x" * 16)
@@ -288,7 +329,11 @@ def test_the_page_is_one_self_contained_answer_with_its_policy() -> None:
         status, headers, text = server.ask("GET", "/")
     assert status == 200 and DISCLAIMER in text
     policy = headers["content-security-policy"]
-    assert "unsafe" not in policy and "frame-ancestors 'none'" in policy and "connect-src 'self'" in policy
+    assert (
+        "unsafe" not in policy
+        and "frame-ancestors 'none'" in policy
+        and "connect-src 'self'" in policy
+    )
     assert "<script>window" not in text
 
 
@@ -300,6 +345,10 @@ def test_examples_are_invented_cases() -> None:
 def test_closing_ends_what_runs() -> None:
     quick = Quick(delay=2)
     with serving(quick) as server:
-        threading.Thread(target=server.ask, args=("POST", "/v1/reason", {"note": NOTE}), daemon=True).start()
+        threading.Thread(
+            target=server.ask,
+            args=("POST", "/v1/reason", {"note": NOTE}),
+            daemon=True,
+        ).start()
         wait(lambda: server.health()["running"] == 1)
     assert quick.answered == 0

@@ -95,7 +95,9 @@ def test_a_dropped_json_case_and_a_bad_one(page: Any, tmp_path: Path) -> None:
     with serving() as server:
         page.goto(f"http://127.0.0.1:{server.port}")
         file = tmp_path / "case.json"
-        file.write_text('{"id": "x", "chief_complaint": "cough", "physical_exam": "crackles at both bases"}')
+        file.write_text(
+            '{"id": "x", "chief_complaint": "cough", "physical_exam": "crackles at both bases"}',
+        )
         page.set_input_files("#file", file)
         expect(page.locator("#case")).to_have_value(re.compile(r"^\{"))
         page.click("text=Find the diagnosis")

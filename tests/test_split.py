@@ -16,7 +16,9 @@ ROWS = st.lists(st.tuples(st.integers(0, 30), st.sampled_from("ABC")), max_size=
 
 @given(ROWS, st.integers(0, 3))
 def test_a_patient_has_one_split_whatever_the_order(rows: list[tuple[int, str]], seed: int) -> None:
-    cases = [(f"c{number}", f"p{patient}", diagnosis) for number, (patient, diagnosis) in enumerate(rows)]
+    cases = [
+        (f"c{number}", f"p{patient}", diagnosis) for number, (patient, diagnosis) in enumerate(rows)
+    ]
     splits = split_by_patient(cases, seed=seed)
     assert splits.keys() == {id for id, _, _ in cases}
     of_patient = defaultdict(set)

@@ -15,10 +15,23 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src" / "dxtrace").rglob("*.py"))
-EVERYTHING = SOURCES + sorted((ROOT / "tests").rglob("*.py")) + sorted((ROOT / "benchmarks").rglob("*.py"))
+EVERYTHING = (
+    SOURCES + sorted((ROOT / "tests").rglob("*.py")) + sorted((ROOT / "benchmarks").rglob("*.py"))
+)
 
 #: What the light core may import: nothing here may come in with `dxtrace reason` on the embedded model.
-HEAVY = ("torch", "transformers", "peft", "trl", "datasets", "sklearn", "scipy", "matplotlib", "statsmodels", "fastapi")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "datasets",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "statsmodels",
+    "fastapi",
+)
 
 
 def name(path: Path) -> str:
@@ -41,7 +54,11 @@ def tracked_files() -> list[Path]:
 def test_imports_run_in_one_direction() -> None:
     tool = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run(
-        [tool, "--no-cache"], cwd=ROOT, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"}
+        [tool, "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"NO_COLOR": "1"},
     )
     assert done.returncode == 0, done.stdout[-3000:]
 
@@ -49,7 +66,11 @@ def test_imports_run_in_one_direction() -> None:
 @pytest.mark.parametrize("path", EVERYTHING, ids=name)
 def test_files_and_functions_are_small(path: Path) -> None:
     assert path.read_text("utf-8").count("\n") <= 500, "a file has at most 500 lines"
-    long = {f.name: f.end_lineno - f.lineno + 1 for f in functions(path) if f.end_lineno - f.lineno + 1 > 60}
+    long = {
+        f.name: f.end_lineno - f.lineno + 1
+        for f in functions(path)
+        if f.end_lineno - f.lineno + 1 > 60
+    }
     assert not long, "a function has at most 60 lines"
 
 
@@ -57,13 +78,24 @@ def test_files_and_functions_are_small(path: Path) -> None:
 def test_public_names_are_documented(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"))
     missing = [] if ast.get_docstring(tree) or path.stat().st_size == 0 else ["the module"]
-    private = any(part.startswith("_") and not part.startswith("__") for part in path.with_suffix("").parts)
-    owners = [(tree, "")] + [(node, f"{node.name}.") for node in tree.body if isinstance(node, ast.ClassDef)]
+    private = any(
+        part.startswith("_") and not part.startswith("__") for part in path.with_suffix("").parts
+    )
+    owners = [(tree, "")] + [
+        (node, f"{node.name}.") for node in tree.body if isinstance(node, ast.ClassDef)
+    ]
     for owner, prefix in owners:
         for node in owner.body:
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or private:
+            if (
+                not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+                or private
+            ):
                 continue
-            if not node.name.startswith("_") and not prefix.startswith("_") and not ast.get_docstring(node):
+            if (
+                not node.name.startswith("_")
+                and not prefix.startswith("_")
+                and not ast.get_docstring(node)
+            ):
                 missing.append(prefix + node.name)
     assert not missing
 
@@ -81,9 +113,7 @@ def test_no_file_names_a_place_of_one_machine() -> None:
 
 
 def test_the_core_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, dxtrace.cli, dxtrace.reasoner, dxtrace.batch, dxtrace.models.opening, dxtrace.engines.llamacpp\n"
-    )
+    code = "import sys, dxtrace.cli, dxtrace.answering.reasoner, dxtrace.answering.batch, dxtrace.models.opening, dxtrace.engines.llamacpp\n"
     code += f"print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -92,12 +122,17 @@ def test_the_core_imports_nothing_heavy() -> None:
 def test_every_import_of_the_core_is_a_declared_dependency() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
-    declared = {re.split(r"[^\w-]", requirement)[0].lower() for requirement in project["dependencies"]}
+    declared = {
+        re.split(r"[^\w-]", requirement)[0].lower() for requirement in project["dependencies"]
+    }
     declared = {"yaml" if item == "pyyaml" else item for item in declared}
     core = [
-        ROOT / "src/dxtrace" / part for part in ("cli/__init__.py", "cli/answer.py", "cli/models.py", "cli/doctor.py")
+        ROOT / "src/dxtrace" / part
+        for part in ("cli/__init__.py", "cli/answer.py", "cli/models.py", "cli/doctor.py")
     ]
-    core += sorted((ROOT / "src/dxtrace").glob("*.py")) + sorted((ROOT / "src/dxtrace/models").glob("*.py"))
+    core += sorted((ROOT / "src/dxtrace").glob("*.py")) + sorted(
+        (ROOT / "src/dxtrace/models").glob("*.py"),
+    )
     undeclared = set()
     for path in core:
         for node in ast.parse(path.read_text("utf-8")).body:

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dxtrace.answering.differential import Calibration, leave_open
 from dxtrace.compose import Composer
-from dxtrace.differential import Calibration, leave_open
 from dxtrace.errors import InputError
-from dxtrace.grounding import find_quotes, innermost
+from dxtrace.findings.recogniser import support
 from dxtrace.knowledge import Wordings
-from dxtrace.support import support
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.quotes import find_quotes, innermost
 
 NOTE = """Chief Complaint: Swollen ankles.
 She needs three pillows to sleep and wakes breathless at night. Pitting edema to both knees. Bibasilar crackles.
@@ -31,7 +31,10 @@ def best(note: str) -> str:
 
 def test_the_findings_of_an_illness_speak_for_it() -> None:
     assert best(NOTE) == "Heart Failure"
-    assert best("Fever, night sweats and weight loss. Sputum smear positive for acid-fast bacilli.") == "Tuberculosis"
+    assert (
+        best("Fever, night sweats and weight loss. Sputum smear positive for acid-fast bacilli.")
+        == "Tuberculosis"
+    )
 
 
 def test_what_is_denied_is_no_evidence() -> None:
@@ -45,7 +48,9 @@ def test_what_is_denied_is_no_evidence() -> None:
 
 def test_a_note_of_other_things_says_nothing() -> None:
     scores = support().scores(find_quotes("The parcel was late. It rained in Lisbon."))
-    assert max(scores.values()) - min(scores.values()) < 1  # of about 20 for a note that says something
+    assert (
+        max(scores.values()) - min(scores.values()) < 1
+    )  # of about 20 for a note that says something
 
 
 def test_wordings_held_out_for_the_hard_test_can_be_hidden() -> None:
@@ -57,7 +62,8 @@ def test_wordings_held_out_for_the_hard_test_can_be_hidden() -> None:
         scores = [support(wordings).scores(find_quotes(case.case.note)) for case in cases]
         names = [taxonomy.find(max(said, key=said.__getitem__)).name for said in scores]
         return sum(
-            case.gold is not None and name == case.gold.diagnosis for name, case in zip(names, cases, strict=True)
+            case.gold is not None and name == case.gold.diagnosis
+            for name, case in zip(names, cases, strict=True)
         )
 
     assert right("training") < right("all")
@@ -69,7 +75,9 @@ def test_evidence_is_apart_and_of_the_path_of_the_diagnosis() -> None:
     node = Taxonomy.default().find("HFrEF")
     evidence = support().evidence(node, find_quotes(NOTE), 10)
     chosen = {quote for quotes in evidence.chosen.values() for quote in quotes}
-    assert {"ejection", "pillows", "crackles"} <= {word for quote in chosen for word in quote.text.lower().split()}
+    assert {"ejection", "pillows", "crackles"} <= {
+        word for quote in chosen for word in quote.text.lower().split()
+    }
     assert not any("denies" in quote.text or "WBC" in quote.text for quote in chosen)
     ordered = sorted(chosen, key=lambda quote: quote.start)
     assert all(one.end <= other.start for one, other in itertools.pairwise(ordered))
@@ -84,7 +92,12 @@ def test_a_category_of_which_nothing_is_known_has_no_evidence() -> None:
     assert evidence.premises == ()
 
 
-@given(st.lists(st.sampled_from(["dry cough. ", "Fever, chills; no rash. ", "WBC 12.1, Hgb 9. "]), max_size=8))
+@given(
+    st.lists(
+        st.sampled_from(["dry cough. ", "Fever, chills; no rash. ", "WBC 12.1, Hgb 9. "]),
+        max_size=8,
+    ),
+)
 def test_single_clauses_hold_no_other_and_cover_all(pieces: list[str]) -> None:
     quotes = find_quotes("".join(pieces))
     inner = innermost(quotes)
@@ -99,7 +112,10 @@ def test_the_weight_decides_how_much_the_findings_count() -> None:
     assert Calibration().apply(names, shares, said) == pytest.approx(shares)
     a, b = Calibration(support=1.0).apply(names, shares, said)
     assert b / a == pytest.approx(0.4 * math.e**2 / 0.6)
-    assert Calibration.from_json(json.loads(json.dumps(Calibration(2.0, {}, 0.5).to_json()))).support == 0.5
+    assert (
+        Calibration.from_json(json.loads(json.dumps(Calibration(2.0, {}, 0.5).to_json()))).support
+        == 0.5
+    )
     with pytest.raises(InputError):
         Calibration.from_json({"temperature": 1, "support": "much"})
 
@@ -128,7 +144,8 @@ def test_the_fit_finds_the_numbers_that_made_the_answers() -> None:
 
 @given(st.lists(st.floats(0.001, 1), min_size=74, max_size=74), st.floats(0, 1))
 def test_leaving_open_moves_probability_from_types_to_their_illness_and_loses_none(
-    weights: list[float], share: float
+    weights: list[float],
+    share: float,
 ) -> None:
     nodes = Taxonomy.default().diagnoses
     shares = [weight / sum(weights) for weight in weights]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxtrace.errors import KnowledgeError, UnknownName
-from dxtrace.taxonomy import Node, Taxonomy
+from dxtrace.knowledge.taxonomy import Node, Taxonomy
 
 TAXONOMY = Taxonomy.default()
 
@@ -27,8 +27,12 @@ def test_paths_run_from_suspicion_to_diagnosis(category: object) -> None:
     for node in category.nodes:  # type: ignore[attr-defined]
         assert node.path[0].startswith("Suspected ") and node.path[-1] == node.name
         assert TAXONOMY.find(node.name) is node
-        assert TAXONOMY.category_of(node) is category and TAXONOMY.category_of(node.name) is category
-        assert [TAXONOMY.find(name).path for name in node.path] == [node.path[: n + 1] for n in range(len(node.path))]
+        assert (
+            TAXONOMY.category_of(node) is category and TAXONOMY.category_of(node.name) is category
+        )
+        assert [TAXONOMY.find(name).path for name in node.path] == [
+            node.path[: n + 1] for n in range(len(node.path))
+        ]
         assert all(TAXONOMY.find(name).category == node.category for name in node.aliases)
     assert category.diagnoses  # type: ignore[attr-defined]
 
@@ -69,7 +73,8 @@ def test_a_node_is_found_by_what_people_call_it(said: str, found: str | None) ->
 
 
 @pytest.mark.parametrize(
-    ("said", "found"), [("ACS", "Acute Coronary Syndrome"), ("chf", "Heart Failure"), ("HFpEF", "Heart Failure")]
+    ("said", "found"),
+    [("ACS", "Acute Coronary Syndrome"), ("chf", "Heart Failure"), ("HFpEF", "Heart Failure")],
 )
 def test_a_category_is_found_by_any_of_its_names(said: str, found: str) -> None:
     assert TAXONOMY.category(said).name == found
@@ -79,7 +84,10 @@ def test_a_misspelt_name_gets_suggestions() -> None:
     with pytest.raises(UnknownName, match="did you mean 'Tuberculosis'") as caught:
         TAXONOMY.find("Tubercolosis")
     assert caught.value.suggestions[0] == "Tuberculosis"
-    with pytest.raises(UnknownName, match="unknown category 'Hart Failure'; did you mean 'Heart Failure'"):
+    with pytest.raises(
+        UnknownName,
+        match="unknown category 'Hart Failure'; did you mean 'Heart Failure'",
+    ):
         TAXONOMY.category("Hart Failure")
 
 
@@ -94,8 +102,9 @@ def test_any_name_is_found_or_unknown(name: str) -> None:
 
 @given(
     st.recursive(
-        st.none() | st.integers() | st.text(max_size=4), lambda x: st.lists(x) | st.dictionaries(st.text(max_size=4), x)
-    )
+        st.none() | st.integers() | st.text(max_size=4),
+        lambda x: st.lists(x) | st.dictionaries(st.text(max_size=4), x),
+    ),
 )
 def test_records_of_another_shape_are_refused(body: object) -> None:
     for records in (
@@ -118,7 +127,12 @@ def test_a_name_used_twice_is_refused() -> None:
 
 def test_a_taxonomy_of_one_s_own() -> None:
     own = Taxonomy.from_records(
-        [{"category": "Gout", "tree": {"Suspected Gout": {"Acute Gout": {"aliases": ["podagra"]}, "Tophi": None}}}]
+        [
+            {
+                "category": "Gout",
+                "tree": {"Suspected Gout": {"Acute Gout": {"aliases": ["podagra"]}, "Tophi": None}},
+            },
+        ],
     )
     assert own.find("Podagra").path == ("Suspected Gout", "Acute Gout")
     assert [node.name for node in own.diagnoses] == ["Acute Gout", "Tophi"]

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from train_rig import command, environment, make_model, make_small_corpus
 
-from dxtrace.case import Case
 from dxtrace.errors import ModelError, UnknownName
 from dxtrace.models import store
 from dxtrace.models.export import adapter_folder, base_of, export_adapter, modelfile
-from dxtrace.prompt import SYSTEM, prompt_parts
+from dxtrace.notes.case import Case
+from dxtrace.notes.prompt import SYSTEM, prompt_parts
 from dxtrace.provenance import Provenance
 
 pytest.importorskip("peft", reason="needs the extra 'train'")
@@ -27,7 +27,10 @@ def random_adapter(base: str, out: Path, provenance: Provenance) -> Path:
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    adapted = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"))
+    adapted = get_peft_model(
+        model,
+        LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"),
+    )
     torch.manual_seed(1)
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
@@ -43,16 +46,26 @@ def adapter(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
 
     known = store.packaged(store.DEFAULT)
     provenance = Provenance(base_model=known.name, base_sha256=known.sha256)
-    return random_adapter(locate(known.name).where, tmp_path_factory.mktemp("export") / "adapter", provenance)
+    return random_adapter(
+        locate(known.name).where,
+        tmp_path_factory.mktemp("export") / "adapter",
+        provenance,
+    )
 
 
-def test_all_forms_say_what_the_adapter_says(adapter: Path, tmp_path: Path, short_case: Case) -> None:
+def test_all_forms_say_what_the_adapter_says(
+    adapter: Path,
+    tmp_path: Path,
+    short_case: Case,
+) -> None:
     cases = tmp_path / "cases.jsonl"
     notes = (
         short_case.note,
         "Fever 38.9, rigors and a productive cough for 3 days. Crackles at the left base. WBC 17.2.",
     )
-    cases.write_text("".join(json.dumps({"id": str(i), "note": note}) + "\n" for i, note in enumerate(notes)))
+    cases.write_text(
+        "".join(json.dumps({"id": str(i), "note": note}) + "\n" for i, note in enumerate(notes)),
+    )
     line = command("verify-export", adapter, "--cases", cases, "--json")
     done = subprocess.run(line, capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
@@ -69,8 +82,14 @@ def test_the_modelfile_gives_the_prompt_of_training(home: Path) -> None:
     text = modelfile(source)
     template = text.split('TEMPLATE """')[1].split('"""')[0]
     fields = gguf.GGUFReader(source).fields
-    prompt = "".join(t for t, _ in prompt_parts(fields["tokenizer.chat_template"].contents(), "A note."))
-    assert template.replace("{{ .System }}", SYSTEM).replace("{{ .Prompt }}", "A note.").startswith(prompt)
+    prompt = "".join(
+        t for t, _ in prompt_parts(fields["tokenizer.chat_template"].contents(), "A note.")
+    )
+    assert (
+        template.replace("{{ .System }}", SYSTEM)
+        .replace("{{ .Prompt }}", "A note.")
+        .startswith(prompt)
+    )
     assert 'PARAMETER stop "<|im_end|>"' in text
 
 

@@ -22,7 +22,13 @@ def adapted(dtype: Any, dropout: float = 0.0) -> Any:
         num_key_value_heads=2, rms_norm_eps=1e-5,
     )  # fmt: skip
     base = LlamaForCausalLM(config).to(dtype)
-    lora = LoraConfig(r=4, lora_alpha=8, lora_dropout=dropout, target_modules="all-linear", task_type="CAUSAL_LM")
+    lora = LoraConfig(
+        r=4,
+        lora_alpha=8,
+        lora_dropout=dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
     model = get_peft_model(base, lora)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
@@ -38,12 +44,14 @@ def pass_through(model: Any, ids: Any) -> tuple[Any, dict[str, Any]]:
     hidden = model.get_base_model().model(input_ids=ids, use_cache=False).last_hidden_state.float()
     weights = torch.randn(hidden.shape, generator=torch.Generator().manual_seed(1))
     (hidden * weights).sum().backward()
-    return hidden.detach(), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    return hidden.detach(), {
+        n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None
+    }
 
 
 @pytest.mark.parametrize(("rows", "length"), [(1, 7), (2, 300), (1, 513)])
 def test_fused_layers_are_exact_in_32_bits(rows: int, length: int) -> None:
-    from dxtrace.train.fast import unsupported, use_fast_layers
+    from dxtrace.train.kernels.fast import unsupported, use_fast_layers
 
     model = adapted(torch.float32)
     ids = torch.randint(0, 128, (rows, length))
@@ -57,7 +65,7 @@ def test_fused_layers_are_exact_in_32_bits(rows: int, length: int) -> None:
 
 
 def test_fused_layers_follow_the_adapter_as_it_changes() -> None:
-    from dxtrace.train.fast import use_fast_layers
+    from dxtrace.train.kernels.fast import use_fast_layers
 
     model, ids = adapted(torch.float32), torch.arange(40)[None]
     use_fast_layers(model)
@@ -70,7 +78,7 @@ def test_fused_layers_follow_the_adapter_as_it_changes() -> None:
 
 
 def test_what_the_fused_layers_cannot_do_is_left_to_the_others() -> None:
-    from dxtrace.train.fast import unsupported
+    from dxtrace.train.kernels.fast import unsupported
 
     assert "dropout" in (unsupported(adapted(torch.float32, dropout=0.1)) or "")
     assert "16 or 32 bits" in (unsupported(adapted(torch.float16)) or "")

@@ -12,9 +12,7 @@ from train_rig import environment
 
 pytest.importorskip("trl", reason="needs the extra 'train'")
 #: Stands for what a notebook has and a script has not.
-SHOWN = (
-    "import sys, types; shown = types.ModuleType('shown'); shown.Image = str; sys.modules['IPython.display'] = shown"
-)
+SHOWN = "import sys, types; shown = types.ModuleType('shown'); shown.Image = str; sys.modules['IPython.display'] = shown"
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "train_on_a_t4.ipynb"
 
@@ -32,7 +30,14 @@ def test_the_notebook_runs(home: Path, tmp_path: Path) -> None:
     script.write_text("\n".join([SHOWN, *cells()]), "utf-8")
     settings = "epochs=1 optimiser.steps=1 batch=1 accumulation=1 data.limit=4 run.eval_cases=1 run.generate=0"
     env = environment() | {"RECIPE": "smollm2-135m-cpu", "CASES": "20", "SETTINGS": settings}
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(
+        [sys.executable, script],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "said:" in done.stdout
     assert (tmp_path / "run/loss.png").is_file()

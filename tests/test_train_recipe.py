@@ -19,8 +19,14 @@ from dxtrace.train.precision import Device, choose_precision
 from dxtrace.train.recipe import Recipe, resolve, to_yaml
 from dxtrace.train.sweep import parse_sweep
 
-OPEN = Provenance(corpora=(CorpusInfo("teaching", "teaching-1", "ab", "Apache-2.0"),), base_sha256="cd", seed=0)
-CLOSED = Provenance(corpora=(CorpusInfo("direct", "direct-1", "ab", "PhysioNet", credentialed=True),))
+OPEN = Provenance(
+    corpora=(CorpusInfo("teaching", "teaching-1", "ab", "Apache-2.0"),),
+    base_sha256="cd",
+    seed=0,
+)
+CLOSED = Provenance(
+    corpora=(CorpusInfo("direct", "direct-1", "ab", "PhysioNet", credentialed=True),),
+)
 
 
 def test_the_six_recipes_are_there_and_say_what_they_are_for() -> None:
@@ -40,11 +46,18 @@ def test_the_cards_recipe_is_the_card() -> None:
     assert recipe.base.quantisation == "nf4"
     assert (recipe.lora.rank, recipe.lora.alpha, recipe.lora.dropout) == (16, 32, 0.05)
     assert (recipe.optimiser.learning_rate, recipe.optimiser.epochs) == (3e-5, 3)
-    assert (recipe.optimiser.batch, recipe.optimiser.accumulation, recipe.run.precision) == (1, 8, "fp16")
+    assert (recipe.optimiser.batch, recipe.optimiser.accumulation, recipe.run.precision) == (
+        1,
+        8,
+        "fp16",
+    )
 
 
 def test_a_change_may_leave_the_part_out_and_write_numbers_as_people_do() -> None:
-    recipe = load_recipe("smollm2-135m-cpu", ["learning_rate=5e-4", "lora.targets=[q_proj, v_proj]", "data.dev=null"])
+    recipe = load_recipe(
+        "smollm2-135m-cpu",
+        ["learning_rate=5e-4", "lora.targets=[q_proj, v_proj]", "data.dev=null"],
+    )
     assert recipe.optimiser.learning_rate == 5e-4
     assert recipe.lora.targets == ("q_proj", "v_proj")
     assert recipe.data.dev is None
@@ -87,7 +100,7 @@ def test_an_unknown_recipe_and_an_unknown_key_in_a_file_get_a_suggestion(tmp_pat
         batch=st.integers(1, 64),
         beta2=st.floats(0.01, 0.99999),
         steps=st.none() | st.integers(1, 10**6),
-    )
+    ),
 )
 def test_a_resolved_recipe_reads_back_the_same(optimiser: dict[str, object]) -> None:
     recipe = resolve({"name": "x", "base": {"model": "m"}, "optimiser": optimiser}, "here")
@@ -113,8 +126,19 @@ def test_sweeps_need_a_key_and_two_values() -> None:
 
 def _example() -> Chain:
     note = "Cough for 8 weeks, night sweats."
-    step = Step("Suspected Tuberculosis", "A long cough raises suspicion.", Span(note[:17], 0, 17, "chief_complaint"))
-    return Chain("x", note, "Tuberculosis", "Tuberculosis", ("Suspected Tuberculosis", "Tuberculosis"), (step,))
+    step = Step(
+        "Suspected Tuberculosis",
+        "A long cough raises suspicion.",
+        Span(note[:17], 0, 17, "chief_complaint"),
+    )
+    return Chain(
+        "x",
+        note,
+        "Tuberculosis",
+        "Tuberculosis",
+        ("Suspected Tuberculosis", "Tuberculosis"),
+        (step,),
+    )
 
 
 def _recipe() -> Recipe:
@@ -123,7 +147,14 @@ def _recipe() -> Recipe:
 
 def test_the_card_holds_what_people_look_for(tmp_path: Path) -> None:
     metrics = [{"step": 10, "loss": 2.0}, {"step": 20, "loss": 1.5, "dev_loss": 1.6}]
-    text = write_card(tmp_path, _recipe(), OPEN, metrics, _example(), {"category_accuracy": 0.87}).read_text("utf-8")
+    text = write_card(
+        tmp_path,
+        _recipe(),
+        OPEN,
+        metrics,
+        _example(),
+        {"category_accuracy": 0.87},
+    ).read_text("utf-8")
     header = yaml.safe_load(text.split("---")[1])
     assert header["library_name"] == "peft"
     assert header["base_model"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -170,7 +201,12 @@ def test_an_adapter_without_provenance_is_not_published(tmp_path: Path) -> None:
 def test_an_open_adapter_would_be_published_without_what_else_lies_there(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("private")
     names = {file.name for file in check_publishable(_adapter(tmp_path, OPEN))}
-    assert names == {"adapter_config.json", "adapter_model.safetensors", "README.md", "provenance.json"}
+    assert names == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "README.md",
+        "provenance.json",
+    }
 
 
 def _checkpoint(folder: Path, step: int, whole: bool) -> Path:

@@ -17,7 +17,7 @@ from train_rig import changes, command, environment, losses, make_model, make_sm
 
 from dxtrace.corpus import read_teaching
 from dxtrace.errors import InputError
-from dxtrace.prompt import answer_segments, prompt_parts, readable
+from dxtrace.notes.prompt import answer_segments, prompt_parts, readable
 from dxtrace.train import load_recipe, prepare, recipe_names, train
 from dxtrace.train.examples import Encoder, Report
 from dxtrace.train.recipe import Data
@@ -73,17 +73,31 @@ def test_losses_are_those_of_a_token(finished: Path) -> None:
     assert first == pytest.approx(math.log(2048), abs=0.3)
 
 
-def test_losses_do_not_depend_on_how_a_step_is_cut(tmp_path: Path, model: Path, corpus: Path, finished: Path) -> None:
+def test_losses_do_not_depend_on_how_a_step_is_cut(
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+    finished: Path,
+) -> None:
     whole = run(tmp_path / "whole", model, corpus, "batch=8", "accumulation=1")
     assert whole == pytest.approx(losses(finished), abs=1e-4)
 
 
-def test_fused_layers_learn_the_same(tmp_path: Path, model: Path, corpus: Path, finished: Path) -> None:
+def test_fused_layers_learn_the_same(
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+    finished: Path,
+) -> None:
     plain = run(tmp_path / "plain", model, corpus, "fast_kernels=false")
     assert plain == pytest.approx(losses(finished), abs=1e-4)
 
 
-def test_adapters_are_32_bit_whatever_the_precision(tmp_path: Path, model: Path, corpus: Path) -> None:
+def test_adapters_are_32_bit_whatever_the_precision(
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+) -> None:
     from safetensors.torch import load_file
 
     recipe = load_recipe(RECIPE, changes(model, corpus, "precision=bf16", "steps=2"))
@@ -97,7 +111,9 @@ def test_a_folder_with_a_run_is_not_overwritten(finished: Path, model: Path, cor
     prepared = prepare(load_recipe(RECIPE, changes(model, corpus, "precision=fp32")))
     with pytest.raises(InputError, match="--resume"):
         train(prepared, finished)
-    other = prepare(load_recipe(RECIPE, changes(model, corpus, "precision=fp32", "learning_rate=3e-4")))
+    other = prepare(
+        load_recipe(RECIPE, changes(model, corpus, "precision=fp32", "learning_rate=3e-4")),
+    )
     with pytest.raises(InputError, match=r"another optimiser\.learning_rate"):
         train(other, finished, resume=True)
 
@@ -110,11 +126,15 @@ def test_rows_are_what_the_reasoner_reads_and_writes(model: Path, corpus: Path) 
     assert case.gold
     row = Encoder(tokenizer, Data(max_tokens=4096)).example(case)
     assert row
-    text = "".join(text for text, _ in prompt_parts(tokenizer.chat_template, readable(case.case.note)))
+    text = "".join(
+        text for text, _ in prompt_parts(tokenizer.chat_template, readable(case.case.note))
+    )
     assert tokenizer.decode(row.ids[: row.prompt]) == text
     answer = "".join(answer_segments(case.gold.answer))
     assert tokenizer.decode([i for i in row.labels if i != -100]) == answer + tokenizer.eos_token
-    assert tokenizer.decode(row.ids[row.prompt : row.prompt + row.label]) == f" {case.gold.diagnosis}"
+    assert (
+        tokenizer.decode(row.ids[row.prompt : row.prompt + row.label]) == f" {case.gold.diagnosis}"
+    )
 
 
 def test_a_note_that_spells_control_tokens_keeps_them_as_text(model: Path, corpus: Path) -> None:
@@ -123,11 +143,17 @@ def test_a_note_that_spells_control_tokens_keeps_them_as_text(model: Path, corpu
     tokenizer = AutoTokenizer.from_pretrained(model)
     encoder = Encoder(tokenizer, Data())
     ids = encoder.prompt_ids("Cough. <|im_end|> Fever.")
-    assert ids.count(tokenizer.eos_token_id) == encoder.prompt_ids("Cough. Fever.").count(tokenizer.eos_token_id)
+    assert ids.count(tokenizer.eos_token_id) == encoder.prompt_ids("Cough. Fever.").count(
+        tokenizer.eos_token_id,
+    )
 
 
 @pytest.mark.parametrize("policy", ["error", "drop", "shorten"])
-def test_a_too_long_case_follows_the_policy_and_keeps_its_answer(model: Path, corpus: Path, policy: str) -> None:
+def test_a_too_long_case_follows_the_policy_and_keeps_its_answer(
+    model: Path,
+    corpus: Path,
+    policy: str,
+) -> None:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
@@ -166,24 +192,47 @@ def test_the_preflight_counts_and_times(model: Path, corpus: Path, tmp_path: Pat
 
 
 def test_a_kill_loses_no_more_than_the_steps_since_the_last_checkpoint(
-    tmp_path: Path, model: Path, corpus: Path
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
 ) -> None:
-    sets = [p for c in changes(model, corpus, "precision=fp32", "steps=8", "eval_every=50") for p in ("--set", c)]
+    sets = [
+        p
+        for c in changes(model, corpus, "precision=fp32", "steps=8", "eval_every=50")
+        for p in ("--set", c)
+    ]
     sets += ["--set", "run.eval_cases=0"]
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     base = command("train", RECIPE, *sets, "--out")
-    assert subprocess.run([*base, straight], env=environment(), capture_output=True, timeout=900).returncode == 0
+    assert (
+        subprocess.run(
+            [*base, straight],
+            env=environment(),
+            capture_output=True,
+            timeout=900,
+        ).returncode
+        == 0
+    )
     process = subprocess.Popen([*base, killed], env=environment(), stderr=subprocess.DEVNULL)
     _wait_for(lambda: (killed / "checkpoints/checkpoint-4/trainer_state.json").exists(), process)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    again = subprocess.run([*base, killed, "--resume"], env=environment(), capture_output=True, timeout=900)
+    again = subprocess.run(
+        [*base, killed, "--resume"],
+        env=environment(),
+        capture_output=True,
+        timeout=900,
+    )
     assert again.returncode == 0, again.stderr
     assert losses(killed) == pytest.approx(losses(straight), abs=1e-4)
 
 
 def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, model: Path, corpus: Path) -> None:
-    sets = [p for c in changes(model, corpus, "steps=400", "save_every=300", "eval_every=300") for p in ("--set", c)]
+    sets = [
+        p
+        for c in changes(model, corpus, "steps=400", "save_every=300", "eval_every=300")
+        for p in ("--set", c)
+    ]
     out = tmp_path / "run"
     process = subprocess.Popen(
         command("train", RECIPE, *sets, "--out", out), env=environment(), stdout=subprocess.PIPE, text=True,
@@ -197,7 +246,11 @@ def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, model: Path, corp
     assert list((out / "checkpoints").glob("checkpoint-*/trainer_state.json"))
 
 
-def test_a_run_may_be_told_to_end_sooner_and_nothing_else(tmp_path: Path, model: Path, corpus: Path) -> None:
+def test_a_run_may_be_told_to_end_sooner_and_nothing_else(
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+) -> None:
     out = tmp_path / "run"
     longer = changes(model, corpus, "precision=fp32", "steps=8")
     assert train(prepare(load_recipe(RECIPE, longer)), out).step == 8
@@ -209,7 +262,11 @@ def test_a_run_may_be_told_to_end_sooner_and_nothing_else(tmp_path: Path, model:
     assert max(losses(out)) == 5
 
 
-def test_a_full_disk_is_one_clear_line_and_what_was_saved_stays(tmp_path: Path, model: Path, corpus: Path) -> None:
+def test_a_full_disk_is_one_clear_line_and_what_was_saved_stays(
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+) -> None:
     resource = pytest.importorskip("resource")
     sets = [part for change in changes(model, corpus) for part in ("--set", change)]
     out = tmp_path / "run"
@@ -222,14 +279,33 @@ def test_a_full_disk_is_one_clear_line_and_what_was_saved_stays(tmp_path: Path, 
     assert "Traceback" not in done.stderr
     assert losses(out)
     again = subprocess.run(
-        command("train", RECIPE, *sets, "--out", out, "--resume"), env=environment(), capture_output=True, timeout=900
+        command("train", RECIPE, *sets, "--out", out, "--resume"),
+        env=environment(),
+        capture_output=True,
+        timeout=900,
     )
     assert again.returncode == 0, again.stderr
 
 
-def test_a_sweep_compares_its_runs_in_one_table_and_plot(tmp_path: Path, model: Path, corpus: Path) -> None:
-    sets = [part for change in changes(model, corpus, "steps=2", "limit=8") for part in ("--set", change)]
-    line = command("train", RECIPE, *sets, "--sweep", "learning_rate=1e-5,5e-3", "--out", tmp_path / "sweep")
+def test_a_sweep_compares_its_runs_in_one_table_and_plot(
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+) -> None:
+    sets = [
+        part
+        for change in changes(model, corpus, "steps=2", "limit=8")
+        for part in ("--set", change)
+    ]
+    line = command(
+        "train",
+        RECIPE,
+        *sets,
+        "--sweep",
+        "learning_rate=1e-5,5e-3",
+        "--out",
+        tmp_path / "sweep",
+    )
     done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ") and "e-" in line]
@@ -238,10 +314,18 @@ def test_a_sweep_compares_its_runs_in_one_table_and_plot(tmp_path: Path, model: 
     assert len(json.loads((tmp_path / "sweep" / "sweep.json").read_text())["trials"]) == 2
 
 
-def test_a_run_goes_on_from_an_adapter(tmp_path: Path, model: Path, corpus: Path, finished: Path) -> None:
+def test_a_run_goes_on_from_an_adapter(
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+    finished: Path,
+) -> None:
     start = finished / "adapter"
     run(tmp_path / "more", model, corpus, "steps=1", f"base.adapter={start}", "learning_rate=1e-12")
-    before, after = (load_file(folder / "adapter_model.safetensors") for folder in (start, tmp_path / "more/adapter"))
+    before, after = (
+        load_file(folder / "adapter_model.safetensors")
+        for folder in (start, tmp_path / "more/adapter")
+    )
     assert all(abs(after[name] - weights).max() < 1e-6 for name, weights in before.items())
     assert any(abs(weights).max() > 1e-5 for name, weights in before.items() if "lora_B" in name)
     provenance = json.loads((tmp_path / "more/adapter/provenance.json").read_text())
@@ -249,7 +333,10 @@ def test_a_run_goes_on_from_an_adapter(tmp_path: Path, model: Path, corpus: Path
 
 
 def test_what_is_made_from_an_adapter_without_a_record_counts_as_credentialed(
-    tmp_path: Path, model: Path, corpus: Path, finished: Path
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+    finished: Path,
 ) -> None:
     folder = shutil.copytree(finished / "adapter", tmp_path / "adapter")
     recipe = load_recipe(RECIPE, changes(model, corpus, f"base.adapter={folder}"))
@@ -260,17 +347,33 @@ def test_what_is_made_from_an_adapter_without_a_record_counts_as_credentialed(
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [("base.adapter=nowhere", "no adapter there"), ("lora.rank=8", "set lora.rank=16"), ("lora.alpha=7", "lora.alpha")],
+    [
+        ("base.adapter=nowhere", "no adapter there"),
+        ("lora.rank=8", "set lora.rank=16"),
+        ("lora.alpha=7", "lora.alpha"),
+    ],
 )
 def test_an_adapter_that_cannot_be_gone_on_from_is_refused(
-    change: str, said: str, model: Path, corpus: Path, finished: Path
+    change: str,
+    said: str,
+    model: Path,
+    corpus: Path,
+    finished: Path,
 ) -> None:
-    recipe = load_recipe(RECIPE, changes(model, corpus, f"base.adapter={finished / 'adapter'}", change))
+    recipe = load_recipe(
+        RECIPE,
+        changes(model, corpus, f"base.adapter={finished / 'adapter'}", change),
+    )
     with pytest.raises(InputError, match=said):
         prepare(recipe)
 
 
-def test_an_adapter_of_another_base_is_refused(tmp_path: Path, model: Path, corpus: Path, finished: Path) -> None:
+def test_an_adapter_of_another_base_is_refused(
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+    finished: Path,
+) -> None:
     folder = shutil.copytree(finished / "adapter", tmp_path / "adapter")
     weights = folder / "adapter_model.safetensors"
     save_file(dict(list(load_file(weights).items())[2:]), weights)
@@ -283,7 +386,9 @@ def test_a_note_whose_chain_is_not_learnt_keeps_its_room(model: Path, corpus: Pa
     whole, bare = (
         {
             row.id.removesuffix("/label"): row.prompt
-            for row in prepare(load_recipe(RECIPE, changes(model, corpus, "max_tokens=1100", c))).train
+            for row in prepare(
+                load_recipe(RECIPE, changes(model, corpus, "max_tokens=1100", c)),
+            ).train
         }
         for c in ("chains=1", "chains=0.01")
     )
@@ -299,7 +404,9 @@ def test_of_some_cases_only_the_diagnosis_is_learnt(model: Path, corpus: Path) -
     assert len(bare) == 18
     for row in bare:
         assert len(row.ids) == row.prompt + row.label + 1
-        assert [bool(weight) for weight in row.weights] == [False] * row.prompt + [True] * (row.label + 1)
+        assert [bool(weight) for weight in row.weights] == [False] * row.prompt + [True] * (
+            row.label + 1
+        )
 
 
 def _wait_for(happened: object, process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
@@ -311,7 +418,12 @@ def _wait_for(happened: object, process: subprocess.Popen[str] | subprocess.Pope
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_every_recipe_trains_checkpoints_and_resumes(name: str, tmp_path: Path, model: Path, corpus: Path) -> None:
+def test_every_recipe_trains_checkpoints_and_resumes(
+    name: str,
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+) -> None:
     more = [
         "optimiser.steps=2",
         "data.limit=16",
@@ -320,7 +432,10 @@ def test_every_recipe_trains_checkpoints_and_resumes(name: str, tmp_path: Path, 
         "run.save_every=1",
         "run.threads=1",
     ]
-    recipe = load_recipe(name, [f"base.model={model}", f"data.train={corpus}", "data.max_tokens=2560", *more])
+    recipe = load_recipe(
+        name,
+        [f"base.model={model}", f"data.train={corpus}", "data.max_tokens=2560", *more],
+    )
     out = tmp_path / "run"
     outcome = train(prepare(recipe), out)
     assert (outcome.state, outcome.step) == ("done", 2)

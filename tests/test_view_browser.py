@@ -39,10 +39,20 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Any]:
     """Open a page's text; at the end nothing may have gone wrong in it."""
     contexts, watches = [], []
 
-    def open_text(text: str, width: int = 1440, scheme: str = "light", fragment: str = "", **options: Any) -> Any:
+    def open_text(
+        text: str,
+        width: int = 1440,
+        scheme: str = "light",
+        fragment: str = "",
+        **options: Any,
+    ) -> Any:
         file = tmp_path / "page.html"
         file.write_text(text, encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **options)
+        context = browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme=scheme,
+            **options,
+        )
         view = context.new_page()
         context.clock_of = context.new_cdp_session(view)
         context.clock_of.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -64,7 +74,12 @@ def busy_s(view: Any) -> float:
 
 
 def answered(note: str = NOTE, quotes: list[str] | None = None) -> Chain:
-    return chain_on(note, quotes or QUOTES, differential=differential_of("HFrEF"), warnings=("cut short",))
+    return chain_on(
+        note,
+        quotes or QUOTES,
+        differential=differential_of("HFrEF"),
+        warnings=("cut short",),
+    )
 
 
 def test_what_is_marked_is_the_evidence(show: Any) -> None:
@@ -72,13 +87,24 @@ def test_what_is_marked_is_the_evidence(show: Any) -> None:
     for number, quote in enumerate(QUOTES, 1):
         view.hover(f".step[data-number='{number}']")
         assert view.evaluate(MARKED, number) == quote
-        lit = view.evaluate("[...document.querySelectorAll('mark.active')].map(m => m.textContent).join('')")
+        lit = view.evaluate(
+            "[...document.querySelectorAll('mark.active')].map(m => m.textContent).join('')",
+        )
         assert lit == quote
-        box, pane = view.locator("mark.active").first.bounding_box(), view.locator(".scroller").bounding_box()
-        wait_until(view, "document.querySelector('mark.active').getBoundingClientRect().top < innerHeight")
+        box, pane = (
+            view.locator("mark.active").first.bounding_box(),
+            view.locator(".scroller").bounding_box(),
+        )
+        wait_until(
+            view,
+            "document.querySelector('mark.active').getBoundingClientRect().top < innerHeight",
+        )
         assert box and pane
     assert view.text_content(".note") == NOTE
-    assert view.locator("mark[data-also='2'], mark[data-also~='2']").first.text_content() in "Sleeps on three pillows"
+    assert (
+        view.locator("mark[data-also='2'], mark[data-also~='2']").first.text_content()
+        in "Sleeps on three pillows"
+    )
     first = view.inner_text("body")[:600]
     assert DISCLAIMER in first and "HFrEF" in first and "60%" in first and "cut short" in first
 
@@ -109,7 +135,7 @@ def test_by_keyboard_alone(show: Any) -> None:
     view.keyboard.press("Enter")
     assert view.get_attribute(".step[data-number='5'] button", "aria-pressed") == "true"
     described = view.evaluate(
-        "document.getElementById(document.activeElement.getAttribute('aria-describedby')).textContent"
+        "document.getElementById(document.activeElement.getAttribute('aria-describedby')).textContent",
     )
     assert "LVEF 25 %" in described
     view.keyboard.press("Escape")
@@ -130,7 +156,7 @@ def test_narrow_and_wide_light_and_dark(show: Any, width: int, scheme: str) -> N
     view.emulate_media(media="print")
     assert view.locator(".disclaimer").is_visible() and not view.locator(".tabs").is_visible()
     assert view.evaluate(
-        "document.querySelector('.scroller').scrollHeight <= document.querySelector('.scroller').clientHeight + 1"
+        "document.querySelector('.scroller').scrollHeight <= document.querySelector('.scroller').clientHeight + 1",
     )
     assert view.pdf()[:4] == b"%PDF"
 
@@ -160,7 +186,10 @@ def test_fifty_thousand_words_stay_quick(show: Any, end: str) -> None:
 
 def compared() -> str:
     gold, other = answered(), chain_on(NOTE, ["three pillows", "diabetes", "LVEF 25 %"], "HFpEF")
-    readings = (Reading(gold, "Reference", reference=True), Reading(replace(other, model=ModelInfo("m")), "m"))
+    readings = (
+        Reading(gold, "Reference", reference=True),
+        Reading(replace(other, model=ModelInfo("m")), "m"),
+    )
     return page(ViewCase.of_chains(*readings))
 
 
@@ -191,7 +220,11 @@ def test_learning_from_first_section_to_export(show: Any) -> None:
     view.locator(".unit", has_text="father").click()
     view.click("text=Commit and see")
     text = view.inner_text("main")
-    assert "Diagnosis 50 of 50" in text and "Over-read (1)" in text and "father had a heart attack" in text
+    assert (
+        "Diagnosis 50 of 50" in text
+        and "Over-read (1)" in text
+        and "father had a heart attack" in text
+    )
     assert "Missed (" in text and "It fits." in text
     with view.expect_download() as download:
         view.click("text=Save as JSON")
@@ -220,7 +253,7 @@ def test_marking_by_keyboard_and_by_selection(show: Any) -> None:
     assert view.locator(".marks li").count() == 0
     view.evaluate(
         "() => { const m = [...document.querySelectorAll('.unit')].find(u => u.textContent.includes('BNP')).firstChild;"
-        "const r = document.createRange(); r.setStart(m, 0); r.setEnd(m, 8); getSelection().addRange(r); }"
+        "const r = document.createRange(); r.setStart(m, 0); r.setEnd(m, 8); getSelection().addRange(r); }",
     )
     view.locator(".note").dispatch_event("mouseup")
     view.wait_for_selector(".marks li")
@@ -238,7 +271,11 @@ SCORES = [
 
 @pytest.mark.parametrize(("marks", "ranked", "points", "found"), SCORES)
 def test_scores_follow_the_rules_that_the_page_states(
-    show: Any, marks: list[list[int]], ranked: list[str], points: float, found: int
+    show: Any,
+    marks: list[list[int]],
+    ranked: list[str],
+    points: float,
+    found: int,
 ) -> None:
     view = show(page(answered(NOTE, ["71M with two weeks of worsening", "LVEF 25 %"])))
     start = NOTE.index("71M")
@@ -253,7 +290,7 @@ def test_scores_follow_the_rules_that_the_page_states(
     assert len(result[1]["found"]) == found
     whole = view.evaluate(
         "() => { const f = caseAt(0), r = f.readings[0];"
-        "return scoreEvidence([[0, f.note.length]], evidenceSpans(f.note, r.steps, r.path)).points; }"
+        "return scoreEvidence([[0, f.note.length]], evidenceSpans(f.note, r.steps, r.path)).points; }",
     )
     assert whole == 0, "marking everything earns nothing"
 
@@ -276,7 +313,11 @@ def wait_for_count(view: Any, selector: str, count: int) -> None:
 
 def test_library_searches_filters_and_opens_within_a_second(show: Any) -> None:
     chain = answered()
-    other = chain_on("CC: headache\n\nHPI: flashing lights, then a throbbing headache.", ["flashing lights"], "COPD")
+    other = chain_on(
+        "CC: headache\n\nHPI: flashing lights, then a throbbing headache.",
+        ["flashing lights"],
+        "COPD",
+    )
     cases = [ViewCase.of_chains(Reading(replace(chain, id=f"a{n}"), "m")) for n in range(199)]
     text = library([*cases, ViewCase.of_chains(Reading(other, "m"))])
     view = show(text)
@@ -318,7 +359,12 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     if npm is None:
         pytest.skip("neither AXE_CORE nor npm")
     folder = tmp_path_factory.mktemp("axe")
-    done = subprocess.run([npm, "install", "--silent", "axe-core@4"], cwd=folder, capture_output=True, timeout=120)
+    done = subprocess.run(
+        [npm, "install", "--silent", "axe-core@4"],
+        cwd=folder,
+        capture_output=True,
+        timeout=120,
+    )
     if done.returncode:
         pytest.skip("axe-core cannot be installed here")
     return (folder / "node_modules/axe-core/axe.min.js").read_text("utf-8")
@@ -327,7 +373,12 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility(show: Any, axe: str, scheme: str) -> None:
     cases = library([ViewCase.of_chains(Reading(answered(), "m"))], practice=False)
-    views = [(compared(), ""), (cases, ""), (cases, "#case=0&tab=read"), (cases, "#case=0&tab=learn")]
+    views = [
+        (compared(), ""),
+        (cases, ""),
+        (cases, "#case=0&tab=read"),
+        (cases, "#case=0&tab=learn"),
+    ]
     for text, fragment in views:
         view = show(text, 360, scheme, fragment, bypass_csp=True)
         view.evaluate(axe)

@@ -24,7 +24,10 @@ def test_a_result_becomes_a_page(dxtrace: Run, tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-def test_a_folder_becomes_a_library_and_tells_what_it_left_out(dxtrace: Run, tmp_path: Path) -> None:
+def test_a_folder_becomes_a_library_and_tells_what_it_left_out(
+    dxtrace: Run,
+    tmp_path: Path,
+) -> None:
     rows = [RESULT.to_json() | {"note": f"{NOTE} {n}", "id": str(n)} for n in range(7)]
     rows.append({"id": "x", "error": {"type": "CaseError", "message": "no"}})
     (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
@@ -36,14 +39,25 @@ def test_a_folder_becomes_a_library_and_tells_what_it_left_out(dxtrace: Run, tmp
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("", "empty"), ('{"id": "x", "error": {"type": "CaseError"}}', "not answered"), ("[1]", "expected")],
+    [
+        ("", "empty"),
+        ('{"id": "x", "error": {"type": "CaseError"}}', "not answered"),
+        ("[1]", "expected"),
+    ],
 )
-def test_what_cannot_be_shown_is_said_in_one_line(dxtrace: Run, tmp_path: Path, text: str, says: str) -> None:
+def test_what_cannot_be_shown_is_said_in_one_line(
+    dxtrace: Run,
+    tmp_path: Path,
+    text: str,
+    says: str,
+) -> None:
     file = tmp_path / "r.json"
     file.write_text(text, encoding="utf-8")
     done = dxtrace("view", file, "--out", tmp_path / "p.html")
     assert done.returncode == 2
-    assert done.stderr.count("\n") == 1 and "r.json" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.stderr.count("\n") == 1 and "r.json" in done.stderr and "Traceback" not in done.stderr
+    )
     assert not (tmp_path / "p.html").exists()
 
 

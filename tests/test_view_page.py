@@ -14,10 +14,19 @@ from hypothesis import strategies as st
 from view_support import HOSTILE, NOTE, chain_on, differential_of
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import Case
 from dxtrace.chain import DISCLAIMER, Chain, ModelInfo
 from dxtrace.errors import InputError
-from dxtrace.view import Reading, ViewCase, library, notebook_html, page, read_results, static_case_html, title_of
+from dxtrace.notes.case import Case
+from dxtrace.view import (
+    Reading,
+    ViewCase,
+    library,
+    notebook_html,
+    page,
+    read_results,
+    static_case_html,
+    title_of,
+)
 
 QUOTES = ["two weeks of worsening breathlessness", "BNP 1200 pg/mL", "Echo: LVEF 25 %"]
 
@@ -46,7 +55,11 @@ def test_a_page_refers_to_nothing_outside_itself() -> None:
     assert not re.search(r"\son\w+=", text.split("<script>")[0])
 
 
-@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=4, max_size=80).filter(lambda t: t.strip()))
+@given(
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=4, max_size=80).filter(
+        lambda t: t.strip(),
+    ),
+)
 @settings(max_examples=60, deadline=None)
 def test_any_note_comes_back_unchanged_and_ends_no_block(note: str) -> None:
     try:
@@ -71,7 +84,9 @@ def test_a_hostile_note_is_text_in_every_form() -> None:
 
 
 def test_static_html_marks_overlapping_evidence() -> None:
-    text = static_case_html(chain_on(NOTE, ["Sleeps on three pillows", "on three pillows. Sleeps", "LVEF 25 %"]))
+    text = static_case_html(
+        chain_on(NOTE, ["Sleeps on three pillows", "on three pillows. Sleeps", "LVEF 25 %"]),
+    )
     plain = re.sub(r"<sup>[^<]*</sup>|<[^>]+>", "", text.split('dir="auto">')[-1])
     assert html.unescape(plain) == NOTE
     assert "<sup>1</sup>" in text and "<sup>2</sup>" in text
@@ -115,7 +130,11 @@ def test_results_on_one_note_are_joined_with_the_reference_first(tmp_path: Path)
     write(tmp_path / "z.json", annotated.to_json())
     (tmp_path / "z.txt").write_text(NOTE, encoding="utf-8")
     found = read_results([tmp_path])
-    assert [reading.label for reading in found.answered[0].readings] == ["Reference", "small", "small (2)"]
+    assert [reading.label for reading in found.answered[0].readings] == [
+        "Reference",
+        "small",
+        "small (2)",
+    ]
     assert not found.unanswered
 
 
@@ -125,12 +144,23 @@ def test_bad_rows_are_named_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").write_text(f"{good}\n{error}\nnot json\n", encoding="utf-8")
     found = read_results([tmp_path / "r.jsonl"])
     assert len(found.answered) == 1
-    assert len(found.skipped) == 2 and "line 3" in found.skipped[1] and "SECRET" not in "".join(found.skipped)
+    assert (
+        len(found.skipped) == 2
+        and "line 3" in found.skipped[1]
+        and "SECRET" not in "".join(found.skipped)
+    )
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"note": 3}, {"steps": [{}]}, {"path": "x"}, {"differential": [{"diagnosis": 1}]}, {"steps": "x"}, {"model": []}],
+    [
+        {"note": 3},
+        {"steps": [{}]},
+        {"path": "x"},
+        {"differential": [{"diagnosis": 1}]},
+        {"steps": "x"},
+        {"model": []},
+    ],
 )
 def test_a_broken_result_is_refused_by_name(tmp_path: Path, change: dict[str, object]) -> None:
     file = write(tmp_path / "r.json", chain_on(NOTE, QUOTES).to_json() | change)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.corpus import make_corpus, read_teaching
-from dxtrace.prompt import SYSTEM
+from dxtrace.notes.prompt import SYSTEM
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -38,9 +38,18 @@ def make_model(folder: Path, corpus: Path, layers: int = 2, seed: int = 0) -> Pa
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     raw.train_from_iterator(
         texts,
-        trainers.BpeTrainer(vocab_size=2048, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
+        trainers.BpeTrainer(
+            vocab_size=2048,
+            special_tokens=special,
+            initial_alphabet=alphabet,
+            show_progress=False,
+        ),
     )
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_end|>", pad_token="<|im_end|>")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=raw,
+        eos_token="<|im_end|>",
+        pad_token="<|im_end|>",
+    )
     tokenizer.chat_template = TEMPLATE
     torch.manual_seed(seed)
     config = LlamaConfig(

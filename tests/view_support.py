@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from dxtrace.case import Case
 from dxtrace.chain import Chain, Differential, ModelInfo, PremiseRef, Ranked, Span, Step, Timing
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.case import Case
 
 NOTE = (
     "CC: breathless\n\nHPI: 71M with two weeks of worsening breathlessness. Sleeps on three pillows. "
@@ -31,18 +31,33 @@ HOSTILE = (
 )
 
 
-def step_at(note: str, text: str, supports: str, rationale: str = "It fits.", after: int = 0) -> Step:
+def step_at(
+    note: str,
+    text: str,
+    supports: str,
+    rationale: str = "It fits.",
+    after: int = 0,
+) -> Step:
     """Return a step that quotes the first ``text`` after an offset."""
     start = note.index(text, after)
     section = Case.from_text(note).section_at(start)
-    return Step(supports, rationale, Span(text, start, start + len(text), section), PremiseRef("hf/x", "ESC, 2021"))
+    return Step(
+        supports,
+        rationale,
+        Span(text, start, start + len(text), section),
+        PremiseRef("hf/x", "ESC, 2021"),
+    )
 
 
 def chain_on(note: str, quotes: list[str], diagnosis: str = "HFrEF", **changes: Any) -> Chain:
     """Return a verified chain with one step for each quote, spread along the path."""
     node = Taxonomy.default().find(diagnosis)
-    places = [min(n * len(node.path) // len(quotes), len(node.path) - 1) for n in range(len(quotes))]
-    steps = tuple(step_at(note, quote, node.path[place]) for quote, place in zip(quotes, places, strict=True))
+    places = [
+        min(n * len(node.path) // len(quotes), len(node.path) - 1) for n in range(len(quotes))
+    ]
+    steps = tuple(
+        step_at(note, quote, node.path[place]) for quote, place in zip(quotes, places, strict=True)
+    )
     chain = Chain("case-1", note, node.name, node.category, node.path, steps, **changes)
     chain.verify()
     return chain
@@ -108,7 +123,11 @@ def chromium() -> Iterator[Any]:
     import pytest
 
     playwright = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if program is None:
         pytest.skip("no chromium on this machine")
     with playwright.sync_playwright() as driver:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dxtrace.case import Case, Section
 from dxtrace.chain import Chain
 from dxtrace.knowledge import Wordings
+from dxtrace.notes.case import Case
+from dxtrace.notes.sections import Section
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class AnnotatedCase:
         Raises:
             KeyError, TypeError, InputError: the row has another shape.
         """
-        case = Case(row["note"], tuple(Section(**section) for section in row["sections"]), str(row["id"]))
+        case = Case(
+            row["note"],
+            tuple(Section(**section) for section in row["sections"]),
+            str(row["id"]),
+        )
         gold = Chain.from_json(row) if "diagnosis" in row else None
         return cls(case, gold, str(row["patient"]), dict(row.get("tags", {})))

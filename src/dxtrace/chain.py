@@ -25,7 +25,10 @@ DISCLAIMER = "For education and research only. Not for patient care. Not a medic
 
 EVIDENCE_MARK = " Supporting evidence: "
 _DIAGNOSIS = re.compile(r"\A\s*FINAL DIAGNOSIS:[ \t]*(?P<diagnosis>[^\n]+?)[ \t]*(?:\n|\Z)")
-_STEP = re.compile(r"^Step (?P<number>\d+)(?: \[(?P<supports>[^\]\n]+)\])?:[ \t]+(?P<body>[^\n]+)$", re.MULTILINE)
+_STEP = re.compile(
+    r"^Step (?P<number>\d+)(?: \[(?P<supports>[^\]\n]+)\])?:[ \t]+(?P<body>[^\n]+)$",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -127,10 +130,15 @@ class Chain:
         """
         for number, step in enumerate(self.steps, 1):
             evidence = step.evidence
-            if not evidence.text.strip() or self.note[evidence.start : evidence.end] != evidence.text:
+            if (
+                not evidence.text.strip()
+                or self.note[evidence.start : evidence.end] != evidence.text
+            ):
                 raise GroundingError(f"step {number}: its evidence is not in the note")
             if step.supports not in self.path:
-                raise GroundingError(f"step {number}: supports {step.supports!r}, which is not on the path")
+                raise GroundingError(
+                    f"step {number}: supports {step.supports!r}, which is not on the path",
+                )
         if not self.path or self.path[-1] != self.diagnosis:
             raise GroundingError("the path does not end at the diagnosis")
 
@@ -175,7 +183,9 @@ class Chain:
                 category=data["category"],
                 path=tuple(data["path"]),
                 steps=tuple(_step_from_json(step) for step in data["steps"]),
-                differential=Differential(tuple(Ranked(**entry) for entry in data.get("differential", ()))),
+                differential=Differential(
+                    tuple(Ranked(**entry) for entry in data.get("differential", ())),
+                ),
                 warnings=tuple(data.get("warnings", ())),
                 model=ModelInfo(**data.get("model", {})),
                 timing=Timing(**data.get("timing", {})),
@@ -230,9 +240,13 @@ def parse(text: str) -> Answer:
     for match in _STEP.finditer(text, head.end()):
         rationale, mark, quote = match["body"].partition(EVIDENCE_MARK)
         if not mark or not quote.strip() or not rationale.strip():
-            raise InputError(f"step {match['number'][:20]} has no rationale or no supporting evidence")
+            raise InputError(
+                f"step {match['number'][:20]} has no rationale or no supporting evidence",
+            )
         if match["number"] != str(len(steps) + 1):
-            raise InputError(f"step {match['number'][:20]} stands where step {len(steps) + 1} belongs")
+            raise InputError(
+                f"step {match['number'][:20]} stands where step {len(steps) + 1} belongs",
+            )
         steps.append(AnswerStep(rationale.strip(), quote.strip(), match["supports"]))
     return Answer(head["diagnosis"], tuple(steps))
 

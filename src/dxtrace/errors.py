@@ -34,7 +34,11 @@ class UnknownName(InputError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.name = name
         self.suggestions = suggest(name, known)
-        hint = f"; did you mean {' or '.join(map(repr, self.suggestions))}?" if self.suggestions else ""
+        hint = (
+            f"; did you mean {' or '.join(map(repr, self.suggestions))}?"
+            if self.suggestions
+            else ""
+        )
         super().__init__(f"unknown {kind} {name[:80]!r}{hint}")
 
 
@@ -54,7 +58,9 @@ class MissingExtra(InputError):
     """An optional part is not installed. The message names the extra to install."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an optional part that is not installed: pip install 'dxtrace[{extra}]'")
+        super().__init__(
+            f"{what} needs an optional part that is not installed: pip install 'dxtrace[{extra}]'",
+        )
 
 
 def suggest(name: str, known: Iterable[str], count: int = 3) -> list[str]:

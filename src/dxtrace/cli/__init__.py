@@ -53,7 +53,9 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(arguments or ["--help"], prog_name="dxtrace", standalone_mode=False)
         # typer turns an interrupt into this code
-        return _fail("interrupted", 1) if result == 130 else result if isinstance(result, int) else 0
+        return (
+            _fail("interrupted", 1) if result == 130 else result if isinstance(result, int) else 0
+        )
     except typer.TyperException as error:
         return _misused(error)
     except InputError as error:

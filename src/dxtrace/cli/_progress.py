@@ -16,8 +16,18 @@ STDERR = Console(stderr=True)
 @contextmanager
 def reporting() -> Iterator[Report]:
     """Give a function that shows what is being done and how far it is (0 to 1)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns,
+        console=STDERR,
+        transient=True,
+        disable=not STDERR.is_terminal,
+    ) as progress:
         task = progress.add_task("", total=1.0, visible=False)
 
         def report(what: str, share: float) -> None:

@@ -38,7 +38,10 @@ def show(console: Console, chain: Chain, top: int) -> None:
     """Print a chain: diagnosis, differential, the note beside the steps, warnings."""
     console.print(heading(chain))
     console.print(Padding(differential_table(chain.differential, top), (0, 0, 1, 2)))
-    note, steps = _note(chain), Group(*(step_text(n, step) for n, step in enumerate(chain.steps, 1)))
+    note, steps = (
+        _note(chain),
+        Group(*(step_text(n, step) for n, step in enumerate(chain.steps, 1))),
+    )
     if console.width >= _SIDE_BY_SIDE:
         grid = Table.grid(expand=True, padding=(0, 3, 0, 0))
         grid.add_column(ratio=11)
@@ -67,7 +70,10 @@ def differential_table(differential: Differential, top: int) -> Table:
     for entry in differential.entries[:top]:
         bar = "\u2588" * round(20 * entry.probability) or "\u258f"
         table.add_row(
-            f"{entry.probability:6.1%}", Text(bar, style="cyan"), entry.diagnosis, Text(entry.category, style="dim")
+            f"{entry.probability:6.1%}",
+            Text(bar, style="cyan"),
+            entry.diagnosis,
+            Text(entry.category, style="dim"),
         )
     return table
 
@@ -87,7 +93,9 @@ def step_text(number: int, step: Step) -> Text:
 
 def _note(chain: Chain) -> Text:
     """Return the note with each evidence underlined, coloured and numbered."""
-    marks = sorted((step.evidence.start, step.evidence.end, n) for n, step in enumerate(chain.steps, 1))
+    marks = sorted(
+        (step.evidence.start, step.evidence.end, n) for n, step in enumerate(chain.steps, 1)
+    )
     text, position = Text(), 0
     for start, end, number in marks:
         if start < position:

@@ -11,16 +11,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from dxtrace.case import Case, read_case
 from dxtrace.chain import Chain, Differential, Step
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.cli._terminal import show, step_text
 from dxtrace.errors import InputError
+from dxtrace.notes.case import Case
+from dxtrace.notes.reading import read_case
 
 if TYPE_CHECKING:
-    from dxtrace.reasoner import Reasoner
+    from dxtrace.answering.reasoner import Reasoner
 
 
 class Format(StrEnum):
@@ -39,9 +47,18 @@ class EngineChoice(StrEnum):
     hf = "hf"
 
 
-Model = Annotated[str, typer.Option(help="A model's name, a GGUF file, a Hugging Face folder or a hub id.")]
-Adapter = Annotated[str | None, typer.Option(help="Adapter folder or LoRA GGUF file; 'none' for the bare model.")]
-Engine = Annotated[EngineChoice, typer.Option(help="What runs the model; auto: llamacpp for GGUF, hf for the rest.")]
+Model = Annotated[
+    str,
+    typer.Option(help="A model's name, a GGUF file, a Hugging Face folder or a hub id."),
+]
+Adapter = Annotated[
+    str | None,
+    typer.Option(help="Adapter folder or LoRA GGUF file; 'none' for the bare model."),
+]
+Engine = Annotated[
+    EngineChoice,
+    typer.Option(help="What runs the model; auto: llamacpp for GGUF, hf for the rest."),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default one a core.")]
 Top = Annotated[int, typer.Option(min=1, help="How many diagnoses of the differential to show.")]
 
@@ -55,7 +72,8 @@ def demo(model: Model = "default") -> None:
 def reason(
     file: Annotated[str, typer.Argument(help="A case: text, JSON, or '-' for standard input.")],
     format: Annotated[
-        Format, typer.Option(help="text: for reading; json: the full result; card: the published form.")
+        Format,
+        typer.Option(help="text: for reading; json: the full result; card: the published form."),
     ] = Format.text,
     model: Model = "default",
     adapter: Adapter = None,
@@ -68,29 +86,61 @@ def reason(
 
 
 def batch(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A .jsonl file or a folder of cases.")],
-    out: Annotated[Path, typer.Option(help="Results, one JSON line a case; what is there already is not done again.")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="IN", help="A .jsonl file or a folder of cases."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Results, one JSON line a case; what is there already is not done again.",
+        ),
+    ],
     model: Model = "default",
     adapter: Adapter = None,
     engine: Engine = EngineChoice.auto,
-    limit: Annotated[int | None, typer.Option(min=1, help="Answer at most this many cases.")] = None,
-    num_shards: Annotated[int, typer.Option(min=1, help="Divide the cases among this many runs ...")] = 1,
-    shard_index: Annotated[int, typer.Option(min=0, help="... of which this is the one with this number, from 0.")] = 0,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Answer at most this many cases."),
+    ] = None,
+    num_shards: Annotated[
+        int,
+        typer.Option(min=1, help="Divide the cases among this many runs ..."),
+    ] = 1,
+    shard_index: Annotated[
+        int,
+        typer.Option(min=0, help="... of which this is the one with this number, from 0."),
+    ] = 0,
     threads: Threads = None,
 ) -> None:
     """Answer many cases; interrupted, it goes on where it stopped. A bad case becomes an error row."""
-    from dxtrace.batch import Batch
-    from dxtrace.reasoner import Reasoner
+    from dxtrace.answering.batch import Batch
+    from dxtrace.answering.reasoner import Reasoner
 
     if shard_index >= num_shards:
         raise InputError(f"--shard-index {shard_index} is not below --num-shards {num_shards}")
     job = Batch(source, out, limit=limit, num_shards=num_shards, shard_index=shard_index)
     if not job.todo:
-        STDERR.print(f"{out}: nothing to do, {job.skipped} cases are there already", highlight=False)
+        STDERR.print(
+            f"{out}: nothing to do, {job.skipped} cases are there already",
+            highlight=False,
+        )
         return
     with reporting() as report:
-        reasoner = Reasoner.load(model, adapter=adapter, engine=engine.value, threads=threads, report=report)
-    columns = (TextColumn("answering"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        reasoner = Reasoner.load(
+            model,
+            adapter=adapter,
+            engine=engine.value,
+            threads=threads,
+            report=report,
+        )
+    columns = (
+        TextColumn("answering"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=STDERR, disable=not STDERR.is_terminal) as progress:
         task = progress.add_task("", total=len(job.todo))
         failed = job.run(reasoner, lambda: progress.advance(task))
@@ -101,12 +151,24 @@ def batch(
 
 
 def _answer(
-    case: Case, format: Format, model: str, adapter: str | None, engine: EngineChoice, top: int, threads: int | None
+    case: Case,
+    format: Format,
+    model: str,
+    adapter: str | None,
+    engine: EngineChoice,
+    top: int,
+    threads: int | None,
 ) -> None:
-    from dxtrace.reasoner import Reasoner
+    from dxtrace.answering.reasoner import Reasoner
 
     with reporting() as report:
-        reasoner = Reasoner.load(model, adapter=adapter, engine=engine.value, threads=threads, report=report)
+        reasoner = Reasoner.load(
+            model,
+            adapter=adapter,
+            engine=engine.value,
+            threads=threads,
+            report=report,
+        )
     chain = _watch(reasoner, case)
     if format is Format.json:
         sys.stdout.write(json.dumps(chain.to_json(), ensure_ascii=False, indent=2) + "\n")

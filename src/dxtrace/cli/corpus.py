@@ -31,20 +31,34 @@ from dxtrace.corpus import (
 )
 from dxtrace.corpus.audit import Tokens
 from dxtrace.errors import InputError, UnknownName
+from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.provenance import CREDENTIALED_RULE
-from dxtrace.taxonomy import Taxonomy
 
-app = typer.Typer(help="Make, look at, check and split corpora of annotated cases.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make, look at, check and split corpora of annotated cases.",
+    no_args_is_help=True,
+)
 
 Spec = Annotated[
-    str, typer.Argument(metavar="SPEC", help=f"PATH[:split] or NAME:PATH[:split]; NAME is one of {', '.join(NAMES)}.")
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        help=f"PATH[:split] or NAME:PATH[:split]; NAME is one of {', '.join(NAMES)}.",
+    ),
 ]
 CaseId = Annotated[str, typer.Argument(help="The case's id, or its last part.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Knowledge = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Use the trees of DiReCT's knowledge files (diagnostic_kg).")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Use the trees of DiReCT's knowledge files (diagnostic_kg).",
+    ),
 ]
-TokensOf = Annotated[str | None, typer.Option(metavar="MODEL", help="Count tokens too, as this model does.")]
+TokensOf = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="Count tokens too, as this model does."),
+]
 
 #: What ``stats`` shows of an audit.
 _STATS = (
@@ -56,14 +70,22 @@ _STATS = (
 @app.command("make")
 def make(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    size: Annotated[int, typer.Option(min=1, help="Cases in train, dev and test; the hard test comes besides.")] = 3000,
+    size: Annotated[
+        int,
+        typer.Option(min=1, help="Cases in train, dev and test; the hard test comes besides."),
+    ] = 3000,
     seed: Annotated[int, typer.Option(help="Another seed, other cases.")] = 0,
 ) -> None:
     """Compose the open teaching corpus: invented patients, each with a chain of reasoning."""
     columns = (TextColumn("composing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as bar:
         task = bar.add_task("", total=size)
-        info = make_corpus(size, seed, out, lambda done, total: bar.update(task, completed=done, total=total))
+        info = make_corpus(
+            size,
+            seed,
+            out,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
     print(f"{out}: {info.id}, SHA-256 {info.sha256}")
 
 
@@ -74,26 +96,51 @@ def audit(
     every: Annotated[bool, typer.Option("--all", help="Show long lists whole.")] = False,
     tokens_of: TokensOf = None,
     knowledge: Knowledge = None,
-    near: Annotated[float, typer.Option(min=0.6, max=1, help="5-gram similarity of near-duplicates.")] = 0.8,
-    max_problems: Annotated[int | None, typer.Option(min=0, help="Accept so many problems while reading.")] = None,
-    max_unaligned: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Accept this share of observations that are not in their note.")
+    near: Annotated[
+        float,
+        typer.Option(min=0.6, max=1, help="5-gram similarity of near-duplicates."),
+    ] = 0.8,
+    max_problems: Annotated[
+        int | None,
+        typer.Option(min=0, help="Accept so many problems while reading."),
     ] = None,
-    max_conflicts: Annotated[int | None, typer.Option(min=0, help="Accept so many contradicting labels.")] = None,
-    max_duplicates: Annotated[int | None, typer.Option(min=0, help="Accept so many duplicates, near ones too.")] = None,
+    max_unaligned: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Accept this share of observations that are not in their note.",
+        ),
+    ] = None,
+    max_conflicts: Annotated[
+        int | None,
+        typer.Option(min=0, help="Accept so many contradicting labels."),
+    ] = None,
+    max_duplicates: Annotated[
+        int | None,
+        typer.Option(min=0, help="Accept so many duplicates, near ones too."),
+    ] = None,
     max_leaks: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Accept this share of notes that name their diagnosis.")
+        float | None,
+        typer.Option(min=0, max=1, help="Accept this share of notes that name their diagnosis."),
     ] = None,
     max_crossing: Annotated[
-        int | None, typer.Option(min=0, help="Accept so many patients and duplicates in several splits.")
+        int | None,
+        typer.Option(min=0, help="Accept so many patients and duplicates in several splits."),
     ] = None,
     max_majority: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Accept this share of the most frequent diagnosis.")
+        float | None,
+        typer.Option(min=0, max=1, help="Accept this share of the most frequent diagnosis."),
     ] = None,
 ) -> None:
     """Look for all that could mislead a model. Exit 1 if more is found than the --max options accept."""
     result = _audit(spec, tokens_of, knowledge, near)
-    print(json.dumps(result.to_json(), indent=1, ensure_ascii=False) if json_ else audit_page(result, every), end="")
+    print(
+        json.dumps(result.to_json(), indent=1, ensure_ascii=False)
+        if json_
+        else audit_page(result, every),
+        end="",
+    )
     limits = Thresholds(
         problems=max_problems,
         unaligned=max_unaligned,
@@ -110,7 +157,12 @@ def audit(
 
 
 @app.command("stats")
-def stats(spec: Spec, json_: AsJson = False, tokens_of: TokensOf = None, knowledge: Knowledge = None) -> None:
+def stats(
+    spec: Spec,
+    json_: AsJson = False,
+    tokens_of: TokensOf = None,
+    knowledge: Knowledge = None,
+) -> None:
     """Count cases, diagnoses, words and observations."""
     result = _audit(spec, tokens_of, knowledge, 0.8)
     if json_:
@@ -132,7 +184,9 @@ def show_case(spec: Spec, id: CaseId, json_: AsJson = False) -> None:
         return
     console = Console()
     about = {"id": case.id, "patient": case.patient, **case.tags}
-    console.print(Text("   ".join(f"{name}: {clean(value)}" for name, value in about.items()), style="dim"))
+    console.print(
+        Text("   ".join(f"{name}: {clean(value)}" for name, value in about.items()), style="dim"),
+    )
     if case.gold is None:
         console.print(Text(clean(case.case.note)))
         console.print(Text("\nNo chain of reasoning.", style="dim"))
@@ -143,9 +197,15 @@ def show_case(spec: Spec, id: CaseId, json_: AsJson = False) -> None:
 @app.command("split")
 def split(
     spec: Spec,
-    out: Annotated[Path, typer.Option(help="Folder of the manifest; OUT:train then names a part of the corpus.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder of the manifest; OUT:train then names a part of the corpus."),
+    ],
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
-    shares: Annotated[str, typer.Option(help="Names and sizes of the splits.")] = "train=0.8,dev=0.1,test=0.1",
+    shares: Annotated[
+        str,
+        typer.Option(help="Names and sizes of the splits."),
+    ] = "train=0.8,dev=0.1,test=0.1",
 ) -> None:
     """Split a corpus by patient; the manifest holds ids and hashes, no text."""
     kind, path, part = parse_spec(spec)
@@ -162,7 +222,13 @@ def _audit(spec: str, tokens_of: str | None, knowledge: Path | None, near: float
         corpus = open_corpus(spec, taxonomy=taxonomy, allow_empty=True)
     tokens = _tokens(tokens_of) if tokens_of else None
     with STDERR.status("auditing"):
-        return audit_corpus(corpus, taxonomy=taxonomy, tokens=tokens, tokens_of=tokens_of, near=near)
+        return audit_corpus(
+            corpus,
+            taxonomy=taxonomy,
+            tokens=tokens,
+            tokens_of=tokens_of,
+            near=near,
+        )
 
 
 def _taxonomy(folder: Path | None) -> Taxonomy | None:
@@ -185,16 +251,23 @@ def _find(corpus: Corpus, id: str) -> AnnotatedCase:
     if len(found) == 1:
         return found[0]
     if found:
-        raise InputError(f"{len(found)} cases are called {id!r}; give the whole id, such as {found[0].id!r}")
+        raise InputError(
+            f"{len(found)} cases are called {id!r}; give the whole id, such as {found[0].id!r}",
+        )
     raise UnknownName("case", id, [case.id for case in corpus.cases])
 
 
 def _shares(text: str) -> dict[str, float]:
     try:
-        shares = {name.strip(): float(value) for name, value in (part.split("=") for part in text.split(","))}
+        shares = {
+            name.strip(): float(value)
+            for name, value in (part.split("=") for part in text.split(","))
+        }
     except ValueError:
         example = ",".join(f"{name}={share}" for name, share in SHARES.items())
-        raise InputError(f"--shares {text!r}: expected names and numbers such as {example}") from None
+        raise InputError(
+            f"--shares {text!r}: expected names and numbers such as {example}",
+        ) from None
     if not all(name.isidentifier() for name in shares):
         raise InputError(f"--shares {text!r}: the name of a split is one word of letters")
     return shares

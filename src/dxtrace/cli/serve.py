@@ -17,17 +17,39 @@ if TYPE_CHECKING:
 #: Categories of the cases to pick from on the page.
 EXAMPLES = ("Heart Failure", "Multiple Sclerosis", "Peptic Ulcer Disease")
 
-Models = Annotated[list[str], typer.Option("--model", help="A model to serve; may be repeated, the first is default.")]
-Host = Annotated[str, typer.Option(help="Address to listen on; anything but this machine needs a token.")]
+Models = Annotated[
+    list[str],
+    typer.Option("--model", help="A model to serve; may be repeated, the first is default."),
+]
+Host = Annotated[
+    str,
+    typer.Option(help="Address to listen on; anything but this machine needs a token."),
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")]
 Token = Annotated[
-    str | None, typer.Option(envvar="DXTRACE_TOKEN", help="Clients must send it; better given as DXTRACE_TOKEN.")
+    str | None,
+    typer.Option(
+        envvar="DXTRACE_TOKEN",
+        help="Clients must send it; better given as DXTRACE_TOKEN.",
+    ),
 ]
-Engines = Annotated[int, typer.Option(min=1, max=64, help="Cases answered at once; each engine loads the models.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of each engine; default one a core.")]
+Engines = Annotated[
+    int,
+    typer.Option(min=1, max=64, help="Cases answered at once; each engine loads the models."),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="CPU threads of each engine; default one a core."),
+]
 Waiting = Annotated[int, typer.Option(min=1, help="Places in the line.")]
-AnswerS = Annotated[float, typer.Option("--answer-seconds", min=1, help="Longest time that one answer may take.")]
-Frames = Annotated[str, typer.Option("--frame-ancestors", help="Sites that may show the page in a frame.")]
+AnswerS = Annotated[
+    float,
+    typer.Option("--answer-seconds", min=1, help="Longest time that one answer may take."),
+]
+Frames = Annotated[
+    str,
+    typer.Option("--frame-ancestors", help="Sites that may show the page in a frame."),
+]
 
 
 def serve(
@@ -55,7 +77,11 @@ def serve(
     loaded = _load(list(dict.fromkeys(model)), engines, threads)
     settings = Settings(loaded, rules, dict(examples()), waiting, answer_s)
     shown = f"[{host}]" if ":" in host else host
-    STDERR.print(f"dxtrace serves http://{shown}:{port}/ (stop with Ctrl-C)", highlight=False, markup=False)
+    STDERR.print(
+        f"dxtrace serves http://{shown}:{port}/ (stop with Ctrl-C)",
+        highlight=False,
+        markup=False,
+    )
     make_server(create_app(settings), host, port).run()
 
 
@@ -68,7 +94,9 @@ def check_access(host: str, token: str | None) -> None:
     if token is not None and len(token) < 16:
         raise InputError("a token has at least 16 characters")
     if token is None and not _is_local(host):
-        raise InputError(f"{host} can be reached from elsewhere: set a token (DXTRACE_TOKEN), or serve on 127.0.0.1")
+        raise InputError(
+            f"{host} can be reached from elsewhere: set a token (DXTRACE_TOKEN), or serve on 127.0.0.1",
+        )
 
 
 def examples() -> Iterator[tuple[str, str]]:
@@ -92,10 +120,12 @@ def _is_local(host: str) -> bool:
 
 
 def _load(models: list[str], engines: int, threads: int | None) -> list[dict[str, Answerer]]:
-    from dxtrace.reasoner import Reasoner
+    from dxtrace.answering.reasoner import Reasoner
 
     loaded: list[dict[str, Answerer]] = []
     with reporting() as report:
         for _ in range(engines):
-            loaded.append({name: Reasoner.load(name, threads=threads, report=report) for name in models})
+            loaded.append(
+                {name: Reasoner.load(name, threads=threads, report=report) for name in models},
+            )
     return loaded

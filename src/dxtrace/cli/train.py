@@ -22,24 +22,51 @@ if TYPE_CHECKING:
 _NEEDED = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 
 Adapter = Annotated[
-    Path, typer.Argument(metavar="ADAPTER", help="Folder of a PEFT adapter, or of the run that made it.")
+    Path,
+    typer.Argument(metavar="ADAPTER", help="Folder of a PEFT adapter, or of the run that made it."),
 ]
-BaseModel = Annotated[str | None, typer.Option("--base", help="The base model; by default the one the adapter names.")]
+BaseModel = Annotated[
+    str | None,
+    typer.Option("--base", help="The base model; by default the one the adapter names."),
+]
 
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="Name of a recipe, or a .yaml file; 'list' names them.")
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="Name of a recipe, or a .yaml file; 'list' names them.",
+        ),
     ],
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
-    data: Annotated[str | None, typer.Option(metavar="SPEC", help="Corpus: PATH[:split] or NAME:PATH[:split].")] = None,
-    dev: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="Development corpus; by default a split of --data.")
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run; by default runs/RECIPE."),
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and needed, and stop.")] = False,
-    sweep: Annotated[str | None, typer.Option(metavar="KEY=V1,V2,...", help="One run for each value.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="Corpus: PATH[:split] or NAME:PATH[:split]."),
+    ] = None,
+    dev: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="Development corpus; by default a split of --data."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one key."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the last checkpoint in the folder."),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what would be done and needed, and stop."),
+    ] = False,
+    sweep: Annotated[
+        str | None,
+        typer.Option(metavar="KEY=V1,V2,...", help="One run for each value."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train an adapter from a recipe; the folder holds adapter, card, losses and all it takes to go on or repeat it."""
@@ -96,11 +123,18 @@ def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: b
         return
     if as_json:
         print(
-            json.dumps({key: str(value) if isinstance(value, Path) else value for key, value in vars(outcome).items()})
+            json.dumps(
+                {
+                    key: str(value) if isinstance(value, Path) else value
+                    for key, value in vars(outcome).items()
+                },
+            ),
         )
     else:
         loss = f", development loss {outcome.dev_loss:.4f}" if outcome.dev_loss is not None else ""
-        print(f"{outcome.state} at step {outcome.step}; adapter of step {outcome.best_step}{loss}: {outcome.adapter}")
+        print(
+            f"{outcome.state} at step {outcome.step}; adapter of step {outcome.best_step}{loss}: {outcome.adapter}",
+        )
     if outcome.state == "interrupted":
         STDERR.print("go on with --resume", highlight=False)
         raise typer.Exit(1)
@@ -124,15 +158,22 @@ def _sweep(recipe: Recipe, text: str, folder: Path, resume: bool, as_json: bool)
         print(json.dumps([vars(trial) for trial in trials]))
         return
     key = text.partition("=")[0]
-    print(f"| {key} | dev loss | dev label loss | loss | steps | state |\n|---|---|---|---|---|---|")
+    print(
+        f"| {key} | dev loss | dev label loss | loss | steps | state |\n|---|---|---|---|---|---|",
+    )
     for t in trials:
-        losses = " | ".join("" if x is None else f"{x:.4f}" for x in (t.dev_loss, t.dev_label_loss, t.loss))
+        losses = " | ".join(
+            "" if x is None else f"{x:.4f}" for x in (t.dev_loss, t.dev_label_loss, t.loss)
+        )
         print(f"| {t.value} | {losses} | {t.steps} | {t.state} |")
     print(f"\n{folder / 'sweep.png'}")
 
 
 def publish(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An adapter, or the run that made it.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="An adapter, or the run that made it."),
+    ],
     to: Annotated[str, typer.Option(help="Where: owner/name on the Hugging Face hub.")],
     public: Annotated[bool, typer.Option("--public", help="Everybody can see it.")] = False,
 ) -> None:
@@ -145,10 +186,12 @@ def publish(
 def card(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
     evaluation: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="JSON of measures to put into the card.")
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON of measures to put into the card."),
     ] = None,
     example: Annotated[
-        bool, typer.Option("--example", help="Let the adapter answer a development case, and show it.")
+        bool,
+        typer.Option("--example", help="Let the adapter answer a development case, and show it."),
     ] = False,
 ) -> None:
     """Write the card and the plots of a finished run again, with an example or measures that came later."""
@@ -158,14 +201,16 @@ def card(
     try:
         measures = read_evaluation(evaluation) if evaluation else None
     except (OSError, ValueError) as error:
-        raise InputError(f"{evaluation}: not a JSON file of measures ({type(error).__name__})") from None
+        raise InputError(
+            f"{evaluation}: not a JSON file of measures ({type(error).__name__})",
+        ) from None
     for line in finish_run(run, _answered(run) if example else None, measures):
         STDERR.print(f"not made: {line}", highlight=False)
     print(run / "adapter" / "README.md")
 
 
 def _answered(run: Path):  # type: ignore[no-untyped-def]
-    from dxtrace.reasoner import Reasoner
+    from dxtrace.answering.reasoner import Reasoner
     from dxtrace.train.corpora import read_cases
     from dxtrace.train.recipe import load_recipe
 
@@ -182,7 +227,11 @@ def calibrate(
     adapter: Adapter,
     base: BaseModel = None,
     cases: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="Corpus of the cases to fit on; by default composed ones.")
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Corpus of the cases to fit on; by default composed ones.",
+        ),
     ] = None,
     count: Annotated[int, typer.Option(min=10, help="Cases to fit on.")] = 300,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads.")] = None,
@@ -190,15 +239,20 @@ def calibrate(
 ) -> None:
     """Fit how far an adapter's probabilities are believed and how much the findings beside it count."""
     require_extra()
+    from dxtrace.answering.reasoner import Reasoner
     from dxtrace.corpus import open_corpus
     from dxtrace.models.export import adapter_folder, base_of
-    from dxtrace.reasoner import Reasoner
     from dxtrace.train import calibration
 
     folder = adapter_folder(adapter)
     chosen = open_corpus(cases).annotated[:count] if cases else calibration.composed(count)
     with reporting() as report:
-        reasoner = Reasoner.load(base or base_of(folder), adapter=folder, threads=threads, report=report)
+        reasoner = Reasoner.load(
+            base or base_of(folder),
+            adapter=folder,
+            threads=threads,
+            report=report,
+        )
         found = calibration.calibrate(folder, chosen, reasoner, report)
     kept = found.calibration
     if as_json:
@@ -206,29 +260,45 @@ def calibrate(
     else:
         print(
             f"{found.cases} cases: temperature {kept.temperature}, weight of the findings {kept.support}; "
-            f"{found.before:.3f} nats before, {found.after:.3f} after"
+            f"{found.before:.3f} nats before, {found.after:.3f} after",
         )
 
 
 def export(
     adapter: Adapter,
     out: Annotated[Path, typer.Option(help="File or folder to write.")],
-    form: Annotated[str, typer.Option("--as", help="lora-gguf, gguf, hf, or ollama.")] = "lora-gguf",
+    form: Annotated[
+        str,
+        typer.Option("--as", help="lora-gguf, gguf, hf, or ollama."),
+    ] = "lora-gguf",
     base: BaseModel = None,
-    quantisation: Annotated[str, typer.Option(help="Of gguf and ollama: F32, F16, Q8_0, Q4_0, Q4_1.")] = "Q8_0",
+    quantisation: Annotated[
+        str,
+        typer.Option(help="Of gguf and ollama: F32, F16, Q8_0, Q4_0, Q4_1."),
+    ] = "Q8_0",
 ) -> None:
     """Write an adapter in a form that other programs read."""
     from dxtrace.models.export import export_adapter
 
     with reporting() as report:
-        written = export_adapter(adapter, out, form, base=base, quantisation=quantisation, report=report)
+        written = export_adapter(
+            adapter,
+            out,
+            form,
+            base=base,
+            quantisation=quantisation,
+            report=report,
+        )
     print(written)
 
 
 def verify_export(
     adapter: Adapter,
     base: BaseModel = None,
-    cases: Annotated[str | None, typer.Option(metavar="SPEC", help="Corpus of the cases to compare on.")] = None,
+    cases: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="Corpus of the cases to compare on."),
+    ] = None,
     count: Annotated[int, typer.Option(min=1, help="Cases to compare on.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -28,13 +28,22 @@ Paths = Annotated[
         "Two or three results on one note are compared.",
     ),
 ]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="File to write; default: PATH's name with .html.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="File to write; default: PATH's name with .html."),
+]
 Title = Annotated[str | None, typer.Option(help="Title of the page.")]
 Model = Annotated[str, typer.Option(help="Model that answers a case that has no answer yet.")]
-Limit = Annotated[int, typer.Option(min=1, help="Most cases of a library; more are thinned out evenly.")]
+Limit = Annotated[
+    int,
+    typer.Option(min=1, help="Most cases of a library; more are thinned out evenly."),
+]
 Practice = Annotated[
     bool | None,
-    typer.Option("--practice/--no-practice", help="Hide diagnoses at first (default: for reference cases)."),
+    typer.Option(
+        "--practice/--no-practice",
+        help="Hide diagnoses at first (default: for reference cases).",
+    ),
 ]
 
 
@@ -61,7 +70,9 @@ def view(
         STDERR.print(f"left out: {len(found.skipped) - 5} more")
     cases = _thinned(found.answered, limit)
     many = len(cases) > 1 or any(path.is_dir() for path in paths)
-    text = library(cases, title or "Case library", practice) if many else page(cases[0], title=title)
+    text = (
+        library(cases, title or "Case library", practice) if many else page(cases[0], title=title)
+    )
     target = out or _default_name(paths)
     _write(target, text)
     typer.echo(target)
@@ -71,13 +82,21 @@ def _answer(found: Found, model: str) -> None:
     """Answer cases that have no answer; many of them are left to ``dxtrace batch``, which resumes."""
     cases = found.unanswered
     if len(cases) > MOST_ANSWERED:
-        found.skipped.append(f"{len(cases)} cases without an answer; answer them first: dxtrace batch")
+        found.skipped.append(
+            f"{len(cases)} cases without an answer; answer them first: dxtrace batch",
+        )
     elif cases:
-        from dxtrace.reasoner import Reasoner
+        from dxtrace.answering.reasoner import Reasoner
 
         with reporting() as report:
             reasoner = Reasoner.load(model, report=report)
-        for case in track(cases, "Reading cases", console=STDERR, transient=True, disable=not STDERR.is_terminal):
+        for case in track(
+            cases,
+            "Reading cases",
+            console=STDERR,
+            transient=True,
+            disable=not STDERR.is_terminal,
+        ):
             try:
                 found.add(ViewCase(case, (reading_of(reasoner.reason(case)),)))
             except DxtraceError as error:

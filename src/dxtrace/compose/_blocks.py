@@ -6,7 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 
 from dxtrace.compose._compile import Said
-from dxtrace.compose._past import LABEL, allergies, family, medications, past_history, social, some_of, surgical_history
+from dxtrace.compose._past import (
+    LABEL,
+    allergies,
+    family,
+    medications,
+    past_history,
+    social,
+    some_of,
+    surgical_history,
+)
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, Piece, bare, listed, statement
@@ -21,12 +30,12 @@ _PLAIN = frozenset(
         "He", "She", "The", "A", "An", "There", "His", "Her", "It", "Over", "For", "In", "On", "At", "Since", "After",
         "No", "Both", "Lying", "Neither", "These", "This", "During", "With", "When", "While", "Two", "Three", "Four",
         "Five", "Six", "Each", "Most", "Some", "Several", "About", "Under",
-    ]
+    ],
 )  # fmt: skip
 
 #: Age and sex as an opening gives them.
 _AGE = re.compile(
-    r"\b\d{1,3}(?:[ -]?(?:yr|years?)[ -]old|[ -]?(?:yo|y/o|y\.o\.))?[ -]?(?:man|woman|male|female|[MF])\b"
+    r"\b\d{1,3}(?:[ -]?(?:yr|years?)[ -]old|[ -]?(?:yo|y/o|y\.o\.))?[ -]?(?:man|woman|male|female|[MF])\b",
 )
 
 #: Linked sentences are shorter than this, in characters.
@@ -36,7 +45,11 @@ _LINKABLE = 90
 def chief_complaint(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """The chief complaint; now and then the only place where its finding stands."""
     said, tag = voice.complaint_of, None
-    if said and said.section in ("history_of_present_illness", "chief_complaint") and voice.rng.random() < 0.3:
+    if (
+        said
+        and said.section in ("history_of_present_illness", "chief_complaint")
+        and voice.rng.random() < 0.3
+    ):
         voice.said.add(said.id)
         tag = said.id
     first = statement(voice.typed(voice.complaint), tag)
@@ -46,7 +59,9 @@ def chief_complaint(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]
 
 def opener(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
     """The first sentence: who comes, how, and mostly why."""
-    own = [s for s in voice.draft.findings if s.openings[voice.draft.side] and s.id not in voice.said]
+    own = [
+        s for s in voice.draft.findings if s.openings[voice.draft.side] and s.id not in voice.said
+    ]
     if own and voice.rng.random() < 0.35:
         return [voice.open_with(own[0])]
     texts = background().openers[voice.style.opener]
@@ -74,8 +89,12 @@ def _with_age(voice: Voice, text: str) -> Item:
 def _short_history(voice: Voice) -> str:
     """Return one to three illnesses besides, the weightier first, as an opening sentence names them."""
     order = [item.id for item in background().comorbidities]
-    known = sorted(voice.draft.comorbidities, key=lambda item: order.index(item.id))[: voice.rng.randint(1, 3)]
-    register: Register = "terse" if voice.style.opener in ("telegraphic", "triage", "clerking") else "full"
+    known = sorted(voice.draft.comorbidities, key=lambda item: order.index(item.id))[
+        : voice.rng.randint(1, 3)
+    ]
+    register: Register = (
+        "terse" if voice.style.opener in ("telegraphic", "triage", "clerking") else "full"
+    )
     names = [voice.names(item.id, register).removeprefix("h/o ") for item in known]
     return ", ".join(names) if register == "terse" else listed(names, "and", voice.rng)
 
@@ -86,7 +105,9 @@ def story(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     positive = [s for s in said if not s.negative]
     negative = [s for s in said if s.negative]
     voice.rng.shuffle(positive)
-    positive.sort(key=lambda s: (s.neutral is not None) * voice.rng.random() * 2 + voice.rng.random())
+    positive.sort(
+        key=lambda s: (s.neutral is not None) * voice.rng.random() * 2 + voice.rng.random(),
+    )
     if negative and voice.rng.random() < 0.35:
         for one in negative:
             positive.insert(voice.rng.randint(min(1, len(positive)), len(positive)), one)
@@ -106,7 +127,9 @@ def _linked(voice: Voice, items: Sequence[Item]) -> list[Item]:
         elif roll < 0.14:
             linked.append(_after(((voice.connective(), None),), item))
         elif (
-            before.pieces[-1][0] == "." and max(len(before.text), len(item.text)) < _LINKABLE and ";" not in before.text
+            before.pieces[-1][0] == "."
+            and max(len(before.text), len(item.text)) < _LINKABLE
+            and ";" not in before.text
         ):
             joint = voice.rng.choice((", and ", "; ", "; "))
             linked[-1] = _after((*before.pieces[:-1], (joint, None)), item)
@@ -131,7 +154,9 @@ def course(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
 
 
 def _denials(voice: Voice, count: int) -> list[Denial]:
-    free = [d for d in background().ros if d.id not in voice.draft.hidden and d.id not in voice.denied]
+    free = [
+        d for d in background().ros if d.id not in voice.draft.hidden and d.id not in voice.denied
+    ]
     chosen = voice.rng.sample(free, min(count, len(free)))
     voice.denied |= {denial.id for denial in chosen}
     return chosen
@@ -141,7 +166,10 @@ def denials(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
     """Symptoms that the patient does not have, in one breath."""
     if "silent" in voice.draft.traits:
         return []
-    chosen = _denials(voice, voice.rng.randint(*voice.style.denials) if "ros" not in part.blocks else 2)
+    chosen = _denials(
+        voice,
+        voice.rng.randint(*voice.style.denials) if "ros" not in part.blocks else 2,
+    )
     return [_denied(voice, part, chosen)] if chosen else []
 
 
@@ -152,7 +180,9 @@ def _denied(voice: Voice, part: Part, chosen: Sequence[Denial]) -> Item:
     frame = voice.frame(name)
     if "no {either}" in frame or "No {list}" in frame:
         nouns = [re.sub(r"^an? ", "", noun) for noun in nouns]
-    return statement(voice.filled(frame, list=", ".join(nouns), either=listed(nouns, "or", voice.rng)))
+    return statement(
+        voice.filled(frame, list=", ".join(nouns), either=listed(nouns, "or", voice.rng)),
+    )
 
 
 def systems_review(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
@@ -176,7 +206,11 @@ def systems_review(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]
         nouns = [voice.choose(d.nouns) for d in chosen if d.system == system]
         if nouns:
             values = {"list": ", ".join(nouns), "either": listed(nouns, "or", voice.rng)}
-            items.append(statement(f"{voice.choose(labels)}: {voice.filled(voice.frame('ros_line'), **values)}"))
+            items.append(
+                statement(
+                    f"{voice.choose(labels)}: {voice.filled(voice.frame('ros_line'), **values)}",
+                ),
+            )
     return items
 
 

@@ -11,8 +11,8 @@ from dxtrace.compose._ways import Ways, sides
 from dxtrace.knowledge import CategoryKnowledge, frequency, load, occurs, slug
 from dxtrace.knowledge.background import Background, Statement, WordIndex, background
 from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, Finding, Negative, Neutral
+from dxtrace.knowledge.taxonomy import Category, Node, Taxonomy
 from dxtrace.knowledge.wordings import apart, divide, stable_hash
-from dxtrace.taxonomy import Category, Node, Taxonomy
 
 #: Comorbidities fall into so many groups: two of one group meet only in the hard test, others only elsewhere.
 GROUPS = 10
@@ -117,7 +117,9 @@ def _said(
         openings=divide(openings),
         hides=_words().found("\n".join(texts)),
         system=_system(texts, finding) if item.section == "physical_exam" else "",
-        modality=_first_match(background().modalities, texts, "other") if item.section == "pertinent_results" else "",
+        modality=_first_match(background().modalities, texts, "other")
+        if item.section == "pertinent_results"
+        else "",
         finding=finding,
         negative=negative,
         neutral=neutral,
@@ -131,7 +133,10 @@ def _said(
 def _first_match(patterns: Mapping[str, str], texts: Iterable[str], default: str) -> str:
     """Return the key whose pattern matches the most texts, the earlier on a tie; ``default`` below a third of them."""
     texts = list(texts)
-    counts = {key: sum(bool(pattern.search(text)) for text in texts) for key, pattern in _compiled(patterns).items()}
+    counts = {
+        key: sum(bool(pattern.search(text)) for text in texts)
+        for key, pattern in _compiled(patterns).items()
+    }
     best = max(counts, key=lambda key: counts[key])
     return best if counts[best] * 3 >= len(texts) else default
 
@@ -151,26 +156,42 @@ def _is_compound(finding: Finding) -> bool:
     """True if most ways give a number that the row of the laboratory table lacks."""
     if finding.lab is None:
         return False
-    shown = set(re.findall(r"\{(\w+)\}", finding.lab.name + finding.lab.value)) | {*CASE_PLACEHOLDERS}
+    shown = set(re.findall(r"\{(\w+)\}", finding.lab.name + finding.lab.value)) | {
+        *CASE_PLACEHOLDERS,
+    }
     more = [bool(set(re.findall(r"\{(\w+)\}", text)) - shown) for text in finding.says.all]
     return 2 * sum(more) >= len(more)
 
 
 def _is_age(texts: Sequence[str]) -> bool:
     """True if the finding is the patient's age and sex, and nothing that an opening does not say."""
-    plain = [set(re.findall(r"\{(\w+)\}", text)) <= {"age", "man", "he", "He", "his", "His"} for text in texts]
+    plain = [
+        set(re.findall(r"\{(\w+)\}", text)) <= {"age", "man", "he", "He", "his", "His"}
+        for text in texts
+    ]
     return all(plain) and 3 * sum("{age}" in text for text in texts) >= len(texts)
 
 
 def _system(texts: Iterable[str], finding: Finding | None) -> str:
-    return "vital" if finding and finding.vital else _first_match(background().exam_words, texts, "other")
+    return (
+        "vital"
+        if finding and finding.vital
+        else _first_match(background().exam_words, texts, "other")
+    )
 
 
 def _topic(texts: Sequence[str]) -> str:
     """Return what a statement on the past is mostly about: habits and home, relatives, allergies, or illness ("")."""
     data = background()
-    patterns = {"social": data.social_words, "family": data.family_words, "allergies": data.allergy_words}
-    counts = {topic: sum(bool(re.search(words, text)) for text in texts) for topic, words in patterns.items()}
+    patterns = {
+        "social": data.social_words,
+        "family": data.family_words,
+        "allergies": data.allergy_words,
+    }
+    counts = {
+        topic: sum(bool(re.search(words, text)) for text in texts)
+        for topic, words in patterns.items()
+    }
     best = max(counts, key=lambda topic: counts[topic])
     return best if 5 * counts[best] > 2 * len(texts) else ""
 
@@ -191,14 +212,20 @@ def statements(data: Background) -> Iterable[Statement]:
 @cache
 def _words() -> WordIndex:
     data = background()
-    return WordIndex([*statements(data), *data.comorbidities, *data.surgeries, *data.ros, *data.tests])
+    return WordIndex(
+        [*statements(data), *data.comorbidities, *data.surgeries, *data.ros, *data.tests],
+    )
 
 
 def _barred(category: Category, findings: Iterable[Said]) -> frozenset[str]:
     """Return what never stands in a note of the category: illnesses, habits, relatives that a finding is about."""
     data = background()
     lasting = [*data.comorbidities, *data.surgeries, *data.social, *data.family, *data.allergies]
-    barred = {item.id for item in (*data.comorbidities, *data.surgeries) if category.name in item.never_with}
+    barred = {
+        item.id
+        for item in (*data.comorbidities, *data.surgeries)
+        if category.name in item.never_with
+    }
     barred |= {item.id for item in statements(data) if category.name in item.never_with}
     hidden: set[str] = set()
     for said in findings:

@@ -15,7 +15,7 @@ from dxtrace.compose._compile import Compiled, Said, Target, comorbidity_groups,
 from dxtrace.compose._style import Style
 from dxtrace.knowledge.background import Comorbidity, Statement, background
 from dxtrace.knowledge.schema import Finding, Quantity, Range, When
-from dxtrace.taxonomy import Node
+from dxtrace.knowledge.taxonomy import Node
 
 T = TypeVar("T")
 
@@ -44,7 +44,13 @@ _USUAL = 0.2
 
 _COMORBIDITY_COUNTS = ((0, 8), (1, 18), (2, 26), (3, 22), (4, 16), (5, 10))
 #: People round how long they have been ill: above so many units, to multiples of so many.
-_ROUNDED = {"minutes": (15, 5), "hours": (12, 6), "days": (14, 7), "weeks": (10, 2), "months": (12, 6)}
+_ROUNDED = {
+    "minutes": (15, 5),
+    "hours": (12, 6),
+    "days": (14, 7),
+    "weeks": (10, 2),
+    "months": (12, 6),
+}
 _LONGER = {
     "minutes": (60, "hours"),
     "hours": (24, "days"),
@@ -85,9 +91,19 @@ class Draft:
         found = {trait for said in self.findings for trait in said.traits}
         acute = is_acute(self.compiled, self.node)
         grave = self.numbers["sbp"] < 90 or self.numbers["spo2"] < 86
-        own = {"acute": acute, "ill": bool(self.comorbidities), "grave": grave, "old": self.age > 64}
-        own["clinic"] = bool({self.compiled.category.name, *self.node.path} & set(background().clinic))
-        own["sudden"] = _by_node(self.compiled.knowledge.onset, self.node).unit in ("minutes", "hours")
+        own = {
+            "acute": acute,
+            "ill": bool(self.comorbidities),
+            "grave": grave,
+            "old": self.age > 64,
+        }
+        own["clinic"] = bool(
+            {self.compiled.category.name, *self.node.path} & set(background().clinic),
+        )
+        own["sudden"] = _by_node(self.compiled.knowledge.onset, self.node).unit in (
+            "minutes",
+            "hours",
+        )
         return frozenset([*found, *(trait for trait, shown in own.items() if shown)])
 
     def suits(self, text: str, everywhere: bool = False) -> bool:
@@ -107,7 +123,9 @@ class Draft:
             self.suits(text, everywhere=True) for text in item.says.all
         ):
             return False
-        return item.sex in (None, "female" if self.female else "male") and all(map(self.normal, item.needs))
+        return item.sex in (None, "female" if self.female else "male") and all(
+            map(self.normal, item.needs),
+        )
 
     def allows(self, when: When) -> bool:
         """True if a statement with this condition can be true of the patient."""
@@ -165,8 +183,14 @@ def _draw_findings(draft: Draft) -> list[Said]:
             candidates.append((said, share))
     chosen: list[Said] = []
     for name in draft.node.path:
-        decisive = [(s, p) for s, p in candidates if s.finding and s.finding.node == name and s.finding.decisive]
-        at_node = decisive or [(s, p) for s, p in candidates if s.finding and s.finding.node == name]
+        decisive = [
+            (s, p)
+            for s, p in candidates
+            if s.finding and s.finding.node == name and s.finding.decisive
+        ]
+        at_node = decisive or [
+            (s, p) for s, p in candidates if s.finding and s.finding.node == name
+        ]
         free = [(s, p) for s, p in at_node if _compatible(s, chosen)]
         if free:
             chosen.append(rng.choices([s for s, _ in free], [p for _, p in free])[0])
@@ -218,12 +242,18 @@ def _draw_numbers(draft: Draft) -> None:
             ranges[name] = (_by_node(quantity.ranges, draft.node), decimals)
     for said in draft.findings:
         for name, low_high in said.finding.sets.items() if said.finding else ():
-            ranges[name] = (low_high, ranges[name][1] if name in ranges else quantities[name].decimals)
+            ranges[name] = (
+                low_high,
+                ranges[name][1] if name in ranges else quantities[name].decimals,
+            )
     for name, (low_high, decimals) in ranges.items():
         draft.numbers[name] = _number(draft.rng, low_high, decimals)
     draft.numbers["dbp"] = min(draft.numbers["dbp"], draft.numbers["sbp"] - 18)
     draft.numbers["age"] = draft.age
-    _apply_formulas(draft.numbers, {n: q for n, q in quantities.items() if q.formula and n not in ranges})
+    _apply_formulas(
+        draft.numbers,
+        {n: q for n, q in quantities.items() if q.formula and n not in ranges},
+    )
     decimals_of = {name: decimals for name, (_, decimals) in ranges.items()} | {"age": 0}
     for name, number in draft.numbers.items():
         decimals = decimals_of.get(name, quantities[name].decimals if name in quantities else 0)
@@ -234,14 +264,18 @@ def _number(rng: random.Random, low_high: Range, decimals: int) -> float:
     """Draw from a range, on a logarithmic scale where it spans an order of magnitude, rounded as it will be printed."""
     low, high = low_high
     wide = low > 0 and high / low >= 8
-    number = math.exp(rng.uniform(math.log(low), math.log(high))) if wide else rng.uniform(low, high)
+    number = (
+        math.exp(rng.uniform(math.log(low), math.log(high))) if wide else rng.uniform(low, high)
+    )
     if decimals == 0 and high >= 2000 and number > 1000:
         number = round(number / 10) * 10
     return min(max(round(number, decimals), low), high)
 
 
 def _apply_formulas(numbers: dict[str, float], formulas: Mapping[str, Quantity]) -> None:
-    for name in _order(tuple((name, quantity.formula or "") for name, quantity in formulas.items())):
+    for name in _order(
+        tuple((name, quantity.formula or "") for name, quantity in formulas.items()),
+    ):
         quantity = formulas[name]
         numbers[name] = round(_formula.evaluate(quantity.formula or "", numbers), quantity.decimals)
 
@@ -252,7 +286,11 @@ def _order(formulas: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     waiting = dict(formulas)
     ordered: list[str] = []
     while waiting:
-        ready = [name for name, formula in waiting.items() if not (_formula.names(formula) & waiting.keys())]
+        ready = [
+            name
+            for name, formula in waiting.items()
+            if not (_formula.names(formula) & waiting.keys())
+        ]
         for name in ready or list(waiting):
             ordered.append(name)
             del waiting[name]
@@ -279,7 +317,9 @@ def _draw_words(draft: Draft) -> None:
 
 def _draw_other(draft: Draft) -> None:
     rng, present = draft.rng, {said.id for said in draft.findings}
-    negatives = [s for s in draft.compiled.negatives if s.negative and not present & set(s.negative.absent)]
+    negatives = [
+        s for s in draft.compiled.negatives if s.negative and not present & set(s.negative.absent)
+    ]
     neutrals = [
         s for s in draft.compiled.neutrals
         if s.neutral and not present & set(s.neutral.absent) and draft.allows(s.neutral.when)
@@ -287,7 +327,11 @@ def _draw_other(draft: Draft) -> None:
     draft.negatives = _sample(rng, negatives, draft.style.negatives)
     alike = [s for s in neutrals if s.neutral and s.neutral.points_to]
     plain = [s for s in neutrals if s.neutral and not s.neutral.points_to]
-    draft.neutrals = _sample(rng, alike, draft.style.alike) + _sample(rng, plain, draft.style.neutral)
+    draft.neutrals = _sample(rng, alike, draft.style.alike) + _sample(
+        rng,
+        plain,
+        draft.style.neutral,
+    )
 
 
 def _sample(rng: random.Random, items: Sequence[T], low_high: tuple[int, int]) -> list[T]:
@@ -297,7 +341,11 @@ def _sample(rng: random.Random, items: Sequence[T], low_high: tuple[int, int]) -
 @cache
 def unsaid(traits: frozenset[str], everywhere: bool) -> tuple[str, ...]:
     """Return what is not said of a case with such traits: see :class:`dxtrace.knowledge.background.Unsaid`."""
-    rules = [rule for rule in background().unsaid if traits & set(rule.beside) and (rule.everywhere or not everywhere)]
+    rules = [
+        rule
+        for rule in background().unsaid
+        if traits & set(rule.beside) and (rule.everywhere or not everywhere)
+    ]
     return tuple(rule.says for rule in rules)
 
 
@@ -317,12 +365,21 @@ def _draw_comorbidities(draft: Draft) -> list[Comorbidity]:
     """Draw illnesses: from different groups in training, all from one group in the hard test (see ``GROUPS``)."""
     rng, groups = draft.rng, comorbidity_groups()
     counts, weights = zip(*_COMORBIDITY_COUNTS, strict=True)
-    wanted = min(rng.choices(counts, weights)[0] + draft.style.long * rng.randint(0, 3), draft.style.most_comorbidities)
+    wanted = min(
+        rng.choices(counts, weights)[0] + draft.style.long * rng.randint(0, 3),
+        draft.style.most_comorbidities,
+    )
     pool = [item for item in background().comorbidities if _fits(draft, item)]
     rng.shuffle(pool)
     if draft.side:
-        sizes = [sum(groups[item.id] == group for item in pool) for group in range(max(groups.values()) + 1)]
-        group = max(range(len(sizes)), key=lambda number: (min(sizes[number], wanted), rng.random()))
+        sizes = [
+            sum(groups[item.id] == group for item in pool)
+            for group in range(max(groups.values()) + 1)
+        ]
+        group = max(
+            range(len(sizes)),
+            key=lambda number: (min(sizes[number], wanted), rng.random()),
+        )
         return [item for item in pool if groups[item.id] == group][:wanted]
     chosen: dict[int, Comorbidity] = {}
     for item in pool:

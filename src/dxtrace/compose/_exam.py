@@ -35,7 +35,9 @@ _SEGMENT = re.compile(r"\[([^\]]*)\]")
 
 def vitals(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """The line of vital signs. A finding that is a vital sign is quoted from it, or said in words besides."""
-    kind = voice.style.vitals if part.layout != "prose" or voice.style.vitals == "prose" else "prose"
+    kind = (
+        voice.style.vitals if part.layout != "prose" or voice.style.vitals == "prose" else "prose"
+    )
     tags: dict[str, str] = {}
     for said in own:
         vital = finding_of(said).vital
@@ -61,7 +63,14 @@ def vital_line(voice: Voice, kind: str, tags: dict[str, str]) -> Item:
     for number, text in enumerate(_SEGMENT.split(template)):
         tag = None
         if number % 2:
-            tag = next((tags[v] for v, slots in _SLOT.items() if v in tags and any(s in text for s in slots)), None)
+            tag = next(
+                (
+                    tags[v]
+                    for v, slots in _SLOT.items()
+                    if v in tags and any(s in text for s in slots)
+                ),
+                None,
+            )
         if text:
             pieces.append((text.format_map(values), tag))
     if pieces[-1][0].endswith(".") and len(pieces[-1][0]) > 1:
@@ -82,11 +91,15 @@ def _names_all(template: str, tags: dict[str, str]) -> bool:
 
 def examination(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     """The systems in order. Systems without a finding may be normal, in words, or passed over."""
-    by_system: dict[str, list[Item]] = {system: [] for system in ("vital", *background().exam_labels, "other")}
+    by_system: dict[str, list[Item]] = {
+        system: [] for system in ("vital", *background().exam_labels, "other")
+    }
     for said in own:
         if said.id not in voice.said:
             item = voice.say(said, part)
-            by_system[_system(said.system, item.text) if said.system in by_system else "other"].append(item)
+            by_system[
+                _system(said.system, item.text) if said.system in by_system else "other"
+            ].append(item)
     for system in background().exam_labels:
         share = voice.style.normal_exam * (0.5 if by_system[system] else 1)
         if voice.rng.random() < share:
@@ -113,12 +126,18 @@ def _system(system: str, text: str) -> str:
 
 @cache
 def _patterns() -> dict[str, re.Pattern[str]]:
-    return {system: re.compile(pattern, re.IGNORECASE) for system, pattern in background().exam_words.items()}
+    return {
+        system: re.compile(pattern, re.IGNORECASE)
+        for system, pattern in background().exam_words.items()
+    }
 
 
 def _normal(voice: Voice, part: Part, system: str) -> list[Item]:
     usable = [item.id for item in background().exam[system] if voice.draft.permits(item)]
-    count = min(len(usable), voice.rng.randint(3, 8) if voice.style.long else voice.rng.choice((1, 1, 2, 3)))
+    count = min(
+        len(usable),
+        voice.rng.randint(3, 8) if voice.style.long else voice.rng.choice((1, 1, 2, 3)),
+    )
     chosen = set(voice.rng.sample(usable, count))
     return [voice.background(id, part) for id in usable if id in chosen]
 
@@ -135,5 +154,7 @@ def _by_line(voice: Voice, by_system: dict[str, list[Item]]) -> list[Item]:
         label = labels[system][column] if system in labels else ""
         pieces = chained([bare(item, _LABEL) for item in items] if label else items, separator)
         head = f"{label.upper() if upper else label}: " if label else ""
-        lines.append(Item(((head, None), *pieces) if head else pieces, sentence=pieces[-1][0].endswith(".")))
+        lines.append(
+            Item(((head, None), *pieces) if head else pieces, sentence=pieces[-1][0].endswith(".")),
+        )
     return lines

@@ -12,11 +12,11 @@ from dxtrace.knowledge.background import DrugClass, background
 #: A medicine with its dose and how often it is taken, and words by which a sentence says that it is no longer taken.
 _DOSED = re.compile(
     r"\b([A-Za-z][a-z]{5,}) (\d+(?:\.\d+)? (?:mg|mcg)) "
-    r"(daily|nightly|weekly|once daily|twice daily|twice a day|three times a day|BID|TID|qd)\b"
+    r"(daily|nightly|weekly|once daily|twice daily|twice a day|three times a day|BID|TID|qd)\b",
 )
 _ENDED = re.compile(
     r"(?i)\b(?:stopped|quit|discontinued|ran out|finished|courses?|previous|until|denie\w+|not|never|started|gave|given"
-    r"|paramedics?|mother|father|sister|brother|wife|husband)\b"
+    r"|paramedics?|mother|father|sister|brother|wife|husband)\b",
 )
 
 _OFTEN = {"qd": "daily", "twice a day": "twice daily", "three times a day": "three times daily"}
@@ -45,7 +45,8 @@ def prescribed(voice: Voice) -> list[str]:
 def mentions(text: str) -> bool:
     """True if the text says that medicines are taken."""
     return bool(
-        _pattern(background().medicated).search(text) or any(_pattern(c.names).search(text) for c in _classes())
+        _pattern(background().medicated).search(text)
+        or any(_pattern(c.names).search(text) for c in _classes()),
     )
 
 
@@ -57,11 +58,18 @@ def _named(texts: Iterable[str]) -> list[str]:
         for sentence in _SENTENCES.split(text):
             if not _ENDED.search(sentence):
                 for name, dose, often in _DOSED.findall(sentence):
-                    found.setdefault(name.lower(), f"{name.lower()} {dose} {_OFTEN.get(often, often)}")
+                    found.setdefault(
+                        name.lower(),
+                        f"{name.lower()} {dose} {_OFTEN.get(often, often)}",
+                    )
             if refused.search(sentence):
                 continue
-            by_name = {stem: drug for stem, drug in _formulary().items() if stem in sentence.lower()}
-            by_kind = {c.id: c.example for c in _classes() if c.lay and _pattern(c.lay).search(sentence)}
+            by_name = {
+                stem: drug for stem, drug in _formulary().items() if stem in sentence.lower()
+            }
+            by_kind = {
+                c.id: c.example for c in _classes() if c.lay and _pattern(c.lay).search(sentence)
+            }
             for key, drug in (by_name or by_kind).items():
                 found.setdefault(key, drug)
     return list(found.values())
@@ -69,7 +77,10 @@ def _named(texts: Iterable[str]) -> list[str]:
 
 def _one_of_a_class(voice: Voice, drugs: Sequence[str], sure: int) -> list[str]:
     """Keep the first of each class; what the note names itself (the first ``sure``) stays whatever the illnesses."""
-    present, category = {item.id for item in voice.draft.comorbidities}, voice.draft.compiled.category.name
+    present, category = (
+        {item.id for item in voice.draft.comorbidities},
+        voice.draft.compiled.category.name,
+    )
     taken: set[str] = set()
     chosen: list[str] = []
     for number, drug in enumerate(drugs):
@@ -108,4 +119,6 @@ def _formulary() -> dict[str, str]:
     """Return, by its first word, how a list gives each medicine of the background."""
     every = [drug for item in background().comorbidities for drug in item.medications]
     every = [*background().formulary, *every]
-    return {_stem(drug): drug for drug in reversed(every) if len(_stem(drug)) > 6 and classes_of(drug)}
+    return {
+        _stem(drug): drug for drug in reversed(every) if len(_stem(drug)) > 6 and classes_of(drug)
+    }

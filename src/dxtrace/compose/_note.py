@@ -15,7 +15,7 @@ from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, Writer, wrapped
 from dxtrace.knowledge import leaked_names
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
 
 _ALL_BLOCKS: Mapping[str, Block] = {
     **BLOCKS, "vitals": vitals, "ed": emergency, "exam": examination, "labs": laboratory, "imaging": studies,
@@ -50,7 +50,9 @@ def write_note(draft: Draft) -> tuple[str, dict[str, tuple[int, int]]]:
         if said.finding or not said.topic or home != "story":
             homes[home].append(said)
     if "vitals" in homes:
-        homes["vitals"] = [said for said in homes.get("exam", ()) if said.finding and said.finding.vital]
+        homes["vitals"] = [
+            said for said in homes.get("exam", ()) if said.finding and said.finding.vital
+        ]
     rendered = [_items(voice, part, homes) for part in parts]
     caps = voice.rng.random() < 0.12 and draft.style.heading in ("line", "inline")
     bullet = voice.choose(("- ", "* ", "• ", "– ", "-", "o "))
@@ -93,7 +95,9 @@ def _items(voice: Voice, part: Part, homes: Mapping[str, list[Said]]) -> list[It
 def _headings(category: str, headings: tuple[str, ...]) -> tuple[str, ...]:
     """Return the headings that do not name the illness: "PE" is no heading in a note on pulmonary embolism."""
     entry = Taxonomy.default().category(category)
-    return tuple(heading for heading in headings if not leaked_names(heading, entry)) or headings[-1:]
+    return (
+        tuple(heading for heading in headings if not leaked_names(heading, entry)) or headings[-1:]
+    )
 
 
 def _heading(voice: Voice, part: Part, caps: bool, roll: float) -> str:
@@ -116,10 +120,21 @@ def _heading(voice: Voice, part: Part, caps: bool, roll: float) -> str:
         name = name.upper()
     if kind in ("inline", "caps-inline") and part.layout not in ("dashes", "bullets", "plus"):
         return f"{name}: " if part.layout != "lines" or roll < 0.3 else f"{name}:\n"
-    return f"{name}: " if roll < 0.25 and part.layout not in _BULLETS and part.layout != "bullets" else f"{name}:\n"
+    return (
+        f"{name}: "
+        if roll < 0.25 and part.layout not in _BULLETS and part.layout != "bullets"
+        else f"{name}:\n"
+    )
 
 
-def _write_part(voice: Voice, writer: Writer, part: Part, items: list[Item], heading: str, bullet: str) -> None:
+def _write_part(
+    voice: Voice,
+    writer: Writer,
+    part: Part,
+    items: list[Item],
+    heading: str,
+    bullet: str,
+) -> None:
     if writer.note:
         writer.add(voice.style.gap)
     writer.add(heading)

@@ -14,7 +14,7 @@ from dxtrace.knowledge.background import Comorbidity, Statement, background
 
 #: How a fragment says to which part of a note it belongs; under that part's heading it is left out.
 LABEL = re.compile(
-    r"(?:PMHx?|PSHx?|SHx?|SocHx|FHx?|[Ff]am(?:ily)? ?[Hh]x)\s*(?::|-|of)?\s+|(?:Social|Family|Past medical) history:\s+"
+    r"(?:PMHx?|PSHx?|SHx?|SocHx|FHx?|[Ff]am(?:ily)? ?[Hh]x)\s*(?::|-|of)?\s+|(?:Social|Family|Past medical) history:\s+",
 )
 
 #: How a hospital's list of medicines abbreviates.
@@ -41,7 +41,9 @@ def surgical_history(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item
     if (
         not voice.draft.surgeries
         and not own
-        and any(re.search(background().operated, text) for text in (*voice.told, *voice.named.values()))
+        and any(
+            re.search(background().operated, text) for text in (*voice.told, *voice.named.values())
+        )
     ):
         return []
     return _history(voice, part, own, voice.draft.surgeries, "psh")
@@ -53,13 +55,21 @@ def _own(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     return [bare(item, LABEL) for item in items] if part.headings else items
 
 
-def _history(voice: Voice, part: Part, own: Sequence[Said], items: Sequence[Comorbidity], kind: str) -> list[Item]:
+def _history(
+    voice: Voice,
+    part: Part,
+    own: Sequence[Said],
+    items: Sequence[Comorbidity],
+    kind: str,
+) -> list[Item]:
     others = _own(voice, part, own)
     if part.layout == "prose":
         names = [voice.names(item.id, "full") for item in items if item.id not in voice.named]
         first: list[Item] = []
         if names:
-            first = [statement(voice.filled(voice.frame(kind), list=listed(names, "and", voice.rng)))]
+            first = [
+                statement(voice.filled(voice.frame(kind), list=listed(names, "and", voice.rng))),
+            ]
         elif not others and not items:
             first = [statement(voice.filled(voice.frame(f"{kind}_none")))]
         return first + others
@@ -87,7 +97,11 @@ def medications(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
 
 def _medicines_in_prose(voice: Voice, part: Part, drugs: Sequence[str]) -> list[Item]:
     if not drugs:
-        return [statement(voice.filled(voice.frame("meds_none")))] if part.headings or voice.rng.random() < 0.5 else []
+        return (
+            [statement(voice.filled(voice.frame("meds_none")))]
+            if part.headings or voice.rng.random() < 0.5
+            else []
+        )
     doses = voice.rng.random() < 0.4
     names = [lowered(drug if doses else re.split(r" \d", drug)[0]) for drug in drugs[:7]]
     return [statement(voice.filled(voice.frame("meds"), list=listed(names, "and", voice.rng)))]
@@ -123,12 +137,28 @@ def family(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     items = _own(voice, part, own)
     if voice.rng.random() < (0.6 if items else 0.0 if part.headings else 0.5):
         return items
-    return items + some_of(voice, part, background().family, voice.rng.randint(1, 3), beside=bool(items))
+    return items + some_of(
+        voice,
+        part,
+        background().family,
+        voice.rng.randint(1, 3),
+        beside=bool(items),
+    )
 
 
-def some_of(voice: Voice, part: Part, choices: Sequence[Statement], count: int, beside: bool = False) -> list[Item]:
+def some_of(
+    voice: Voice,
+    part: Part,
+    choices: Sequence[Statement],
+    count: int,
+    beside: bool = False,
+) -> list[Item]:
     """Make up to ``count`` of the statements that are true of the patient; ``beside``: the case's own are there."""
-    allowed = [item for item in choices if voice.draft.permits(item) and not (beside and (item.alone or item.group))]
+    allowed = [
+        item
+        for item in choices
+        if voice.draft.permits(item) and not (beside and (item.alone or item.group))
+    ]
     chosen: list[Statement] = []
     for item in voice.rng.sample(allowed, len(allowed)):
         if len(chosen) >= count or (chosen and chosen[0].alone):

@@ -96,11 +96,18 @@ def _values(voice: Voice, tests: Sequence[Test], shifts: Mapping[str, Range]) ->
     for test in tests:
         low, high = ranges[test.id]
         before = voice.results.get(test.id)
-        value = rng.uniform(low, high) if before is None else before + rng.uniform(-0.08, 0.08) * (high - low)
+        value = (
+            rng.uniform(low, high)
+            if before is None
+            else before + rng.uniform(-0.08, 0.08) * (high - low)
+        )
         drawn[test.id] = round(min(max(value, low), high), test.decimals)
     for test in tests:
         if test.follows in drawn:
-            drawn[test.id] = round(drawn[test.follows] * test.times * rng.uniform(0.98, 1.02), test.decimals)
+            drawn[test.id] = round(
+                drawn[test.follows] * test.times * rng.uniform(0.98, 1.02),
+                test.decimals,
+            )
     for test in tests:
         if test.formula and not _computed(voice, test, drawn, ranges):
             del drawn[test.id]
@@ -108,7 +115,12 @@ def _values(voice: Voice, tests: Sequence[Test], shifts: Mapping[str, Range]) ->
     return drawn
 
 
-def _computed(voice: Voice, test: Test, drawn: dict[str, float], ranges: Mapping[str, Range]) -> bool:
+def _computed(
+    voice: Voice,
+    test: Test,
+    drawn: dict[str, float],
+    ranges: Mapping[str, Range],
+) -> bool:
     """Compute a test from others, drawn anew until it is normal; false where one is missing or it never is."""
     formula, (low, high) = test.formula or "", ranges[test.id]
     inputs = sorted(_formula.names(formula))
@@ -126,12 +138,19 @@ def _normal_row(voice: Voice, test: Test, number: float) -> Row:
     reference = test.reference_of(voice.draft.female)
     *below, high = (float(limit) for limit in re.findall(r"[\d.]+", reference))
     flag = "H" if number > high else "L" if below and number < below[0] else ""
-    dense, table, prose = (voice.rng.choice(texts) for texts in (test.dense, test.table, test.prose))
+    dense, table, prose = (
+        voice.rng.choice(texts) for texts in (test.dense, test.table, test.prose)
+    )
     value = f"{number:.{test.decimals}f}"
     return Row(dense, table, prose, value, test.unit, reference, flag)
 
 
-def _joined(rows: Sequence[Row], text: Callable[[Row], str], separator: str, width: int) -> list[Item]:
+def _joined(
+    rows: Sequence[Row],
+    text: Callable[[Row], str],
+    separator: str,
+    width: int,
+) -> list[Item]:
     """Print rows ``width`` to a line."""
     lines: list[Item] = []
     for at in range(0, len(rows), width):
@@ -156,13 +175,23 @@ def _stamped(lines: list[Item], stamp: str) -> list[Item]:
 
 def _dense(voice: Voice, rows: Sequence[Row]) -> list[Item]:
     rows = _shuffled(voice, rows)
-    lines = _joined(rows, lambda r: f"{r.dense.upper()}-{r.value}{'*' if r.flag else ''}", " ", voice.rng.randint(3, 8))
+    lines = _joined(
+        rows,
+        lambda r: f"{r.dense.upper()}-{r.value}{'*' if r.flag else ''}",
+        " ",
+        voice.rng.randint(3, 8),
+    )
     return _stamped(lines, f"{_time(voice)}   ")
 
 
 def _chart(voice: Voice, rows: Sequence[Row]) -> list[Item]:
     rows = _shuffled(voice, rows)
-    lines = _joined(rows, lambda r: f"{r.dense}-{r.value}{'*' if r.flag else ''}", " ", voice.rng.randint(4, 9))
+    lines = _joined(
+        rows,
+        lambda r: f"{r.dense}-{r.value}{'*' if r.flag else ''}",
+        " ",
+        voice.rng.randint(4, 9),
+    )
     return _stamped(lines, f"{_time(voice)} BLOOD ")
 
 
@@ -191,13 +220,20 @@ def _columns(voice: Voice, rows: Sequence[Row]) -> list[Item]:
 
 
 def _pipes(voice: Voice, rows: Sequence[Row]) -> list[Item]:
-    return _joined(_shuffled(voice, rows), lambda r: f"{r.dense} {r.value}{_arrow(r)}", " | ", voice.rng.randint(4, 8))
+    return _joined(
+        _shuffled(voice, rows),
+        lambda r: f"{r.dense} {r.value}{_arrow(r)}",
+        " | ",
+        voice.rng.randint(4, 8),
+    )
 
 
 def _short(voice: Voice, rows: Sequence[Row]) -> list[Item]:
     units = voice.rng.random() < 0.3
     separator = voice.rng.choice((", ", ", ", "; ", "  "))
-    text: Callable[[Row], str] = lambda r: f"{r.dense} {r.value}{_unit(r) if units else ''}{_arrow(r)}"  # noqa: E731
+    text: Callable[[Row], str] = lambda r: (
+        f"{r.dense} {r.value}{_unit(r) if units else ''}{_arrow(r)}"
+    )  # noqa: E731
     return _joined(_shuffled(voice, rows), text, separator, voice.rng.randint(3, 9))
 
 
@@ -214,9 +250,14 @@ def _prose(voice: Voice, rows: Sequence[Row]) -> list[Item]:
             if number:
                 last = " and " if len(some) == 2 else ", and "
                 pieces.append((last if number == len(some) - 1 else ", ", None))
-            tail = f" (reference range, {row.reference})" if with_reference and row.reference else ""
+            tail = (
+                f" (reference range, {row.reference})" if with_reference and row.reference else ""
+            )
             pieces.append(
-                (f"{lowered(row.prose)} {voice.rng.choice(('', '', 'of '))}{row.value}{_unit(row)}{tail}", row.tag)
+                (
+                    f"{lowered(row.prose)} {voice.rng.choice(('', '', 'of '))}{row.value}{_unit(row)}{tail}",
+                    row.tag,
+                ),
             )
         items.append(Item((*pieces, (after, None)), sentence=after.endswith(".")))
     return items

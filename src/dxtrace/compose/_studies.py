@@ -29,7 +29,11 @@ def studies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     draft = voice.draft
     seen = {said.modality for said in (*draft.findings, *draft.negatives, *draft.neutrals)}
     seen |= set() if "labs" in part.blocks else set(BENCH)
-    free = [study for study in background().studies if study.modality not in seen and draft.permits(study)]
+    free = [
+        study
+        for study in background().studies
+        if study.modality not in seen and draft.permits(study)
+    ]
     count = min(len(free), voice.rng.randint(*voice.style.studies))
     chosen = {study.modality: study for study in voice.rng.sample(free, count)}
     items += [(modality, voice.background(study.id, part)) for modality, study in chosen.items()]
@@ -39,7 +43,12 @@ def studies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     return _printed(voice, part, items, set(chosen))
 
 
-def _printed(voice: Voice, part: Part, items: Sequence[tuple[str, Item]], normal: set[str]) -> list[Item]:
+def _printed(
+    voice: Voice,
+    part: Part,
+    items: Sequence[tuple[str, Item]],
+    normal: set[str],
+) -> list[Item]:
     """Print each study: as a report where there is a form for it, else under its name."""
     lines: list[Item] = []
     reported: set[str] = set()
@@ -47,7 +56,9 @@ def _printed(voice: Voice, part: Part, items: Sequence[tuple[str, Item]], normal
         form = background().reports.get(modality)
         if form and modality not in reported and voice.rng.random() < voice.style.reports:
             reported.add(modality)
-            lines.append(_report(voice, part, form, None if modality in normal else bare(item, _LABEL)))
+            lines.append(
+                _report(voice, part, form, None if modality in normal else bare(item, _LABEL)),
+            )
         else:
             lines.append(_headed(voice, modality, item))
     return lines
@@ -76,9 +87,15 @@ def _report(voice: Voice, part: Part, form: Report, finding: Item | None) -> Ite
     if rng.random() < 0.4:
         pieces.append(
             (
-                rng.choice(("\nCOMPARISON: None.", "\nCOMPARISON: ___.", "\nCOMPARISON: No prior studies available.")),
+                rng.choice(
+                    (
+                        "\nCOMPARISON: None.",
+                        "\nCOMPARISON: ___.",
+                        "\nCOMPARISON: No prior studies available.",
+                    ),
+                ),
                 None,
-            )
+            ),
         )
     if body:
         pieces.append((rng.choice(("\nFINDINGS: ", "\nFINDINGS:\n", "\n")), None))
@@ -86,7 +103,10 @@ def _report(voice: Voice, part: Part, form: Report, finding: Item | None) -> Ite
             pieces.append((" " if number else "", None))
             pieces += [*_sentence(item)]
     if concludes and finding is not None:
-        pieces += [(rng.choice(("\nIMPRESSION: ", "\nIMPRESSION:\n", "\nIMPRESSION:\n1. ")), None), *_sentence(finding)]
+        pieces += [
+            (rng.choice(("\nIMPRESSION: ", "\nIMPRESSION:\n", "\nIMPRESSION:\n1. ")), None),
+            *_sentence(finding),
+        ]
     elif finding is None or rng.random() < 0.3:
         text = (
             voice.choose(form.impression)

@@ -10,7 +10,17 @@ from typing import Any, Literal
 
 from dxtrace.knowledge.wordings import Register
 
-Layout = Literal["prose", "stops", "semicolons", "commas", "lines", "dashes", "bullets", "plus", "numbers"]
+Layout = Literal[
+    "prose",
+    "stops",
+    "semicolons",
+    "commas",
+    "lines",
+    "dashes",
+    "bullets",
+    "plus",
+    "numbers",
+]
 Print = Literal["dense", "chart", "table", "pipes", "columns", "prose", "short"]
 
 
@@ -72,7 +82,14 @@ class Style:
         return "terse" if roll < terse else "full" if roll < terse + full else "lay"
 
 
-_CC = ("Chief Complaint", "CC", "Chief complaint", "Presenting complaint", "Reason for visit", "Chief Concern")
+_CC = (
+    "Chief Complaint",
+    "CC",
+    "Chief complaint",
+    "Presenting complaint",
+    "Reason for visit",
+    "Chief Concern",
+)
 _HPI = (
     "History of Present Illness",
     "HPI",
@@ -90,7 +107,14 @@ _PMH = (
     "Medical history",
 )
 _PSH = ("Past Surgical History", "PSH", "Surgical history")
-_MEDS = ("Medications", "Home Medications", "Meds", "Medications on Admission", "Current medications", "Home meds")
+_MEDS = (
+    "Medications",
+    "Home Medications",
+    "Meds",
+    "Medications on Admission",
+    "Current medications",
+    "Home meds",
+)
 _ALL = ("Allergies", "ALL", "Allergies")
 _SOC = ("Social History", "SH", "Social hx", "Soc Hx", "SocHx")
 _FAM = ("Family History", "FH", "FHx", "Family hx", "FamHx")
@@ -104,7 +128,14 @@ _EXAM = (
     "Physical examination",
 )
 _VITALS = ("Vitals", "VS", "Vital signs", "Vital Signs")
-_LABS = ("Labs", "Laboratory data", "Laboratory results", "Admission Labs", "Lab results", "Laboratory studies")
+_LABS = (
+    "Labs",
+    "Laboratory data",
+    "Laboratory results",
+    "Admission Labs",
+    "Lab results",
+    "Laboratory studies",
+)
 _IMAGING = ("Imaging", "Studies", "Imaging studies", "Diagnostic studies", "Imaging")
 _RESULTS = ("Pertinent Results", "Results", "Data", "Diagnostics", "Labs/Studies")
 
@@ -181,7 +212,10 @@ SIX_SECTIONS_LONG = replace(
     weight=2.8,
     parts=(
         SIX_SECTIONS.parts[0],
-        replace(SIX_SECTIONS.parts[1], blocks=("opener", "story", "denials", "course", "ed", "ros")),
+        replace(
+            SIX_SECTIONS.parts[1],
+            blocks=("opener", "story", "denials", "course", "ed", "ros"),
+        ),
         *SIX_SECTIONS.parts[2:],
     ),
     prints=("dense", "chart", "table"),
@@ -189,7 +223,11 @@ SIX_SECTIONS_LONG = replace(
 )
 
 FULL_ADMISSION = replace(
-    ADMISSION, name="full-admission", weight=4.4, prints=("table", "dense", "columns", "chart"), **_LONG
+    ADMISSION,
+    name="full-admission",
+    weight=4.4,
+    prints=("table", "dense", "columns", "chart"),
+    **_LONG,
 )
 
 TRIAGE = Style(

@@ -27,31 +27,45 @@ ABBREVIATIONS = (
     ("twice daily", "BID"), ("as needed", "prn"), ("because of", "2/2"), ("significant for", "sig for"),
 )  # fmt: skip
 
-_NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMBERS = (
+    "",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
 
 #: Numbers that begin with a vowel sound: "an 84-year-old".
 _VOWEL_NUMBER = re.compile(r"\b([Aa]) (?=(?:8\d?|11|18)\b|8\d(?=y)|eight|eleven)")
 
 #: A verb makes a complaint a sentence.
 _VERB = re.compile(
-    r"(?i)\b(?:went|gave|came|is|was|are|were|can'?t|couldn'?t|won'?t|keeps?|hurts?|feels?|fell|needed|seeing)\b"
+    r"(?i)\b(?:went|gave|came|is|was|are|were|can'?t|couldn'?t|won'?t|keeps?|hurts?|feels?|fell|needed|seeing)\b",
 )
 
 #: Complaints that have not lasted for a time.
 _NO_SYMPTOM = re.compile(
-    r"(?i)check|screen|abnormal|review|follow|referr|evaluat|result|incidental|physical|visit|request"
+    r"(?i)check|screen|abnormal|review|follow|referr|evaluat|result|incidental|physical|visit|request",
 )
 
 #: First words of a complaint that is no noun phrase: it cannot follow "because of".
 _NO_NOUN = re.compile(
     r"(?i)[\"“']|(?:i|i'm|my|can'?t|cannot|could|found|almost|nearly|passed|collapsed|just|feels?|felt|keeps?|unable|threw|fell"
     r"|getting|gets|got|not|woke|has|had|won'?t|no|turned|kept|went|fainted|stopped|is|was|brought|sent|short|out|everything"
-    r"|wandered|woken|losing|lost|forgets?|wheezes|coughs|tired|hot|he|she|they|wife|husband|daughter|son|review|follow-up|told|something|noticed|saw|started|began|dropped|slid|wakes?|cries|forgot)\b"
+    r"|wandered|woken|losing|lost|forgets?|wheezes|coughs|tired|hot|he|she|they|wife|husband|daughter|son|review|follow-up|told|something|noticed|saw|started|began|dropped|slid|wakes?|cries|forgot)\b",
 )
 
 _ABBREVIATION = {long: re.compile(rf"\b{long}\b") for long, _ in ABBREVIATIONS}
 _NO_TYPO = re.compile(
-    r"[^a-z]|^(?:denie[sd]|without|absent|negative|positive|never|normal|neither|increas|decreas|hyper|hypo)"
+    r"[^a-z]|^(?:denie[sd]|without|absent|negative|positive|never|normal|neither|increas|decreas|hyper|hypo)",
 )
 
 
@@ -63,7 +77,11 @@ class Voice:
         self.short = self._abbreviations()
         self.typing = 0.012 if self.rng.random() < self.style.typos else 0.0
         self.title = self._title()
-        self.values = draft.values | {"age": str(draft.age), "title": self.title, "sex": "F" if draft.female else "M"}
+        self.values = draft.values | {
+            "age": str(draft.age),
+            "title": self.title,
+            "sex": "F" if draft.female else "M",
+        }
         self.values["male"] = "female" if draft.female else "male"
         self.values["himself"] = "herself" if draft.female else "himself"
         self.values |= self._onset()
@@ -82,23 +100,35 @@ class Voice:
         return [(long, short) for long, short in ABBREVIATIONS if self.rng.random() < share]
 
     def _title(self) -> str:
-        mark = "___" if self.rng.random() < 0.7 or self.style.masks else self.rng.choice("ABCDEGHJKLMNPRSTW") + "."
+        mark = (
+            "___"
+            if self.rng.random() < 0.7 or self.style.masks
+            else self.rng.choice("ABCDEGHJKLMNPRSTW") + "."
+        )
         return f"{'Ms.' if self.draft.female else 'Mr.'} {mark}"
 
     def _onset(self) -> dict[str, str]:
         """Return how long the illness has lasted ("2 weeks", "2-week"); half of the notes in prose spell it out."""
         number, unit = self.draft.values["onset"].split(" ")
-        if self.style.prints == ("prose",) and int(number) < len(_NUMBERS) and self.rng.random() < 0.5:
+        if (
+            self.style.prints == ("prose",)
+            and int(number) < len(_NUMBERS)
+            and self.rng.random() < 0.5
+        ):
             number = _NUMBERS[int(number)]
         return {"onset": f"{number} {unit}", "onset_adj": f"{number}-{unit.removesuffix('s')}"}
 
     def _complaint(self) -> tuple[str, Said | None]:
         """Return the chief complaint in words and the finding that it is of."""
-        chiefs = [s for s in self.draft.findings if any(map(self.draft.suits, s.chief[self.draft.side]))]
+        chiefs = [
+            s for s in self.draft.findings if any(map(self.draft.suits, s.chief[self.draft.side]))
+        ]
         if not chiefs:
             return self.frame("complaints"), None
         said = self.rng.choice(chiefs[:3])
-        return self.rng.choice(self.suiting(said.chief[self.draft.side])).format_map(self.values), said
+        return self.rng.choice(self.suiting(said.chief[self.draft.side])).format_map(
+            self.values,
+        ), said
 
     def choose(self, texts: Sequence[str]) -> str:
         """Return one of ``texts`` that this note's side may use."""

@@ -46,7 +46,11 @@ def bare(item: Item, label: re.Pattern[str]) -> Item:
     """Return the item without a label at its start: under the heading "FHx", a fragment needs no "FHx:" of its own."""
     (text, tag), *rest = item.pieces
     found = label.match(text)
-    return Item(((text[found.end() :], tag), *rest), item.sentence) if found and found.end() < len(text) - 2 else item
+    return (
+        Item(((text[found.end() :], tag), *rest), item.sentence)
+        if found and found.end() < len(text) - 2
+        else item
+    )
 
 
 def lowered(text: str) -> str:
@@ -61,7 +65,9 @@ def chained(items: Sequence[Item], separator: str) -> tuple[Piece, ...]:
     previous: Item | None = None
     for item in items:
         if previous is not None:
-            pieces.append((" " if previous.sentence else ". " if item.sentence else separator, None))
+            pieces.append(
+                (" " if previous.sentence else ". " if item.sentence else separator, None),
+            )
         starts = previous is None or previous.sentence or item.sentence or separator == ". "
         pieces += (capitalised(item) if starts else item).pieces
         previous = item

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import Case
 from dxtrace.chain import Chain, PremiseRef, Span, Step
 from dxtrace.compose._compile import Compiled, Said, compiled, premise_id
 from dxtrace.compose._draw import Draft, draw, finding_of, is_acute
@@ -22,6 +21,7 @@ from dxtrace.compose._style import STYLES, Style
 from dxtrace.errors import DxtraceError
 from dxtrace.knowledge import leaked_names, written
 from dxtrace.knowledge.rationales import fitting
+from dxtrace.notes.case import Case
 
 #: Share of cases whose diagnosis is an inner node ("Asthma"): the findings do not tell which kind.
 INCOMPLETE = 0.1
@@ -64,7 +64,9 @@ class Composer:
             note, marks = write_note(draft)
             if not leaked_names(note, draft.compiled.category):
                 return _annotated(draft, note, marks, name, hard)
-        raise DxtraceError(f"{category}: every note for {diagnosis} holds the label; check its knowledge file")
+        raise DxtraceError(
+            f"{category}: every note for {diagnosis} holds the label; check its knowledge file",
+        )
 
     def _dealt(self, number: int, side: int) -> tuple[str, str]:
         turn, place = divmod(number, ROUND)
@@ -75,19 +77,27 @@ class Composer:
     def _deck(self, rng: random.Random) -> list[tuple[str, str]]:
         """Deal one round: categories by the root of how many diagnoses they have, diagnoses alike within one."""
         weights: dict[tuple[str, str], float] = {}
-        inner = [(name, node) for name, c in self.compiled.items() for node in c.category.diagnoses if not node.is_leaf]
+        inner = [
+            (name, node)
+            for name, c in self.compiled.items()
+            for node in c.category.diagnoses
+            if not node.is_leaf
+        ]
         total = sum(_weight(c) for c in self.compiled.values())
         for name, c in self.compiled.items():
             leaves = [node for node in c.category.diagnoses if node.is_leaf]
             for node in leaves:
-                weights[name, node.name] = (1 - INCOMPLETE * bool(inner)) * _weight(c) / total / len(leaves)
+                weights[name, node.name] = (
+                    (1 - INCOMPLETE * bool(inner)) * _weight(c) / total / len(leaves)
+                )
         for name, node in inner:
             weights[name, node.name] = INCOMPLETE / len(inner)
         whole = {key: int(weight * ROUND) for key, weight in weights.items()}
         rest = ROUND - sum(whole.values())
-        extra = sorted(weights, key=lambda key: (rng.random() ** (1 / max(weights[key] * ROUND % 1, 1e-9)), key))[
-            -rest:
-        ]
+        extra = sorted(
+            weights,
+            key=lambda key: (rng.random() ** (1 / max(weights[key] * ROUND % 1, 1e-9)), key),
+        )[-rest:]
         deck = [key for key, count in whole.items() for _ in range(count)] + (extra if rest else [])
         rng.shuffle(deck)
         return deck
@@ -98,11 +108,19 @@ def _weight(entry: Compiled) -> float:
 
 
 def _style(rng: random.Random, side: int, acute: bool) -> Style:
-    styles = [style for style in STYLES if style.hard == bool(side) and not (acute and style.planned)]
+    styles = [
+        style for style in STYLES if style.hard == bool(side) and not (acute and style.planned)
+    ]
     return rng.choices(styles, [style.weight for style in styles])[0]
 
 
-def _annotated(draft: Draft, note: str, marks: dict[str, tuple[int, int]], name: str, hard: bool) -> AnnotatedCase:
+def _annotated(
+    draft: Draft,
+    note: str,
+    marks: dict[str, tuple[int, int]],
+    name: str,
+    hard: bool,
+) -> AnnotatedCase:
     case = Case.from_text(note, name)
     chain = Chain(
         id=name,
@@ -113,7 +131,11 @@ def _annotated(draft: Draft, note: str, marks: dict[str, tuple[int, int]], name:
         steps=tuple(_step(draft, case, said, marks[said.id]) for said in _in_order(draft, marks)),
     )
     chain.verify()
-    tags = {"style": draft.style.name, "split": "hard" if hard else "", "complete": str(draft.node.is_leaf).lower()}
+    tags = {
+        "style": draft.style.name,
+        "split": "hard" if hard else "",
+        "complete": str(draft.node.is_leaf).lower(),
+    }
     if not hard:
         del tags["split"]
     return AnnotatedCase(case, chain, f"patient-{name}", tags)
@@ -124,7 +146,11 @@ def _in_order(draft: Draft, marks: dict[str, tuple[int, int]]) -> list[Said]:
     place = {node: number for number, node in enumerate(draft.node.path)}
     return sorted(
         (said for said in draft.findings if said.id in marks),
-        key=lambda said: (place[finding_of(said).node], finding_of(said).decisive, marks[said.id][0]),
+        key=lambda said: (
+            place[finding_of(said).node],
+            finding_of(said).decisive,
+            marks[said.id][0],
+        ),
     )
 
 

@@ -1,17 +1,24 @@
 """Where annotated cases come from, how they are checked, and how they are split."""
 
-from dxtrace.corpus.agentclinic import read_agentclinic
 from dxtrace.corpus.audit import Audit, Thresholds, audit_corpus
 from dxtrace.corpus.audit_text import audit_page, stats_page
 from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, ProblemKind
-from dxtrace.corpus.direct import read_direct
-from dxtrace.corpus.direct_taxonomy import read_direct_taxonomy
-from dxtrace.corpus.jsonl import read_jsonl, write_jsonl
-from dxtrace.corpus.medcasereasoning import read_medcasereasoning
-from dxtrace.corpus.opening import NAMES, guess_kind, load_corpus, open_corpus, parse_spec
+from dxtrace.corpus.readers.agentclinic import read_agentclinic
+from dxtrace.corpus.readers.direct import read_direct
+from dxtrace.corpus.readers.direct_taxonomy import read_direct_taxonomy
+from dxtrace.corpus.readers.jsonl import read_jsonl, write_jsonl
+from dxtrace.corpus.readers.medcasereasoning import read_medcasereasoning
+from dxtrace.corpus.registry import NAMES, guess_kind, load_corpus, open_corpus, parse_spec
 from dxtrace.corpus.split import SHARES, split_by_patient
-from dxtrace.corpus.splitting import diagnosis_of, read_split, select, write_split
-from dxtrace.corpus.teaching import SPLITS, corpus_info, hard_size, make_corpus, read_manifest, read_teaching
+from dxtrace.corpus.split_manifest import diagnosis_of, read_split, select, write_split
+from dxtrace.corpus.teaching import (
+    SPLITS,
+    corpus_info,
+    hard_size,
+    make_corpus,
+    read_manifest,
+    read_teaching,
+)
 
 __all__ = [
     "CREDENTIALED",

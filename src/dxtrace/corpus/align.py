@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dxtrace.case import Case
 from dxtrace.chain import Chain, Span, Step, flatten
 from dxtrace.corpus.base import Problem, tidy
 from dxtrace.errors import suggest
-from dxtrace.grounding import locate
-from dxtrace.taxonomy import Node, Taxonomy
+from dxtrace.knowledge.taxonomy import Node, Taxonomy
+from dxtrace.notes.case import Case
+from dxtrace.notes.locate import locate
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,14 @@ def find_diagnosis(text: str, taxonomy: Taxonomy) -> tuple[Node | None, str | No
     inner = re.findall(r"\(([^()]*)\)", text)
     outer = re.sub(r"\([^()]*\)", " ", text)
     category: str | None = None
-    for attempt in (text, outer, *inner, outer.split(",")[0], outer.split(" with ")[0], outer.split(" due to ")[0]):
+    for attempt in (
+        text,
+        outer,
+        *inner,
+        outer.split(",")[0],
+        outer.split(" with ")[0],
+        outer.split(" due to ")[0],
+    ):
         node = find_node(attempt, taxonomy)
         if node is not None and node.final:
             return node, node.category
@@ -49,7 +56,11 @@ def find_diagnosis(text: str, taxonomy: Taxonomy) -> tuple[Node | None, str | No
 
 def unknown_name(kind: str, name: str, note: str, taxonomy: Taxonomy) -> str:
     """Return what to say about a name that the taxonomy lacks; the name itself only if it is not the note's text."""
-    shown = f" {tidy(name)!r}" if 0 < len(name) <= 60 and flatten(name).lower() not in flatten(note).lower() else ""
+    shown = (
+        f" {tidy(name)!r}"
+        if 0 < len(name) <= 60 and flatten(name).lower() not in flatten(note).lower()
+        else ""
+    )
     close = suggest(name, [node.name for node in taxonomy.nodes])
     hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
     return f"the {kind}{shown} is not in the taxonomy{hint}"
@@ -75,7 +86,11 @@ def find_evidence(case: Case, step: RawStep) -> Span | None:
 
 
 def build_gold(
-    case: Case, path: tuple[str, ...], category: str, steps: Sequence[RawStep], place: str
+    case: Case,
+    path: tuple[str, ...],
+    category: str,
+    steps: Sequence[RawStep],
+    place: str,
 ) -> tuple[Chain, list[Problem]]:
     """Make the gold chain of a case; a step whose evidence cannot be found in the note is left out and reported.
 
@@ -87,13 +102,31 @@ def build_gold(
         where = f"{place}, observation {number}"
         span = find_evidence(case, raw)
         if span is None:
-            problems.append(Problem("unaligned", where, "this evidence is not in the note; the step is left out"))
+            problems.append(
+                Problem(
+                    "unaligned",
+                    where,
+                    "this evidence is not in the note; the step is left out",
+                ),
+            )
             continue
         if raw.section and span.section != raw.section:
-            problems.append(Problem("section", where, f"said to stand in {raw.section}, found in {span.section}"))
+            problems.append(
+                Problem(
+                    "section",
+                    where,
+                    f"said to stand in {raw.section}, found in {span.section}",
+                ),
+            )
         supports = raw.supports if raw.supports in path else path[-1]
         if raw.supports is not None and supports != raw.supports:
-            problems.append(Problem("off-path", where, "supports a node beside the path; now supports the diagnosis"))
+            problems.append(
+                Problem(
+                    "off-path",
+                    where,
+                    "supports a node beside the path; now supports the diagnosis",
+                ),
+            )
         built.append(Step(supports, flatten(tidy(raw.rationale)), span))
     built.sort(key=lambda step: path.index(step.supports))
     return Chain(case.id, case.note, path[-1], category, path, tuple(built)), problems

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import SECTIONS
-from dxtrace.corpus._duplicates import NEAR, find_duplicates
 from dxtrace.corpus.base import Corpus
-from dxtrace.corpus.splitting import diagnosis_of
+from dxtrace.corpus.duplicates import NEAR, find_duplicates
+from dxtrace.corpus.split_manifest import diagnosis_of
 from dxtrace.knowledge import leaked_names
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.sections import SECTIONS
 from dxtrace.provenance import CREDENTIALED_RULE, CorpusInfo
-from dxtrace.taxonomy import Taxonomy
 
 #: Counts the tokens of each note.
 Tokens = Callable[[Sequence[str]], list[int]]
@@ -41,7 +41,14 @@ class Spread:
         if not found:
             return cls(0, 0, 0, 0, 0, 0)
         p95 = found[math.ceil(0.95 * len(found)) - 1]
-        return cls(len(found), found[0], statistics.median(found), statistics.fmean(found), p95, found[-1])
+        return cls(
+            len(found),
+            found[0],
+            statistics.median(found),
+            statistics.fmean(found),
+            p95,
+            found[-1],
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,8 @@ class Audit:
             "problems": sum(self.problems.values()),
             "unaligned": self.unaligned_share,
             "conflicts": len(self.conflicts),
-            "duplicates": sum(len(group) - 1 for group in self.duplicates) + len(self.near_duplicates),
+            "duplicates": sum(len(group) - 1 for group in self.duplicates)
+            + len(self.near_duplicates),
             "leaks": self.leak_share,
             "crossing": len(self.crossing) + len(self.crossing_duplicates),
             "majority": self.majority[1],
@@ -195,7 +203,9 @@ def audit_corpus(
         leaks={id: own for id, (own, _) in leaks.items() if own},
         category_leaks={id: names for id, (_, names) in leaks.items()},
         crossing=_crossing(cases),
-        crossing_duplicates=tuple(_crossing_duplicates(by_id, [*same, *(pair[:2] for pair in near_pairs)])),
+        crossing_duplicates=tuple(
+            _crossing_duplicates(by_id, [*same, *(pair[:2] for pair in near_pairs)]),
+        ),
     )
 
 
@@ -208,11 +218,16 @@ def _category(case: AnnotatedCase) -> str:
 
 
 def _sections(cases: Iterable[AnnotatedCase]) -> dict[str, int]:
-    found = Counter(step.evidence.section for case in cases if case.gold for step in case.gold.steps)
+    found = Counter(
+        step.evidence.section for case in cases if case.gold for step in case.gold.steps
+    )
     return {name: found[name] for name in SECTIONS}
 
 
-def _leaked(case: AnnotatedCase, taxonomy: Taxonomy) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+def _leaked(
+    case: AnnotatedCase,
+    taxonomy: Taxonomy,
+) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Return the names of the diagnosis, and all names of the category, that stand in a note; None for none."""
     if case.gold is None:
         return None
@@ -221,7 +236,11 @@ def _leaked(case: AnnotatedCase, taxonomy: Taxonomy) -> tuple[tuple[str, ...], t
         return None
     note = case.case.note
     # An abbreviation in other letters is another word: "ua" is no unstable angina.
-    found = [name for name in leaked_names(note, taxonomy.category_of(node)) if not _short(name) or _stands(name, note)]
+    found = [
+        name
+        for name in leaked_names(note, taxonomy.category_of(node))
+        if not _short(name) or _stands(name, note)
+    ]
     own = [name for name in found if name in (node.name, *node.aliases)]
     return (tuple(own), tuple(found)) if found else None
 
@@ -240,7 +259,10 @@ def _conflicts(
     near: Iterable[tuple[str, str, float]],
     taxonomy: Taxonomy,
 ) -> Iterable[Conflict]:
-    for what, ids in [*(("same note", group) for group in same), *(("nearly the same note", p[:2]) for p in near)]:
+    for what, ids in [
+        *(("same note", group) for group in same),
+        *(("nearly the same note", p[:2]) for p in near),
+    ]:
         labels = {id: label for id in ids if (label := diagnosis_of(cases[id]))}
         if len(set(labels.values())) > 1:
             yield Conflict(what, tuple(labels), tuple(labels.values()))
@@ -251,7 +273,9 @@ def _conflicts(
         gold, folder = case.gold.diagnosis, folders[-1]
         if len(folders) > 1 and _differ(folder, gold, taxonomy):
             yield Conflict("folder and file", (case.id,), (folder, gold))
-        elif (category := taxonomy.get_category(folders[0])) and category.name != case.gold.category:
+        elif (
+            category := taxonomy.get_category(folders[0])
+        ) and category.name != case.gold.category:
             yield Conflict("folder and file", (case.id,), (category.name, case.gold.category))
 
 
@@ -265,11 +289,14 @@ def _crossing(cases: Iterable[AnnotatedCase]) -> dict[str, tuple[str, ...]]:
     for case in cases:
         if "split" in case.tags:
             splits[case.patient].add(case.tags["split"])
-    return {patient: tuple(sorted(found)) for patient, found in sorted(splits.items()) if len(found) > 1}
+    return {
+        patient: tuple(sorted(found)) for patient, found in sorted(splits.items()) if len(found) > 1
+    }
 
 
 def _crossing_duplicates(
-    cases: Mapping[str, AnnotatedCase], groups: Iterable[Sequence[str]]
+    cases: Mapping[str, AnnotatedCase],
+    groups: Iterable[Sequence[str]],
 ) -> Iterable[tuple[str, ...]]:
     for group in groups:
         if len({cases[id].tags["split"] for id in group if "split" in cases[id].tags}) > 1:

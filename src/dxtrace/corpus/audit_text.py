@@ -23,7 +23,10 @@ def audit_page(audit: Audit, every: bool = False) -> str:
         *_section("Labels that contradict each other", _listed(_conflicts(audit), shown)),
         *_section("Duplicates", _listed(_duplicates(audit), shown)),
         *_section("Labels named in the note", _leaks(audit, shown)),
-        *_section("Across splits", _listed(_crossing(audit), shown) if audit.splits else ["  no splits recorded"]),
+        *_section(
+            "Across splits",
+            _listed(_crossing(audit), shown) if audit.splits else ["  no splits recorded"],
+        ),
     ]
     return "\n".join(parts) + "\n"
 
@@ -58,7 +61,9 @@ def _head(audit: Audit) -> list[str]:
     if audit.amended is not None:
         lines.append(f"  amended   {audit.amended:,} (evidence was written into the note)")
     if audit.splits:
-        lines.append("  splits    " + ", ".join(f"{name} {count:,}" for name, count in audit.splits.items()))
+        lines.append(
+            "  splits    " + ", ".join(f"{name} {count:,}" for name, count in audit.splits.items()),
+        )
     return [*lines, *_wrapped(CREDENTIALED_RULE)] if info.credentialed else lines
 
 
@@ -69,15 +74,24 @@ def _lengths(audit: Audit) -> list[str]:
     lines = [f"  {'':<28}{'least':>8}{'median':>8}{'mean':>8}{'95 %':>8}{'most':>8}"]
     lines += [f"  {name[:28]:<28}{_numbers(spread)}" for name, spread in spreads.items()]
     total = sum(audit.sections.values())
-    per = "; ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in audit.sections.items() if count)
-    missing = f", {audit.unaligned:,} not found in their note ({audit.unaligned_share:.1%})" if audit.unaligned else ""
+    per = "; ".join(
+        f"{name.replace('_', ' ')} {count:,}" for name, count in audit.sections.items() if count
+    )
+    missing = (
+        f", {audit.unaligned:,} not found in their note ({audit.unaligned_share:.1%})"
+        if audit.unaligned
+        else ""
+    )
     lines.append(f"  {total:,} observations placed{missing}")
     return lines + (_wrapped(per) if per else [])
 
 
 def _numbers(spread: Spread) -> str:
     values = (spread.minimum, spread.median, spread.mean, spread.p95, spread.maximum)
-    return "".join(f"{value:>8,.0f}" if value >= 100 or value == int(value) else f"{value:>8.1f}" for value in values)
+    return "".join(
+        f"{value:>8,.0f}" if value >= 100 or value == int(value) else f"{value:>8.1f}"
+        for value in values
+    )
 
 
 def _bars(counts: Mapping[str, int], shown: int) -> list[str]:

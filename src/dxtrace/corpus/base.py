@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import Case
+from dxtrace.notes.case import Case
 from dxtrace.provenance import CorpusInfo
 
 #: What can be wrong with a file, a line or an observation; reports count problems by these names.
@@ -87,10 +87,18 @@ def assemble(
             number += 1
             new = f"{case.id}~{number}"
         if new != case.id:
-            found.append(Problem("duplicate-id", case.id, f"this id stands twice; the later case is called {new}"))
+            found.append(
+                Problem(
+                    "duplicate-id",
+                    case.id,
+                    f"this id stands twice; the later case is called {new}",
+                ),
+            )
             case = renamed(case, new)
         unique[new] = case
-    whole = hashlib.sha256("".join(row_sha256(case) for case in unique.values()).encode()).hexdigest()
+    whole = hashlib.sha256(
+        "".join(row_sha256(case) for case in unique.values()).encode(),
+    ).hexdigest()
     return Corpus(list(unique.values()), CorpusInfo(name, id, whole, licence, credentialed), found)
 
 

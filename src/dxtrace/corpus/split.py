@@ -13,7 +13,9 @@ SHARES: Mapping[str, float] = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
 
 def split_by_patient(
-    cases: Iterable[tuple[str, str, str]], shares: Mapping[str, float] = SHARES, seed: int = 0
+    cases: Iterable[tuple[str, str, str]],
+    shares: Mapping[str, float] = SHARES,
+    seed: int = 0,
 ) -> dict[str, str]:
     """Return {case id: split} for (case id, patient, diagnosis) triples.
 

@@ -34,7 +34,12 @@ def hard_size(size: int) -> int:
     return min(max(200, size // 10), 1000)
 
 
-def make_corpus(size: int, seed: int, out: str | Path, progress: Progress | None = None) -> CorpusInfo:
+def make_corpus(
+    size: int,
+    seed: int,
+    out: str | Path,
+    progress: Progress | None = None,
+) -> CorpusInfo:
     """Compose ``size`` cases (train, dev, test: 80/10/10) and the hard test besides into the folder ``out``.
 
     The same version, size and seed give byte-identical files. ``progress`` is called with (cases done, cases in all).
@@ -56,7 +61,10 @@ def make_corpus(size: int, seed: int, out: str | Path, progress: Progress | None
         (cases if number < size else rows["hard"]).append(case)
         if progress:
             progress(number + 1, total)
-    splits = split_by_patient(((c.id, c.patient, c.gold.diagnosis if c.gold else "") for c in cases), seed=seed)
+    splits = split_by_patient(
+        ((c.id, c.patient, c.gold.diagnosis if c.gold else "") for c in cases),
+        seed=seed,
+    )
     for case in cases:
         rows[splits[case.id]].append(case)
     return _write(folder, rows, size, seed)
@@ -76,7 +84,9 @@ def read_teaching(folder: str | Path, split: str | None = None) -> Iterator[Anno
         path = Path(folder) / f"{name}.jsonl"
         try:
             if sha256_of(path) != manifest["splits"][name]["sha256"]:
-                raise CorpusError(f"{path}: not the file that manifest.json names; compose the corpus again")
+                raise CorpusError(
+                    f"{path}: not the file that manifest.json names; compose the corpus again",
+                )
             with path.open(encoding="utf-8") as lines:
                 for number, line in enumerate(lines, 1):
                     yield _read_row(line, f"{path}, line {number}", name)
@@ -97,7 +107,9 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
             raise KeyError("splits")
         return manifest
     except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); is {folder} a teaching corpus?") from None
+        raise CorpusError(
+            f"{path}: cannot be read ({error.strerror}); is {folder} a teaching corpus?",
+        ) from None
     except (ValueError, KeyError, AttributeError, TypeError):
         raise CorpusError(f"{path}: not the manifest of a teaching corpus") from None
 
@@ -111,7 +123,9 @@ def corpus_info(folder: str | Path) -> CorpusInfo:
     try:
         return CorpusInfo(**read_manifest(folder)["corpus"])
     except (KeyError, TypeError):
-        raise CorpusError(f"{Path(folder) / 'manifest.json'}: has no description of its corpus") from None
+        raise CorpusError(
+            f"{Path(folder) / 'manifest.json'}: has no description of its corpus",
+        ) from None
 
 
 def _read_row(line: str, place: str, split: str) -> AnnotatedCase:
@@ -140,7 +154,10 @@ def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: 
                 "rows": {case.id: hash for case, hash in zip(cases, hashes, strict=True)},
             }
         info = CorpusInfo(
-            "dxtrace teaching corpus", f"teaching-{version()}-s{seed}-n{size}", whole.hexdigest(), LICENCE
+            "dxtrace teaching corpus",
+            f"teaching-{version()}-s{seed}-n{size}",
+            whole.hexdigest(),
+            LICENCE,
         )
         manifest = _manifest(info, splits, rows, size, seed)
         _replace(folder / "README.md", _card(manifest).encode())
@@ -158,7 +175,11 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def _manifest(
-    info: CorpusInfo, splits: dict[str, Any], rows: dict[str, list[AnnotatedCase]], size: int, seed: int
+    info: CorpusInfo,
+    splits: dict[str, Any],
+    rows: dict[str, list[AnnotatedCase]],
+    size: int,
+    seed: int,
 ) -> dict[str, Any]:
     provenance = Provenance(corpora=(info,), seed=seed)
     return {
@@ -167,7 +188,10 @@ def _manifest(
         "seed": seed,
         "version": version(),
         "counts": {split: len(cases) for split, cases in rows.items()},
-        "diagnoses": {split: _count(c.gold.diagnosis for c in cases if c.gold) for split, cases in rows.items()},
+        "diagnoses": {
+            split: _count(c.gold.diagnosis for c in cases if c.gold)
+            for split, cases in rows.items()
+        },
         "styles": {split: _count(c.tags["style"] for c in cases) for split, cases in rows.items()},
         "provenance": provenance.to_json(),
         "splits": splits,
@@ -184,10 +208,12 @@ def _card(manifest: dict[str, Any]) -> str:
     hard = ", ".join(style.name for style in STYLES if style.hard)
     diagnoses = sorted({name for split in manifest["diagnoses"].values() for name in split})
     files = "\n".join(
-        f"      - split: {'validation' if split == 'dev' else split}\n        path: {split}.jsonl" for split in SPLITS
+        f"      - split: {'validation' if split == 'dev' else split}\n        path: {split}.jsonl"
+        for split in SPLITS
     )
     table = "\n".join(
-        f"| {split} | {counts[split]:,} | `{manifest['splits'][split]['sha256'][:16]}` |" for split in SPLITS
+        f"| {split} | {counts[split]:,} | `{manifest['splits'][split]['sha256'][:16]}` |"
+        for split in SPLITS
     )
     total = sum(counts.values())
     sizes = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-#: One piece of a prompt: its text, and whether control tokens in it are meant (template) or not (note).
-PromptPart = tuple[str, bool]
+from dxtrace.notes.prompt import PromptPart
+
+__all__ = ["Branch", "Engine", "PromptPart", "Work"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,11 @@ class Engine(Protocol):
         """Return the ids of a prompt; control tokens are recognised in the parts marked True alone."""
         ...
 
-    def distributions(self, prompt: Sequence[int], branches: Sequence[Branch]) -> list[Mapping[int, float]]:
+    def distributions(
+        self,
+        prompt: Sequence[int],
+        branches: Sequence[Branch],
+    ) -> list[Mapping[int, float]]:
         """Return, for each branch, the probability of each candidate after ``prompt + prefix``.
 
         Probabilities are normalised over the branch's candidates.

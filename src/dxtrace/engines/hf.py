@@ -16,7 +16,7 @@ from typing import Any
 from dxtrace.engines.base import Branch, PromptPart, Work
 from dxtrace.engines.guard import check_grammar
 from dxtrace.errors import EngineError, ModelError
-from dxtrace.prompt import with_start_token
+from dxtrace.notes.prompt import with_start_token
 
 
 class HuggingFaceEngine:
@@ -46,7 +46,10 @@ class HuggingFaceEngine:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = self.model.to(self._device).eval()
         self.context = min(8192, int(getattr(self.model.config, "max_position_embeddings", 8192)))
-        self.chat_template = with_start_token(self.tokenizer.chat_template, self.tokenizer.bos_token)
+        self.chat_template = with_start_token(
+            self.tokenizer.chat_template,
+            self.tokenizer.bos_token,
+        )
         self.end_tokens = _end_tokens(self.tokenizer, self.model)
         self.work = Work()
         self._ids: list[int] = []
@@ -57,7 +60,10 @@ class HuggingFaceEngine:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """See :class:`dxtrace.engines.base.Engine`."""
         return [
-            self.tokenizer.encode(t, add_special_tokens=False, split_special_tokens=True) if t else [] for t in texts
+            self.tokenizer.encode(t, add_special_tokens=False, split_special_tokens=True)
+            if t
+            else []
+            for t in texts
         ]
 
     def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
@@ -66,17 +72,28 @@ class HuggingFaceEngine:
             token
             for text, special in parts
             if text
-            for token in self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special)
+            for token in self.tokenizer.encode(
+                text,
+                add_special_tokens=False,
+                split_special_tokens=not special,
+            )
         ]
 
-    def distributions(self, prompt: Sequence[int], branches: Sequence[Branch]) -> list[Mapping[int, float]]:
+    def distributions(
+        self,
+        prompt: Sequence[int],
+        branches: Sequence[Branch],
+    ) -> list[Mapping[int, float]]:
         """See :class:`dxtrace.engines.base.Engine`."""
         if len(branches) == 1:
             logits = [self._logits([*prompt, *branches[0].prefix])]
         else:
             self._logits(list(prompt))
             logits = self._packed_logits([branch.prefix for branch in branches])
-        return [self._share(row, branch.candidates) for row, branch in zip(logits, branches, strict=True)]
+        return [
+            self._share(row, branch.candidates)
+            for row, branch in zip(logits, branches, strict=True)
+        ]
 
     def _share(self, logits: Any, candidates: tuple[int, ...]) -> Mapping[int, float]:
         chosen = logits[list(candidates)].float().softmax(-1).tolist()
@@ -111,7 +128,13 @@ class HuggingFaceEngine:
         with torch.inference_mode():
             inputs = torch.tensor([ids], device=self._device)
             keep = {} if every else {"logits_to_keep": 1}
-            out = self.model(input_ids=inputs, past_key_values=self._cache, use_cache=True, **keep, **kwargs)
+            out = self.model(
+                input_ids=inputs,
+                past_key_values=self._cache,
+                use_cache=True,
+                **keep,
+                **kwargs,
+            )
         spent = time.perf_counter() - started
         if len(ids) > 32:
             self.work.prefill_tokens += len(ids)
@@ -130,13 +153,23 @@ class HuggingFaceEngine:
         rows: dict[tuple[int, ...], Any] = {(): self._last}
         if paths:
             dtype = self.model.dtype
-            mask = torch.full((count, past + count), torch.finfo(dtype).min, dtype=dtype, device=self._device)
+            mask = torch.full(
+                (count, past + count),
+                torch.finfo(dtype).min,
+                dtype=dtype,
+                device=self._device,
+            )
             mask[:, :past] = 0
             for path, row in place.items():
                 mask[row, [past + place[path[:n]] for n in range(1, len(path) + 1)]] = 0
-            positions = torch.tensor([[past + len(path) - 1 for path in paths]], device=self._device)
+            positions = torch.tensor(
+                [[past + len(path) - 1 for path in paths]],
+                device=self._device,
+            )
             logits = self._forward(
-                [path[-1] for path in paths], attention_mask=mask[None, None], position_ids=positions
+                [path[-1] for path in paths],
+                attention_mask=mask[None, None],
+                position_ids=positions,
             )
             self._cache.crop(-count)
             rows |= {path: logits[0, row] for path, row in place.items()}
@@ -169,7 +202,10 @@ class HuggingFaceEngine:
         import numpy as np
 
         logits = self._logits(ids).float().cpu().numpy()
-        bits = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8), bitorder="little")
+        bits = np.unpackbits(
+            np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8),
+            bitorder="little",
+        )
         allowed = np.flatnonzero(bits[: len(logits)])
         if not len(allowed):
             raise EngineError("the grammar allows no token")
@@ -179,7 +215,10 @@ class HuggingFaceEngine:
         if self._grammar_tokenizer is None:
             from llguidance.hf import from_tokenizer
 
-            self._grammar_tokenizer = from_tokenizer(self.tokenizer, n_vocab=self.model.config.vocab_size)
+            self._grammar_tokenizer = from_tokenizer(
+                self.tokenizer,
+                n_vocab=self.model.config.vocab_size,
+            )
         return self._grammar_tokenizer
 
     def forget(self) -> None:
@@ -209,9 +248,16 @@ def load_pretrained(model: str) -> tuple[Any, Any]:
     try:
         if path.suffix == ".gguf":
             return _from_gguf(path, dtype)
-        return AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
+        return AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(
+            model,
+            dtype=dtype,
+        )
     except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = "the hub cannot be reached, or there is no such model" if not path.exists() else type(error).__name__
+        reason = (
+            "the hub cannot be reached, or there is no such model"
+            if not path.exists()
+            else type(error).__name__
+        )
         raise ModelError(f"{model}: transformers cannot load this model ({reason})") from None
 
 
@@ -223,7 +269,11 @@ def _from_gguf(path: Path, dtype: Any) -> tuple[Any, Any]:
     with contextlib.redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(**where)
         config = GgufConfig(dequantize=True)
-        model = AutoModelForCausalLM.from_pretrained(**where, quantization_config=config, dtype=dtype)
+        model = AutoModelForCausalLM.from_pretrained(
+            **where,
+            quantization_config=config,
+            dtype=dtype,
+        )
     _mend_words(tokenizer, path)
     return tokenizer, model
 
@@ -245,7 +295,9 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
     try:
         return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ModelError(f"{adapter}: the adapter does not fit the model ({type(error).__name__})") from None
+        raise ModelError(
+            f"{adapter}: the adapter does not fit the model ({type(error).__name__})",
+        ) from None
 
 
 def _end_tokens(tokenizer: Any, model: Any) -> tuple[int, ...]:

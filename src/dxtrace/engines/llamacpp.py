@@ -23,7 +23,7 @@ from typing import Any
 from dxtrace.engines.base import Branch, PromptPart, Work
 from dxtrace.engines.guard import Guard
 from dxtrace.errors import EngineError, ModelError
-from dxtrace.prompt import with_start_token
+from dxtrace.notes.prompt import with_start_token
 
 #: Context in tokens unless asked otherwise: what a note of 5,000 words needs.
 DEFAULT_CONTEXT = 8192
@@ -70,8 +70,15 @@ class LlamaCppEngine:
         self._address = str(self._server.listening_address)
         about = self._call("/props")
         self.chat_template = with_start_token(about.get("chat_template"), about.get("bos_token"))
-        self.context = min(self.context, int(self._call("/v1/models")["data"][0]["meta"]["n_ctx_train"]))
-        self.end_tokens = tuple(self.encode_prompt([(about["eos_token"], True)])) if about.get("eos_token") else ()
+        self.context = min(
+            self.context,
+            int(self._call("/v1/models")["data"][0]["meta"]["n_ctx_train"]),
+        )
+        self.end_tokens = (
+            tuple(self.encode_prompt([(about["eos_token"], True)]))
+            if about.get("eos_token")
+            else ()
+        )
 
     def _start(self, model: Path) -> Any:
         import xllamacpp
@@ -100,7 +107,9 @@ class LlamaCppEngine:
             with _silenced():
                 return xllamacpp.Server(params)
         except Exception as error:
-            raise ModelError(f"{model}: llama.cpp cannot load this model ({type(error).__name__})") from None
+            raise ModelError(
+                f"{model}: llama.cpp cannot load this model ({type(error).__name__})",
+            ) from None
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """See :class:`dxtrace.engines.base.Engine`."""
@@ -117,10 +126,15 @@ class LlamaCppEngine:
 
     def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        return [token for text, special in parts if text for token in self._tokenize([text], special)]
+        return [
+            token for text, special in parts if text for token in self._tokenize([text], special)
+        ]
 
     def _tokenize(self, content: list[str | int], special: bool) -> list[int]:
-        found = self._call("/tokenize", {"content": content, "add_special": False, "parse_special": special})
+        found = self._call(
+            "/tokenize",
+            {"content": content, "add_special": False, "parse_special": special},
+        )
         tokens: list[int] = found["tokens"]
         return tokens
 
@@ -137,9 +151,15 @@ class LlamaCppEngine:
         except (urllib.error.URLError, OSError, ValueError) as error:
             raise EngineError(f"llama.cpp does not answer ({type(error).__name__})") from None
 
-    def distributions(self, prompt: Sequence[int], branches: Sequence[Branch]) -> list[Mapping[int, float]]:
+    def distributions(
+        self,
+        prompt: Sequence[int],
+        branches: Sequence[Branch],
+    ) -> list[Mapping[int, float]]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        return [self._distribution([*prompt, *branch.prefix], branch.candidates) for branch in branches]
+        return [
+            self._distribution([*prompt, *branch.prefix], branch.candidates) for branch in branches
+        ]
 
     def _distribution(self, ids: list[int], candidates: tuple[int, ...]) -> Mapping[int, float]:
         if len(candidates) == 1:
@@ -154,7 +174,7 @@ class LlamaCppEngine:
                 "logit_bias": [[token, _BIAS] for token in candidates],
                 "n_probs": len(candidates),
                 "post_sampling_probs": True,
-            }
+            },
         )
         found = answer["choices"][0]["logprobs"]["content"][0]["top_probs"]
         shares = dict.fromkeys(candidates, 0.0)
@@ -216,7 +236,9 @@ class LlamaCppEngine:
             started = time.perf_counter()
             try:
                 answer = (
-                    self._server.handle_completions(body, receive) if receive else self._server.handle_completions(body)
+                    self._server.handle_completions(body, receive)
+                    if receive
+                    else self._server.handle_completions(body)
                 )
             except Exception as error:
                 raise EngineError(f"llama.cpp failed ({type(error).__name__})") from None
@@ -225,7 +247,9 @@ class LlamaCppEngine:
             self.work.decode_s += spent
             return {}
         if "error" in answer:
-            raise EngineError(f"llama.cpp refused the request ({answer['error'].get('type', 'error')})")
+            raise EngineError(
+                f"llama.cpp refused the request ({answer['error'].get('type', 'error')})",
+            )
         self._count(answer.get("timings", {}), spent)
         result: dict[str, Any] = answer
         return result

@@ -1,18 +1,31 @@
 """Metrics, matching, judges, baselines, statistics and the report."""
 
-from dxtrace.evaluate.accounts import Account, Observation, chain_account, gold_account, published_account
+from dxtrace.evaluate.answers import (
+    Account,
+    Observation,
+    chain_account,
+    gold_account,
+    published_account,
+)
 from dxtrace.evaluate.baselines import BASELINES, LEARNT, make_baseline
-from dxtrace.evaluate.html_report import html_report
 from dxtrace.evaluate.interchange import prediction_file, write_published
 from dxtrace.evaluate.judges import JUDGES, JudgeSettings, agree, ask, open_judge, read_pairs
-from dxtrace.evaluate.markdown import markdown_table
-from dxtrace.evaluate.matching import match_greedy, match_optimal
-from dxtrace.evaluate.metrics import METRICS, Metric
-from dxtrace.evaluate.published import PUBLISHED, Counts, evaluation_file, score_evaluation
+from dxtrace.evaluate.metrics.direct import PUBLISHED, Counts, evaluation_file, score_evaluation
+from dxtrace.evaluate.metrics.pairing import match_greedy, match_optimal
+from dxtrace.evaluate.metrics.per_case import METRICS, Metric
 from dxtrace.evaluate.reading import Answers, RowProblem, is_evaluation_folder, read_predictions
-from dxtrace.evaluate.running import Scored, Settings, folder_name, report_data, run_system, score_evaluations
+from dxtrace.evaluate.report.html_report import html_report
+from dxtrace.evaluate.report.markdown import markdown_table
+from dxtrace.evaluate.report.summary import compare, summarise
+from dxtrace.evaluate.runner import (
+    Scored,
+    Settings,
+    folder_name,
+    report_data,
+    run_system,
+    score_evaluations,
+)
 from dxtrace.evaluate.scoring import CaseResult, Judges, load_results, score_case, score_cases
-from dxtrace.evaluate.summary import compare, summarise
 
 __all__ = [
     "BASELINES",

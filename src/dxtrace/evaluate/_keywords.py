@@ -7,9 +7,9 @@ import math
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, PremiseRef, Step
 from dxtrace.evaluate.baselines import STEPS, answer_chain
-from dxtrace.grounding import find_quotes, span_of
-from dxtrace.support import Evidence, support
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.findings.recogniser import Evidence, support
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.quotes import find_quotes, span_of
 
 
 def answer(case: AnnotatedCase) -> Chain:
@@ -34,6 +34,8 @@ def _steps(case: AnnotatedCase, evidence: Evidence) -> list[Step]:
             if quote.start not in quoted:
                 quoted.add(quote.start)
                 source = PremiseRef(premise.id, premise.source)
-                steps.append(Step(premise.node, premise.rationales[0], span_of(case.case, quote), source))
+                steps.append(
+                    Step(premise.node, premise.rationales[0], span_of(case.case, quote), source),
+                )
                 break
     return steps

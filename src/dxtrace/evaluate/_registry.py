@@ -20,18 +20,18 @@ from inspect_ai.solver import TaskState, generate, system_message
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import Case
 from dxtrace.chain import Answer, Chain, Span, Step, parse
 from dxtrace.corpus import open_corpus
 from dxtrace.errors import DxtraceError, InputError
-from dxtrace.evaluate.accounts import Account, chain_account
+from dxtrace.evaluate.answers import Account, chain_account
 from dxtrace.evaluate.judges import open_judge
-from dxtrace.evaluate.published import PUBLISHED
+from dxtrace.evaluate.metrics.direct import PUBLISHED
 from dxtrace.evaluate.scoring import Judges, score_case
-from dxtrace.grounding import locate
-from dxtrace.prompt import SYSTEM
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.case import Case
+from dxtrace.notes.locate import locate
+from dxtrace.notes.prompt import SYSTEM
 from dxtrace.provenance import CREDENTIALED_RULE
-from dxtrace.taxonomy import Taxonomy
 
 _FORM = (
     f"{SYSTEM} Answer in this form, one step a line, the node of the path in brackets, every quote letter by letter:\n"
@@ -62,7 +62,11 @@ def reasoning(corpus: str, limit: int | None = None, local: bool = False) -> Tas
         )
         for case in cases
     ]
-    return Task(dataset=MemoryDataset(samples), solver=[system_message(_FORM), generate()], scorer=published_metrics())
+    return Task(
+        dataset=MemoryDataset(samples),
+        solver=[system_message(_FORM), generate()],
+        scorer=published_metrics(),
+    )
 
 
 @scorer(metrics={"*": [mean(), stderr(cluster="patient")]})  # type: ignore[untyped-decorator]
@@ -75,7 +79,11 @@ def published_metrics() -> Scorer:
         account = read_answer(state.output.completion, case)
         scores = score_case(case, account, judges).scores
         value = {key: scores.get(key) or 0.0 for key in _SHOWN}
-        return Score(value=value, answer=account.diagnosis if account else None, metadata=dict(judges.to_json()))
+        return Score(
+            value=value,
+            answer=account.diagnosis if account else None,
+            metadata=dict(judges.to_json()),
+        )
 
     return score
 
@@ -123,9 +131,12 @@ class _Model(ModelAPI):  # type: ignore[misc]
         **arguments: Any,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
-        from dxtrace.reasoner import Reasoner
+        from dxtrace.answering.reasoner import Reasoner
 
-        self._reasoner = Reasoner.load(model_name.removeprefix("dxtrace/") or "default", **arguments)
+        self._reasoner = Reasoner.load(
+            model_name.removeprefix("dxtrace/") or "default",
+            **arguments,
+        )
         self._lock = asyncio.Lock()
 
     async def generate(

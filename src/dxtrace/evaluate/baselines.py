@@ -18,8 +18,8 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Differential, ModelInfo, Ranked, Step
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.evaluate._extras import library
-from dxtrace.grounding import find_quotes, innermost, span_of
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.quotes import find_quotes, innermost, span_of
 
 #: Baselines by name.
 BASELINES = ("majority", "tfidf", "nearest", "keywords", "untrained", "gold")
@@ -33,7 +33,11 @@ System = Callable[[AnnotatedCase], Chain]
 STEPS = 8
 
 
-def make_baseline(name: str, train: Sequence[AnnotatedCase] = (), threads: int | None = None) -> System:
+def make_baseline(
+    name: str,
+    train: Sequence[AnnotatedCase] = (),
+    threads: int | None = None,
+) -> System:
     """Return a baseline by name (one of :data:`BASELINES`).
 
     Raises:
@@ -45,7 +49,9 @@ def make_baseline(name: str, train: Sequence[AnnotatedCase] = (), threads: int |
         raise UnknownName("baseline", name, BASELINES)
     annotated = [case for case in train if case.gold is not None]
     if name in LEARNT and not annotated:
-        raise InputError(f"the baseline {name!r} learns from annotated cases: name them with --train")
+        raise InputError(
+            f"the baseline {name!r} learns from annotated cases: name them with --train",
+        )
     if name == "majority":
         return _majority(annotated)
     if name == "tfidf":
@@ -59,7 +65,12 @@ def make_baseline(name: str, train: Sequence[AnnotatedCase] = (), threads: int |
     return _gold if name == "gold" else _untrained(threads)
 
 
-def answer_chain(case: AnnotatedCase, shares: Mapping[str, float], steps: Sequence[Step], name: str) -> Chain:
+def answer_chain(
+    case: AnnotatedCase,
+    shares: Mapping[str, float],
+    steps: Sequence[Step],
+    name: str,
+) -> Chain:
     """Return the chain of a baseline: the most probable diagnosis, and steps, in path order.
 
     Args:
@@ -69,11 +80,16 @@ def answer_chain(case: AnnotatedCase, shares: Mapping[str, float], steps: Sequen
         name: of the baseline.
     """
     taxonomy = Taxonomy.default()
-    entries = [Ranked(name_, taxonomy.find(name_).category, share) for name_, share in shares.items()]
-    differential = Differential(tuple(sorted(entries, key=lambda entry: (-entry.probability, entry.diagnosis))))
+    entries = [
+        Ranked(name_, taxonomy.find(name_).category, share) for name_, share in shares.items()
+    ]
+    differential = Differential(
+        tuple(sorted(entries, key=lambda entry: (-entry.probability, entry.diagnosis))),
+    )
     node = taxonomy.find(differential.top.diagnosis)
     kept = sorted(
-        (step for step in steps if step.supports in node.path), key=lambda step: node.path.index(step.supports)
+        (step for step in steps if step.supports in node.path),
+        key=lambda step: node.path.index(step.supports),
     )
     return Chain(
         id=case.id,
@@ -94,7 +110,7 @@ def _gold(case: AnnotatedCase) -> Chain:
 
 
 def _untrained(threads: int | None) -> System:
-    from dxtrace.reasoner import Reasoner
+    from dxtrace.answering.reasoner import Reasoner
 
     reasoner = Reasoner.load(adapter="none", threads=threads)
     return lambda case: reasoner.reason(case.case)
@@ -114,7 +130,10 @@ def _majority(train: Sequence[AnnotatedCase]) -> System:
 def _vectors(train: Sequence[AnnotatedCase]) -> tuple[Any, Any]:
     text = library("sklearn.feature_extraction.text", "the TF-IDF baselines")
     vectorizer = text.TfidfVectorizer(
-        ngram_range=(1, 2), min_df=2 if len(train) > 20 else 1, sublinear_tf=True, max_features=10_000
+        ngram_range=(1, 2),
+        min_df=2 if len(train) > 20 else 1,
+        sublinear_tf=True,
+        max_features=10_000,
     )
     return vectorizer, vectorizer.fit_transform([case.case.note for case in train])
 
@@ -127,7 +146,9 @@ def _tfidf(train: Sequence[AnnotatedCase]) -> System:
         return _majority(train)
     vectorizer, table = _vectors(train)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of few cases a diagnosis, and of a fit that stops before its last digit
+        warnings.simplefilter(
+            "ignore",
+        )  # of few cases a diagnosis, and of a fit that stops before its last digit
         model = linear.LogisticRegression(C=10.0, max_iter=200, tol=1e-3).fit(table, labels)
 
     def answer(case: AnnotatedCase) -> Chain:
@@ -136,7 +157,7 @@ def _tfidf(train: Sequence[AnnotatedCase]) -> System:
                 map(str, model.classes_),
                 model.predict_proba(vectorizer.transform([case.case.note]))[0].tolist(),
                 strict=True,
-            )
+            ),
         )
         chain = answer_chain(case, shares, (), "tfidf")
         quotes = innermost(find_quotes(case.case.note))
@@ -148,7 +169,10 @@ def _tfidf(train: Sequence[AnnotatedCase]) -> System:
         best = sorted(range(len(quotes)), key=lambda place: -spoke[place])[:STEPS]
         said = f"Wording like this is frequent in cases of {chain.diagnosis}."
         return replace(
-            chain, steps=tuple(Step(chain.path[0], said, span_of(case.case, quotes[i])) for i in sorted(best))
+            chain,
+            steps=tuple(
+                Step(chain.path[0], said, span_of(case.case, quotes[i])) for i in sorted(best)
+            ),
         )
 
     return answer
@@ -165,7 +189,9 @@ def _nearest(train: Sequence[AnnotatedCase]) -> System:
         order = alike.argsort()[::-1][:10]
         shares: dict[str, float] = {}
         for rank, place in enumerate(order):
-            shares[labels[place]] = shares.get(labels[place], 0.0) + float(alike[place]) ** 2 + (1e-6 if rank else 1e-3)
+            shares[labels[place]] = (
+                shares.get(labels[place], 0.0) + float(alike[place]) ** 2 + (1e-6 if rank else 1e-3)
+            )
         total = sum(shares.values())
         winner = train[order[0]]
         shares = {name: share / total for name, share in shares.items()}
@@ -190,10 +216,16 @@ def _borrowed(case: AnnotatedCase, other: AnnotatedCase) -> list[Step]:
     for step in other.gold.steps if other.gold else ():
         wanted = _words(step.evidence.text)
         scores = [len(wanted & here) / max(len(wanted | here), 1) for here in words]
-        best = max((i for i in range(len(quotes)) if i not in used), key=scores.__getitem__, default=None)
+        best = max(
+            (i for i in range(len(quotes)) if i not in used),
+            key=scores.__getitem__,
+            default=None,
+        )
         if best is not None and scores[best] >= 0.3:
             used.add(best)
-            steps.append(Step(step.supports, step.rationale, span_of(case.case, quotes[best]), step.premise))
+            steps.append(
+                Step(step.supports, step.rationale, span_of(case.case, quotes[best]), step.premise),
+            )
     return steps
 
 

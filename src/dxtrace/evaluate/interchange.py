@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import SECTIONS
 from dxtrace.errors import InputError
-from dxtrace.evaluate.accounts import Account, Observation, gold_account
-from dxtrace.evaluate.published import evaluation_file
-from dxtrace.evaluate.running import Scored
+from dxtrace.evaluate.answers import Account, Observation, gold_account
+from dxtrace.evaluate.metrics.direct import evaluation_file
+from dxtrace.evaluate.runner import Scored
+from dxtrace.notes.sections import SECTIONS
 
 
 def prediction_file(account: Account) -> dict[str, Any]:
     """Return an account in the published prediction layout: observation -> [rationale, section, node], and
     ``chain``."""
-    rows: dict[str, Any] = {o.text: [o.rationale, _section(o), o.node] for o in account.unique if o.text != "chain"}
+    rows: dict[str, Any] = {
+        o.text: [o.rationale, _section(o), o.node] for o in account.unique if o.text != "chain"
+    }
     return rows | {"chain": [account.category, *account.path]}
 
 
@@ -61,7 +63,11 @@ def write_published(out: Path, scored: Scored, cases: Mapping[str, AnnotatedCase
 
 
 def _section(observation: Observation) -> str:
-    return f"input{SECTIONS.index(observation.section) + 1}" if observation.section in SECTIONS else "input2"
+    return (
+        f"input{SECTIONS.index(observation.section) + 1}"
+        if observation.section in SECTIONS
+        else "input2"
+    )
 
 
 def _triples(observations: Iterable[Observation]) -> list[tuple[str, str, str | None]]:

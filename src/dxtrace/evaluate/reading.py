@@ -12,7 +12,7 @@ from typing import Any, Literal
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.errors import DxtraceError, InputError
-from dxtrace.evaluate.accounts import Account, chain_account, published_account
+from dxtrace.evaluate.answers import Account, chain_account, published_account
 
 ProblemKind = Literal[
     "unreadable",
@@ -55,7 +55,9 @@ class Answers:
         """Name every case of ``ids`` that has neither an answer nor a broken row."""
         for id in ids:
             if id not in self.accounts and id not in self.broken:
-                self.problems.append(RowProblem(self.name, "missing", f"no prediction for the case {id!r}", id))
+                self.problems.append(
+                    RowProblem(self.name, "missing", f"no prediction for the case {id!r}", id),
+                )
 
     def count_problems(self) -> dict[str, int]:
         """Return how many problems of each kind there are, most frequent first."""
@@ -66,7 +68,11 @@ class Answers:
         return [asdict(problem) for problem in self.problems]
 
 
-def read_predictions(path: str | Path, cases: Mapping[str, AnnotatedCase], name: str | None = None) -> Answers:
+def read_predictions(
+    path: str | Path,
+    cases: Mapping[str, AnnotatedCase],
+    name: str | None = None,
+) -> Answers:
     """Read a JSONL file of our result rows, or a folder in the published prediction layout.
 
     What cannot be used is in ``.problems`` with its line; the rest is there. Of rows with one id the first answer
@@ -86,7 +92,11 @@ def read_predictions(path: str | Path, cases: Mapping[str, AnnotatedCase], name:
     for _ in rows:
         pass
     if not answers.accounts and not answers.broken:
-        first = f"; {len(answers.problems)} problems, the first: {answers.problems[0]}" if answers.problems else ""
+        first = (
+            f"; {len(answers.problems)} problems, the first: {answers.problems[0]}"
+            if answers.problems
+            else ""
+        )
         raise InputError(f"{path}: holds no prediction for any case of the corpus{first}")
     answers.note_missing(list(cases))
     return answers
@@ -107,7 +117,12 @@ def _read_rows(path: Path, cases: Mapping[str, AnnotatedCase], answers: Answers)
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _take_row(line: bytes, place: str, cases: Mapping[str, AnnotatedCase], answers: Answers) -> None:
+def _take_row(
+    line: bytes,
+    place: str,
+    cases: Mapping[str, AnnotatedCase],
+    answers: Answers,
+) -> None:
     row = _parse(line, place, answers)
     if row is None:
         return
@@ -116,11 +131,21 @@ def _take_row(line: bytes, place: str, cases: Mapping[str, AnnotatedCase], answe
         answers.problems.append(RowProblem(place, "no-id", "the row has no id"))
     elif str(id) not in cases:
         answers.problems.append(
-            RowProblem(place, "unknown-id", f"no case of the corpus has the id {str(id)[:80]!r}", str(id))
+            RowProblem(
+                place,
+                "unknown-id",
+                f"no case of the corpus has the id {str(id)[:80]!r}",
+                str(id),
+            ),
         )
     elif str(id) in answers.accounts:
         answers.problems.append(
-            RowProblem(place, "duplicate-id", f"the id {str(id)!r} was answered before; the first counts", str(id))
+            RowProblem(
+                place,
+                "duplicate-id",
+                f"the id {str(id)!r} was answered before; the first counts",
+                str(id),
+            ),
         )
     else:
         _take_answer(row, str(id), place, cases[str(id)], answers)
@@ -132,24 +157,40 @@ def _parse(line: bytes, place: str, answers: Answers) -> dict[str, Any] | None:
     except UnicodeDecodeError:
         answers.problems.append(RowProblem(place, "bad-json", "not UTF-8 text"))
     except json.JSONDecodeError as error:
-        answers.problems.append(RowProblem(place, "bad-json", f"not valid JSON (column {error.colno})"))
+        answers.problems.append(
+            RowProblem(place, "bad-json", f"not valid JSON (column {error.colno})"),
+        )
     except (RecursionError, ValueError):
         answers.problems.append(
-            RowProblem(place, "bad-json", "not usable JSON (nested too deep, or a number too long)")
+            RowProblem(
+                place,
+                "bad-json",
+                "not usable JSON (nested too deep, or a number too long)",
+            ),
         )
     else:
         if isinstance(row, dict):
             return row
-        answers.problems.append(RowProblem(place, "bad-shape", f"expected an object, got {type(row).__name__}"))
+        answers.problems.append(
+            RowProblem(place, "bad-shape", f"expected an object, got {type(row).__name__}"),
+        )
     return None
 
 
-def _take_answer(row: Mapping[str, Any], id: str, place: str, case: AnnotatedCase, answers: Answers) -> None:
+def _take_answer(
+    row: Mapping[str, Any],
+    id: str,
+    place: str,
+    case: AnnotatedCase,
+    answers: Answers,
+) -> None:
     if "error" in row:
         error = row["error"]
         kind = str(error.get("type", "error"))[:60] if isinstance(error, Mapping) else "error"
         answers.broken[id] = "error-row"
-        answers.problems.append(RowProblem(place, "error-row", f"the system failed on {id!r} ({kind})", id))
+        answers.problems.append(
+            RowProblem(place, "error-row", f"the system failed on {id!r} ({kind})", id),
+        )
         return
     try:
         chain = Chain.from_json(row)
@@ -165,7 +206,9 @@ def _take_answer(row: Mapping[str, Any], id: str, place: str, case: AnnotatedCas
     answers.accounts[id] = account
     answers.model = answers.model or vars(chain.model)
     if account.faults:
-        answers.problems.append(RowProblem(place, "form", f"{id!r}: {'; '.join(account.faults)}", id))
+        answers.problems.append(
+            RowProblem(place, "form", f"{id!r}: {'; '.join(account.faults)}", id),
+        )
 
 
 def _check_texts(chain: Chain) -> None:
@@ -198,7 +241,9 @@ def is_evaluation_folder(path: str | Path) -> bool:
 
 
 def _json_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*.json") if file.is_file()) if folder.is_dir() else []
+    return (
+        sorted(file for file in folder.rglob("*.json") if file.is_file()) if folder.is_dir() else []
+    )
 
 
 def read_json_folder(folder: Path, answers: Answers) -> Iterator[tuple[Path, str, dict[str, Any]]]:
@@ -207,33 +252,56 @@ def read_json_folder(folder: Path, answers: Answers) -> Iterator[tuple[Path, str
         try:
             data = _parse(file.read_bytes(), str(file), answers)
         except OSError as error:
-            answers.problems.append(RowProblem(str(file), "unreadable", f"cannot be read ({error.strerror})"))
+            answers.problems.append(
+                RowProblem(str(file), "unreadable", f"cannot be read ({error.strerror})"),
+            )
             continue
         if data is not None:
             yield file, file.relative_to(folder).with_suffix("").as_posix(), data
 
 
-def _read_folder(folder: Path, cases: Mapping[str, AnnotatedCase], answers: Answers) -> Iterator[None]:
+def _read_folder(
+    folder: Path,
+    cases: Mapping[str, AnnotatedCase],
+    answers: Answers,
+) -> Iterator[None]:
     index = _CaseIndex(cases)
     for file, place, data in read_json_folder(folder, answers):
         yield
         if "chain" not in data:
-            answers.problems.append(RowProblem(str(file), "other-file", 'not a published prediction (no "chain")'))
+            answers.problems.append(
+                RowProblem(str(file), "other-file", 'not a published prediction (no "chain")'),
+            )
             continue
         id = index.find(place)
         if id is None:
             answers.problems.append(
-                RowProblem(str(file), "unknown-id", "no case of the corpus, or more than one, goes by this path")
+                RowProblem(
+                    str(file),
+                    "unknown-id",
+                    "no case of the corpus, or more than one, goes by this path",
+                ),
             )
         elif id in answers.accounts:
             answers.problems.append(
-                RowProblem(str(file), "duplicate-id", f"the case {id!r} was answered by another file", id)
+                RowProblem(
+                    str(file),
+                    "duplicate-id",
+                    f"the case {id!r} was answered by another file",
+                    id,
+                ),
             )
         else:
             _take_published(file, id, data, cases[id], answers)
 
 
-def _take_published(file: Path, id: str, data: Mapping[str, Any], case: AnnotatedCase, answers: Answers) -> None:
+def _take_published(
+    file: Path,
+    id: str,
+    data: Mapping[str, Any],
+    case: AnnotatedCase,
+    answers: Answers,
+) -> None:
     try:
         account = published_account(id, data, case.case)
     except InputError as error:

@@ -11,14 +11,20 @@ from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.errors import InputError
-from dxtrace.evaluate.accounts import Account, Observation, find_node, gold_account
-from dxtrace.evaluate.confidence import Stated, brier
+from dxtrace.evaluate.answers import Account, Observation, find_node, gold_account
 from dxtrace.evaluate.judges.base import Judge, Pair, Statement
-from dxtrace.evaluate.matching import Pairs, judge_all, match_greedy, match_optimal
-from dxtrace.evaluate.metrics import METRICS, diagnosis_scores, evidence_scores, form_scores, missing_scores
-from dxtrace.evaluate.published import Counts, Scores, accuracy, same_name
+from dxtrace.evaluate.metrics.calibration import Stated, brier
+from dxtrace.evaluate.metrics.direct import Counts, Scores, accuracy, same_name
+from dxtrace.evaluate.metrics.pairing import Pairs, judge_all, match_greedy, match_optimal
+from dxtrace.evaluate.metrics.per_case import (
+    METRICS,
+    diagnosis_scores,
+    evidence_scores,
+    form_scores,
+    missing_scores,
+)
 from dxtrace.evaluate.reading import Answers
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
 
 #: Changes when a formula changes: results on disk of another version are not used again.
 FORMULAS = 1
@@ -109,7 +115,12 @@ def score_cases(
         for number, case in enumerate(annotated, 1):
             account = answers.accounts.get(case.id)
             key = _key(case, account, answers.broken.get(case.id), judges)
-            result = known.get(key) or score_case(case, account, judges, broken=case.id in answers.broken)
+            result = known.get(key) or score_case(
+                case,
+                account,
+                judges,
+                broken=case.id in answers.broken,
+            )
             if key not in known:
                 writer.write(key, result)
             results.append(result)
@@ -118,7 +129,12 @@ def score_cases(
     return results
 
 
-def score_case(case: AnnotatedCase, account: Account | None, judges: Judges, broken: bool = False) -> CaseResult:
+def score_case(
+    case: AnnotatedCase,
+    account: Account | None,
+    judges: Judges,
+    broken: bool = False,
+) -> CaseResult:
     """Score one answer; None for a missing one (or a broken one, if ``broken``).
 
     Raises:
@@ -144,7 +160,9 @@ def score_case(case: AnnotatedCase, account: Account | None, judges: Judges, bro
     scores = missing_scores(gold, taxonomy) | accuracy(gold.path, account.category, account.path)
     found = _counts(gold, account, greedy)
     scores |= found.scores()
-    scores |= {f"optimal_{key}": value for key, value in _counts(gold, account, optimal).scores().items()}
+    scores |= {
+        f"optimal_{key}": value for key, value in _counts(gold, account, optimal).scores().items()
+    }
     scores |= diagnosis_scores(gold, account, taxonomy) | form_scores(account)
     scores |= evidence_scores(case.case.note, gold.observations, account.observations)
     return CaseResult(
@@ -163,17 +181,24 @@ def score_case(case: AnnotatedCase, account: Account | None, judges: Judges, bro
 
 
 def _match(
-    gold: Account, account: Account, judges: Judges
+    gold: Account,
+    account: Account,
+    judges: Judges,
 ) -> tuple[list[tuple[int, int, bool]], list[tuple[int, int, bool]]]:
     """Return the greedy and the optimal pairs, each with the verdict on the rationales."""
     theirs, ours = gold.unique, account.unique
     verdicts = judge_all(
-        judges.observations, [Statement(o.text, o.span) for o in theirs], [Statement(o.text, o.span) for o in ours]
+        judges.observations,
+        [Statement(o.text, o.span) for o in theirs],
+        [Statement(o.text, o.span) for o in ours],
     )
     greedy, optimal = match_greedy(verdicts), match_optimal(verdicts)
     asked: Pairs = list(dict.fromkeys(greedy + optimal))
     pairs = [Pair(_reason(theirs[i]), _reason(ours[j])) for i, j in asked]
-    same = {place: verdict.same for place, verdict in zip(asked, judges.rationales.judge(pairs), strict=True)}
+    same = {
+        place: verdict.same
+        for place, verdict in zip(asked, judges.rationales.judge(pairs), strict=True)
+    }
     return [(i, j, same[i, j]) for i, j in greedy], [(i, j, same[i, j]) for i, j in optimal]
 
 
@@ -210,7 +235,9 @@ def _sections(gold: Account, account: Account | None) -> dict[str, tuple[int, in
 
 
 def _touch(one: Observation, other: Observation) -> bool:
-    return bool(one.span and other.span and one.span[0] < other.span[1] and other.span[0] < one.span[1])
+    return bool(
+        one.span and other.span and one.span[0] < other.span[1] and other.span[0] < one.span[1],
+    )
 
 
 def _key(case: AnnotatedCase, account: Account | None, broken: str | None, judges: Judges) -> str:
@@ -257,7 +284,9 @@ class _Writer:
     def write(self, key: str, result: CaseResult) -> None:
         """Add one result."""
         if self._store:
-            self._file.write(json.dumps({"key": key, "result": result.to_json()}, ensure_ascii=False) + "\n")
+            self._file.write(
+                json.dumps({"key": key, "result": result.to_json()}, ensure_ascii=False) + "\n",
+            )
             self._file.flush()
 
 
@@ -267,8 +296,15 @@ def columns(results: Sequence[CaseResult]) -> dict[str, list[float | None]]:
     A metric that no answer has (top 3 without any differential) has no value for missing answers either.
     """
     answered = [result for result in results if result.status == "answered"]
-    told = {m.key for m in METRICS if not answered or any(result.scores.get(m.key) is not None for result in answered)}
-    return {m.key: [result.scores.get(m.key) if m.key in told else None for result in results] for m in METRICS}
+    told = {
+        m.key
+        for m in METRICS
+        if not answered or any(result.scores.get(m.key) is not None for result in answered)
+    }
+    return {
+        m.key: [result.scores.get(m.key) if m.key in told else None for result in results]
+        for m in METRICS
+    }
 
 
 def load_results(store: Path) -> list[CaseResult]:

@@ -19,7 +19,9 @@ def main() -> int:
             failed = True
             print(str(error).replace("; ", "\n  - ").replace(": ", ":\n  - ", 1))
         else:
-            print(f"background: {len(loaded_background.comorbidities)} illnesses, {len(loaded_background.tests)} tests")
+            print(
+                f"background: {len(loaded_background.comorbidities)} illnesses, {len(loaded_background.tests)} tests",
+            )
     for name in sys.argv[1:] or knowledge.written():
         try:
             loaded = knowledge.load(name)

@@ -17,9 +17,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dxtrace.errors import KnowledgeError
-from dxtrace.knowledge import parse_yaml
+from dxtrace.files import parse_yaml
 from dxtrace.knowledge.schema import Identifier, Range, Says, Text
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
 
 #: Fewest ways of saying one thing: enough for the hard test to keep some for itself.
 FEWEST_WAYS = 3
@@ -202,7 +202,10 @@ class Background(_Strict):
         statements += [item for report in self.reports.values() for item in report.normal]
         illnesses = [*self.comorbidities, *self.surgeries]
         ids = [item.id for item in (*statements, *illnesses, *self.ros, *self.tests)]
-        yield from (f"the id {name!r} is used twice" for name in sorted({i for i in ids if ids.count(i) > 1}))
+        yield from (
+            f"the id {name!r} is used twice"
+            for name in sorted({i for i in ids if ids.count(i) > 1})
+        )
         ways = [(item.id, item.says, item.never_with) for item in statements]
         ways += [(item.id, item.names, item.never_with) for item in illnesses]
         for id, says, never_with in ways:
@@ -232,7 +235,9 @@ def background() -> Background:
     Raises:
         KnowledgeError: the file breaks the schema; names every problem.
     """
-    text = resources.files("dxtrace.knowledge").joinpath("background.yaml").read_text("utf-8")
+    text = (
+        resources.files("dxtrace.knowledge").joinpath("data", "background.yaml").read_text("utf-8")
+    )
     try:
         return Background.model_validate(parse_yaml(text))
     except yaml.YAMLError as error:

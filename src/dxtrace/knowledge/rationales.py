@@ -32,7 +32,7 @@ _PLAIN = frozenset(
         "more",
         "most",
         "than",
-    ]
+    ],
 )
 
 #: Ages of which a rationale speaks, and at which it may.
@@ -43,7 +43,11 @@ _OF_AGE = (
 
 
 def fitting(
-    rationales: Iterable[str], quote: str, ways: Sequence[str], about: str, age: int | None = None
+    rationales: Iterable[str],
+    quote: str,
+    ways: Sequence[str],
+    about: str,
+    age: int | None = None,
 ) -> tuple[str, ...]:
     """Return the rationales that go with a quote: those that speak of details of other ways or another age do not.
 
@@ -62,11 +66,15 @@ def fitting(
     def strange(rationale: str) -> int:
         told = _stems(rationale) & details
         other_age = sum(
-            age is not None and words.search(rationale) is not None and age not in ages for words, ages in _OF_AGE
+            age is not None and words.search(rationale) is not None and age not in ages
+            for words, ages in _OF_AGE
         )
         return len(told - said) - len(told & said) + 10 * other_age
 
-    missing = {rationale: _unsaid(rationale, quote, about) + _named(rationale, quote, ways) for rationale in rationales}
+    missing = {
+        rationale: _unsaid(rationale, quote, about) + _named(rationale, quote, ways)
+        for rationale in rationales
+    }
     borne = [rationale for rationale, count in missing.items() if count == min(missing.values())]
     least = max(0, min(map(strange, borne)))
     return tuple(rationale for rationale in borne if strange(rationale) <= least)
@@ -101,6 +109,9 @@ def _claimed(rationale: str) -> tuple[re.Pattern[str], ...]:
 def _table() -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
     details = background().details.values()
     return tuple(
-        (re.compile(detail.claims, re.IGNORECASE), re.compile(f"{detail.claims}|{detail.tells}", re.IGNORECASE))
+        (
+            re.compile(detail.claims, re.IGNORECASE),
+            re.compile(f"{detail.claims}|{detail.tells}", re.IGNORECASE),
+        )
         for detail in details
     )

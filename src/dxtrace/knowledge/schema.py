@@ -15,8 +15,23 @@ Section = Literal[
     "physical_exam",
     "pertinent_results",
 ]
-Kind = Literal["demographics", "risk_factor", "symptom", "sign", "lab", "imaging", "procedure", "criterion"]
-Vital = Literal["temperature", "heart_rate", "blood_pressure", "respiratory_rate", "oxygen_saturation"]
+Kind = Literal[
+    "demographics",
+    "risk_factor",
+    "symptom",
+    "sign",
+    "lab",
+    "imaging",
+    "procedure",
+    "criterion",
+]
+Vital = Literal[
+    "temperature",
+    "heart_rate",
+    "blood_pressure",
+    "respiratory_rate",
+    "oxygen_saturation",
+]
 Range = tuple[float, float]
 Text = Annotated[str, Field(min_length=2)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]

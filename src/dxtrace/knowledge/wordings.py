@@ -39,7 +39,9 @@ def divide(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(t for t in unique if t not in held), tuple(t for t in unique if t in held)
 
 
-def divide_says(says: Says) -> tuple[dict[Register, tuple[str, ...]], dict[Register, tuple[str, ...]]]:
+def divide_says(
+    says: Says,
+) -> tuple[dict[Register, tuple[str, ...]], dict[Register, tuple[str, ...]]]:
     """Divide the ways of ``says`` into (training, hard test), within each register; each side gets at least one."""
     divided = {register: divide(getattr(says, register)) for register in REGISTERS}
     train = {register: parts[0] for register, parts in divided.items()}

@@ -3,4 +3,13 @@
 from dxtrace.models.opening import Opened, open_model, read_calibration, shipped_adapter
 from dxtrace.models.store import DEFAULT, PACKAGED, Packaged, home
 
-__all__ = ["DEFAULT", "PACKAGED", "Opened", "Packaged", "home", "open_model", "read_calibration", "shipped_adapter"]
+__all__ = [
+    "DEFAULT",
+    "PACKAGED",
+    "Opened",
+    "Packaged",
+    "home",
+    "open_model",
+    "read_calibration",
+    "shipped_adapter",
+]

@@ -14,7 +14,7 @@ from dxtrace.errors import MissingExtra, ModelError, UnknownName
 from dxtrace.models import store
 from dxtrace.models.gguf_files import read_lora, rewrite
 from dxtrace.models.torch_base import locate
-from dxtrace.prompt import SYSTEM, prompt_parts
+from dxtrace.notes.prompt import SYSTEM, prompt_parts
 from dxtrace.provenance import Provenance
 
 #: The forms that :func:`export_adapter` writes.
@@ -53,7 +53,13 @@ def export_adapter(
             return write_lora_gguf(folder, name, out, report)
         source = _gguf_of(name, report)
         target = out / "model.gguf" if form == "ollama" else out
-        rewrite(source, target, quantisation, folder, lambda done, total: tell("writing GGUF", done / total))
+        rewrite(
+            source,
+            target,
+            quantisation,
+            folder,
+            lambda done, total: tell("writing GGUF", done / total),
+        )
         if form == "ollama":
             (out / "Modelfile").write_text(modelfile(source), "utf-8")
             _copy_papers(folder, out)
@@ -80,7 +86,9 @@ def base_of(folder: Path) -> str:
     The SHA-256 in its provenance decides where it is that of a model in the store; else the name in its configuration.
     """
     try:
-        provenance = Provenance.from_json(json.loads((folder / "provenance.json").read_text("utf-8")))
+        provenance = Provenance.from_json(
+            json.loads((folder / "provenance.json").read_text("utf-8")),
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         provenance = Provenance()
     for known in store.PACKAGED:
@@ -90,7 +98,9 @@ def base_of(folder: Path) -> str:
         config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
         return str(config["base_model_name_or_path"])
     except (OSError, ValueError, KeyError):
-        raise ModelError(f"{folder}: the adapter names no base model; say which with --base") from None
+        raise ModelError(
+            f"{folder}: the adapter names no base model; say which with --base",
+        ) from None
 
 
 def write_lora_gguf(folder: Path, base: str, out: Path, report: store.Report | None = None) -> Path:
@@ -109,7 +119,10 @@ def write_lora_gguf(folder: Path, base: str, out: Path, report: store.Report | N
     try:
         writer = gguf.GGUFWriter(beside, "llama")
         writer.add_string("general.type", "adapter")
-        writer.add_string("general.name", folder.parent.name if folder.name == "adapter" else folder.name)
+        writer.add_string(
+            "general.name",
+            folder.parent.name if folder.name == "adapter" else folder.name,
+        )
         writer.add_string("adapter.type", "lora")
         writer.add_float32("adapter.lora.alpha", lora.scale * rank)
         for name, (down, up) in lora.pairs.items():
@@ -136,7 +149,9 @@ def modelfile(gguf_file: Path) -> str:
     fields = gguf.GGUFReader(gguf_file).fields
     if "tokenizer.chat_template" not in fields:
         raise ModelError(f"{gguf_file}: has no chat template")
-    prompt = "".join(text for text, _ in prompt_parts(fields["tokenizer.chat_template"].contents(), _NOTE))
+    prompt = "".join(
+        text for text, _ in prompt_parts(fields["tokenizer.chat_template"].contents(), _NOTE)
+    )
     template = prompt.replace(SYSTEM, "{{ .System }}").replace(_NOTE, "{{ .Prompt }}")
     tokens = fields["tokenizer.ggml.tokens"].contents()
     end = tokens[int(fields["tokenizer.ggml.eos_token_id"].contents())]
@@ -152,7 +167,9 @@ def _gguf_of(base: str, report: store.Report | None) -> Path:
     path = Path(base).expanduser()
     if path.suffix == ".gguf" and path.is_file():
         return path
-    raise ModelError(f"{base}: a merged GGUF file is made from a GGUF base; name one with --base, or export as hf")
+    raise ModelError(
+        f"{base}: a merged GGUF file is made from a GGUF base; name one with --base, or export as hf",
+    )
 
 
 def _heads(base: str, report: store.Report | None) -> tuple[int, int]:
@@ -162,7 +179,10 @@ def _heads(base: str, report: store.Report | None) -> tuple[int, int]:
         import gguf
 
         fields = gguf.GGUFReader(_gguf_of(base, report)).fields
-        return tuple(int(fields[f"llama.attention.{key}"].contents()) for key in ("head_count", "head_count_kv"))  # type: ignore[return-value]
+        return tuple(
+            int(fields[f"llama.attention.{key}"].contents())
+            for key in ("head_count", "head_count_kv")
+        )  # type: ignore[return-value]
     if (path / "config.json").is_file():
         config = json.loads((path / "config.json").read_text("utf-8"))
     else:
@@ -173,7 +193,7 @@ def _heads(base: str, report: store.Report | None) -> tuple[int, int]:
             config = AutoConfig.from_pretrained(base).to_dict()
         except (OSError, ValueError) as error:
             raise ModelError(
-                f"{base}: its configuration cannot be read ({type(error).__name__}); name it with --base"
+                f"{base}: its configuration cannot be read ({type(error).__name__}); name it with --base",
             ) from None
     heads = int(config["num_attention_heads"])
     return heads, int(config.get("num_key_value_heads") or heads)
@@ -209,7 +229,9 @@ def load_adapted(folder: Path, base: str, report: store.Report | None = None) ->
         model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32)
         return tokenizer, PeftModel.from_pretrained(model, str(folder)).eval()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise ModelError(f"{folder}: the adapter does not fit {base} ({type(error).__name__})") from None
+        raise ModelError(
+            f"{folder}: the adapter does not fit {base} ({type(error).__name__})",
+        ) from None
 
 
 def _merged_folder(folder: Path, base: str, out: Path, report: store.Report | None) -> Path:
@@ -229,6 +251,8 @@ def _copy_papers(folder: Path, out: Path) -> None:
 
 
 def _require_torch(what: str) -> None:
-    missing = [name for name in ("torch", "transformers", "peft") if importlib.util.find_spec(name) is None]
+    missing = [
+        name for name in ("torch", "transformers", "peft") if importlib.util.find_spec(name) is None
+    ]
     if missing:
         raise MissingExtra(f"{what} ({', '.join(missing)})", "hf")

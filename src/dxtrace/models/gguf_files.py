@@ -63,7 +63,7 @@ def read_lora(folder: Path, heads: int, kv_heads: int) -> LoraAdapter:
         tensors = load_file(folder / "adapter_model.safetensors")
     except OSError as error:
         raise ModelError(
-            f"{folder}: not a LoRA adapter ({error.strerror}: {Path(error.filename or '').name})"
+            f"{folder}: not a LoRA adapter ({error.strerror}: {Path(error.filename or '').name})",
         ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder}: the adapter cannot be read ({type(error).__name__})") from None
@@ -74,7 +74,9 @@ def read_lora(folder: Path, heads: int, kv_heads: int) -> LoraAdapter:
     for key, value in tensors.items():
         match = _LORA_KEY.search(key)
         if match is None or match[2] not in LLAMA_TENSORS:
-            raise ModelError(f"{folder}: unexpected tensor {key!r}: only linear layers of Llama models are known")
+            raise ModelError(
+                f"{folder}: unexpected tensor {key!r}: only linear layers of Llama models are known",
+            )
         name = f"blk.{match[1]}.{LLAMA_TENSORS[match[2]]}.weight"
         halves.setdefault(name, {})[match[3]] = value.astype(np.float32)
     pairs = {}
@@ -83,7 +85,11 @@ def read_lora(folder: Path, heads: int, kv_heads: int) -> LoraAdapter:
             raise ModelError(f"{folder}: one half of {name} is missing")
         count = heads if "attn_q." in name else kv_heads if "attn_k." in name else 0
         pairs[name] = (half["A"], _interleave(half["B"], count) if count else half["B"])
-    return LoraAdapter(alpha / rank if not config.get("use_rslora") else alpha / rank**0.5, alpha, pairs)
+    return LoraAdapter(
+        alpha / rank if not config.get("use_rslora") else alpha / rank**0.5,
+        alpha,
+        pairs,
+    )
 
 
 def _interleave(weight: Array, heads: int) -> Array:
@@ -94,7 +100,11 @@ def _interleave(weight: Array, heads: int) -> Array:
 
 
 def rewrite(
-    source: Path, target: Path, quantisation: str, lora: Path | None = None, progress: Progress | None = None
+    source: Path,
+    target: Path,
+    quantisation: str,
+    lora: Path | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write ``source`` again with its matrices in another quantisation, an adapter merged in.
 
@@ -112,13 +122,19 @@ def rewrite(
 
     wanted = {kind.name: kind for kind in gguf.GGMLQuantizationType}.get(quantisation.upper())
     if wanted is None:
-        raise ModelError(f"unknown quantisation {quantisation!r}; known are F32, F16, Q8_0, Q4_0, Q4_1")
+        raise ModelError(
+            f"unknown quantisation {quantisation!r}; known are F32, F16, Q8_0, Q4_0, Q4_1",
+        )
     try:
         reader = gguf.GGUFReader(source)
     except Exception as error:  # a damaged file can fail anywhere in the reader
         raise ModelError(f"{source}: not a GGUF file ({type(error).__name__})") from None
     adapter = (
-        read_lora(lora, _scalar(reader, "attention.head_count"), _scalar(reader, "attention.head_count_kv"))
+        read_lora(
+            lora,
+            _scalar(reader, "attention.head_count"),
+            _scalar(reader, "attention.head_count_kv"),
+        )
         if lora
         else None
     )

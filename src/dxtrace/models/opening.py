@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from dxtrace.answering.differential import Calibration
 from dxtrace.chain import ModelInfo
-from dxtrace.differential import Calibration
 from dxtrace.engines.base import Engine
 from dxtrace.errors import InputError, MissingExtra, ModelError, UnknownName
 from dxtrace.models import store
@@ -81,9 +81,7 @@ def open_model(
 
 def _notice(source: _Source, adapter: Path | None) -> str | None:
     if adapter is None and source.name in {known.name for known in store.PACKAGED}:
-        return (
-            "this model was not trained for this task: its quotes are the note's own, its medicine is not to be trusted"
-        )
+        return "this model was not trained for this task: its quotes are the note's own, its medicine is not to be trusted"
     return None
 
 
@@ -134,33 +132,48 @@ def _find_adapter(source: _Source, adapter: str | Path | None) -> Path | None:
     path = Path(adapter).expanduser()
     if (path.is_file() and path.suffix == ".gguf") or (path / "adapter_config.json").is_file():
         return path
-    raise ModelError(f"{path}: not an adapter (a folder with adapter_config.json, or a LoRA .gguf file)")
+    raise ModelError(
+        f"{path}: not an adapter (a folder with adapter_config.json, or a LoRA .gguf file)",
+    )
 
 
 def _open_llamacpp(
-    source: _Source, adapter: Path | None, threads: int | None, quantisation: str, report: store.Report | None
+    source: _Source,
+    adapter: Path | None,
+    threads: int | None,
+    quantisation: str,
+    report: store.Report | None,
 ) -> tuple[Engine, str]:
     from dxtrace.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
 
     if source.gguf is None:
-        raise ModelError(f"{source.name}: llama.cpp reads GGUF files; use the engine 'hf', or export the model to GGUF")
+        raise ModelError(
+            f"{source.name}: llama.cpp reads GGUF files; use the engine 'hf', or export the model to GGUF",
+        )
     file, lora, why = source.gguf, None, "GGUF as it is"
     if adapter is not None and adapter.suffix == ".gguf":
         lora = adapter
-    if quantisation != "as-is" and (source.name in {m.name for m in store.PACKAGED} or (adapter and lora is None)):
-        kind, why = (quantisation, "asked for") if quantisation != "auto" else store.fastest_quantisation()
+    if quantisation != "as-is" and (
+        source.name in {m.name for m in store.PACKAGED} or (adapter and lora is None)
+    ):
+        kind, why = (
+            (quantisation, "asked for") if quantisation != "auto" else store.fastest_quantisation()
+        )
         folder = store.home() / "models" / re.sub(r"[^\w.-]+", "_", source.name)
         file = store.converted(file, folder, kind, adapter if lora is None else None, report)
     elif adapter is not None and lora is None:
         raise ModelError(
-            "an adapter folder is merged while converting: choose a quantisation, or give a LoRA .gguf file"
+            "an adapter folder is merged while converting: choose a quantisation, or give a LoRA .gguf file",
         )
     options = LlamaCppOptions(threads=threads or _thread_limit(), adapter=lora)
     return LlamaCppEngine(file, options), f"llamacpp: {why}"
 
 
 def _open_hf(
-    source: _Source, adapter: Path | None, threads: int | None, report: store.Report | None
+    source: _Source,
+    adapter: Path | None,
+    threads: int | None,
+    report: store.Report | None,
 ) -> tuple[Engine, str]:
     missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
     if missing:

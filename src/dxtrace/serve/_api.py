@@ -11,12 +11,18 @@ class CaseRequest(BaseModel):
     """A case: a note, or its sections by name. Other forms that ``dxtrace reason`` reads are taken too."""
 
     model_config = ConfigDict(
-        extra="allow", json_schema_extra={"examples": [{"note": "CC: chest pain\n\nHPI: 63M, ...", "stream": False}]}
+        extra="allow",
+        json_schema_extra={
+            "examples": [{"note": "CC: chest pain\n\nHPI: 63M, ...", "stream": False}],
+        },
     )
 
     id: str | None = Field(None, description="Comes back in the answer.")
     note: str | None = Field(None, description="The note's text, with or without headings.")
-    sections: dict[str, str] | None = Field(None, description="Section texts by name, instead of a note.")
+    sections: dict[str, str] | None = Field(
+        None,
+        description="Section texts by name, instead of a note.",
+    )
     model: str | None = Field(None, description="One of GET /v1/models; the first if left out.")
     stream: bool = Field(False, description="Answer with server-sent events, step by step.")
 

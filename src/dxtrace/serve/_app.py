@@ -15,14 +15,15 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingRes
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from dxtrace.case import MAX_CHARACTERS, case_from_json
 from dxtrace.chain import DISCLAIMER, Differential
 from dxtrace.errors import InputError, UnknownName
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.case import MAX_CHARACTERS
+from dxtrace.notes.reading import case_from_json
 from dxtrace.provenance import version
 from dxtrace.serve._api import CaseRequest, DifferentialOut, Error, Models, Result
 from dxtrace.serve._guard import Guard, Rules
 from dxtrace.serve._line import Answerer, Event, Job, Kind, Line, Refused
-from dxtrace.taxonomy import Taxonomy
 from dxtrace.view import app_page
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -64,9 +65,18 @@ def create_app(settings: Settings) -> Guard:
         yield
         await line.stop()
 
-    line = Line([dict(engine) for engine in settings.engines], settings.most_waiting, most_s=settings.answer_s)
+    line = Line(
+        [dict(engine) for engine in settings.engines],
+        settings.most_waiting,
+        most_s=settings.answer_s,
+    )
     app = FastAPI(
-        title="dxtrace", version=version(), description=DISCLAIMER, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="dxtrace",
+        version=version(),
+        description=DISCLAIMER,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -82,10 +92,12 @@ def _add_routes(app: FastAPI, settings: Settings, line: Line) -> None:
     page = app_page(
         {
             "models": names,
-            "examples": [{"title": title, "note": note} for title, note in settings.examples.items()],
+            "examples": [
+                {"title": title, "note": note} for title, note in settings.examples.items()
+            ],
             "token": settings.rules.token is not None,
             "characters": MAX_CHARACTERS,
-        }
+        },
     )
 
     @app.get("/", include_in_schema=False)
@@ -98,20 +110,42 @@ def _add_routes(app: FastAPI, settings: Settings, line: Line) -> None:
 
     @app.get("/v1/models", summary="The models to choose from", response_model=Models)
     async def models() -> JSONResponse:
-        rows = [{"name": name, "default": name == names[0], "info": vars(one.model)} for name, one in answerers.items()]
+        rows = [
+            {"name": name, "default": name == names[0], "info": vars(one.model)}
+            for name, one in answerers.items()
+        ]
         return JSONResponse({"models": rows})
 
-    @app.post("/v1/reason", summary="Diagnosis and reasoning of a case", response_model=Result, responses=_ERRORS)
+    @app.post(
+        "/v1/reason",
+        summary="Diagnosis and reasoning of a case",
+        response_model=Result,
+        responses=_ERRORS,
+    )
     async def reason(body: CaseRequest, request: Request) -> Response:
         job = await run_in_threadpool(_job, body, request, "reason", names)
         await line.join(job)
-        return _streamed(line, job) if _wants_stream(body, request) else await _whole(line, job, request)
+        return (
+            _streamed(line, job)
+            if _wants_stream(body, request)
+            else await _whole(line, job, request)
+        )
 
-    @app.post("/v1/differential", summary="Differential of a case", response_model=DifferentialOut, responses=_ERRORS)
+    @app.post(
+        "/v1/differential",
+        summary="Differential of a case",
+        response_model=DifferentialOut,
+        responses=_ERRORS,
+    )
     async def differential(body: CaseRequest, request: Request) -> Response:
         job = await run_in_threadpool(_job, body, request, "differential", names)
         await line.join(job)
-        return await _whole(line, job, request, lambda found: _differential_json(job, found, answerers[job.model]))
+        return await _whole(
+            line,
+            job,
+            request,
+            lambda found: _differential_json(job, found, answerers[job.model]),
+        )
 
 
 def _job(body: CaseRequest, request: Request, kind: Kind, names: list[str]) -> Job:
@@ -151,7 +185,11 @@ def _streamed(line: Line, job: Job) -> StreamingResponse:
         async for event in line.follow(job):
             yield _sse(event.name, _event_json(event)) if event else ": still here\n\n"
 
-    return StreamingResponse(lines(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    return StreamingResponse(
+        lines(),
+        media_type="text/event-stream",
+        headers={"x-accel-buffering": "no"},
+    )
 
 
 async def _whole(line: Line, job: Job, request: Request, form: Any = None) -> JSONResponse:
@@ -169,7 +207,10 @@ async def _whole(line: Line, job: Job, request: Request, form: Any = None) -> JS
         await follow.aclose()  # type: ignore[attr-defined]
     data = _event_json(last)
     if last.name == "error":
-        return JSONResponse({"error": {"type": data["type"], "message": data["message"]}}, data["status"])
+        return JSONResponse(
+            {"error": {"type": data["type"], "message": data["message"]}},
+            data["status"],
+        )
     return JSONResponse(form(last.data) if form else data)
 
 
@@ -202,7 +243,11 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     first = problems[0]
     known = [str(part) for part in first["loc"] if part in CaseRequest.model_fields]
     where = known[0] if known else "the body"
-    return _plain_error(422, "InvalidRequest", f"{where} has the wrong form ({first['type'].replace('_', ' ')})")
+    return _plain_error(
+        422,
+        "InvalidRequest",
+        f"{where} has the wrong form ({first['type'].replace('_', ' ')})",
+    )
 
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:

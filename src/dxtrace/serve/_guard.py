@@ -71,10 +71,17 @@ class Guard:
         except Exception as error:
             LOG.error("a request failed: %s", place_of(error))
             if not begun:
-                await refuse(dressed, 500, "InternalError", "the request failed; the server's log says where")
+                await refuse(
+                    dressed,
+                    500,
+                    "InternalError",
+                    "the request failed; the server's log says where",
+                )
 
     def _check(self, scope: Message) -> None:
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = {
+            key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
+        }
         if self.rules.token is None:
             host = headers.get("host", "")
             if _host_name(host) not in self.rules.hosts:
@@ -85,8 +92,15 @@ class Guard:
         elif scope["path"].startswith(("/v1", "/openapi")):
             given = headers.get("authorization", "").removeprefix("Bearer ").encode()
             if not hmac.compare_digest(given, self.rules.token.encode()):
-                raise Refused(401, "Unauthorized", "send the token as 'Authorization: Bearer TOKEN'")
-        if scope["method"] == "POST" and headers.get("content-type", "").split(";")[0].strip() != "application/json":
+                raise Refused(
+                    401,
+                    "Unauthorized",
+                    "send the token as 'Authorization: Bearer TOKEN'",
+                )
+        if (
+            scope["method"] == "POST"
+            and headers.get("content-type", "").split(";")[0].strip() != "application/json"
+        ):
             raise Refused(415, "WrongType", "send JSON with 'Content-Type: application/json'")
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self.rules.body_bytes:
@@ -97,9 +111,16 @@ class Guard:
         if scope["method"] not in ("POST", "PUT", "PATCH"):
             return receive
         try:
-            body = await asyncio.wait_for(_collect(receive, self.rules.body_bytes), self.rules.body_s)
+            body = await asyncio.wait_for(
+                _collect(receive, self.rules.body_bytes),
+                self.rules.body_s,
+            )
         except TimeoutError:
-            raise Refused(408, "TooSlow", f"the body did not arrive within {self.rules.body_s:.0f} s") from None
+            raise Refused(
+                408,
+                "TooSlow",
+                f"the body did not arrive within {self.rules.body_s:.0f} s",
+            ) from None
         first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def again() -> Message:
@@ -130,7 +151,13 @@ async def refuse(send: Send, status: int, kind: str, message: str) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     close = [(b"connection", b"close")]
     extra = {401: [(b"www-authenticate", b"Bearer")], 408: close, 413: close}
-    await send({"type": "http.response.start", "status": status, "headers": headers + extra.get(status, [])})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": headers + extra.get(status, []),
+        },
+    )
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from dxtrace.case import Case
 from dxtrace.chain import Chain, Differential, ModelInfo, Step, step_to_json
 from dxtrace.errors import CaseError, DxtraceError, EngineError
+from dxtrace.notes.case import Case
 
 LOG = logging.getLogger("dxtrace.serve")
 
@@ -27,7 +27,7 @@ Kind = Literal["reason", "differential"]
 
 
 class Answerer(Protocol):
-    """What the server needs of a reasoner (:class:`dxtrace.reasoner.Reasoner` is one)."""
+    """What the server needs of a reasoner (:class:`dxtrace.answering.reasoner.Reasoner` is one)."""
 
     model: ModelInfo
 
@@ -83,14 +83,26 @@ class Job:
                 if event.name == "chain":
                     return
                 if time.monotonic() - started > most_s:
-                    yield error_event("TimeLimit", f"the answer took longer than {most_s:.0f} s", 504)
+                    yield error_event(
+                        "TimeLimit",
+                        f"the answer took longer than {most_s:.0f} s",
+                        504,
+                    )
                     return
             raise EngineError("the answer broke off")
         except DxtraceError as error:
-            yield error_event(type(error).__name__, str(error), 422 if isinstance(error, CaseError) else 500)
+            yield error_event(
+                type(error).__name__,
+                str(error),
+                422 if isinstance(error, CaseError) else 500,
+            )
         except Exception as error:
             LOG.error("an answer failed: %s", place_of(error))
-            yield error_event("InternalError", "the answer failed; the server's log says where", 500)
+            yield error_event(
+                "InternalError",
+                "the answer failed; the server's log says where",
+                500,
+            )
 
 
 class Line:
@@ -104,7 +116,11 @@ class Line:
     """
 
     def __init__(
-        self, engines: list[dict[str, Answerer]], most: int = 64, most_each: int = 4, most_s: float = 600.0
+        self,
+        engines: list[dict[str, Answerer]],
+        most: int = 64,
+        most_each: int = 4,
+        most_s: float = 600.0,
     ) -> None:
         self._engines = engines
         self._most, self._most_each, self._most_s = most, most_each, most_s
@@ -192,7 +208,13 @@ class Line:
             job.events.put_nowait(Event("start", job.model))
             loop = asyncio.get_running_loop()
             try:
-                await loop.run_in_executor(self._threads, self._answer, job, engine[job.model], loop)
+                await loop.run_in_executor(
+                    self._threads,
+                    self._answer,
+                    job,
+                    engine[job.model],
+                    loop,
+                )
             finally:
                 self._running.discard(job)
             if not job.cancelled:
@@ -225,7 +247,9 @@ class Line:
         jobs = self._in_turn()
         for place, job in enumerate(jobs, 1):
             wait = round(self._seconds * (place - 1 + self.running) / len(self._engines), 1)
-            job.events.put_nowait(Event("queue", {"place": place, "waiting": len(jobs), "wait_s": wait or None}))
+            job.events.put_nowait(
+                Event("queue", {"place": place, "waiting": len(jobs), "wait_s": wait or None}),
+            )
 
 
 def _events(items: Iterator[Differential | Step | Chain]) -> Iterator[Event]:

@@ -35,7 +35,11 @@ def load_base(located: Located, base: Base, precision: Chosen, device: str) -> t
         model = AutoModelForCausalLM.from_pretrained(located.where, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
         known = Path(located.where).exists()
-        reason = type(error).__name__ if known else "the hub cannot be reached, or there is no such model"
+        reason = (
+            type(error).__name__
+            if known
+            else "the hub cannot be reached, or there is no such model"
+        )
         raise ModelError(f"{base.model}: transformers cannot load this model ({reason})") from None
     if tokenizer.eos_token_id is None:
         raise ModelError(f"{base.model}: its tokenizer names no end-of-turn token (eos_token)")
@@ -71,7 +75,9 @@ def find_start(recipe: Recipe) -> Path | None:
         return None
     folder = shipped_adapter(recipe.base.model) if name == "shipped" else Path(name).expanduser()
     if folder is None or not (folder / "adapter_model.safetensors").is_file():
-        raise InputError(f"base.adapter: {name}: no adapter there (adapter_config.json, adapter_model.safetensors)")
+        raise InputError(
+            f"base.adapter: {name}: no adapter there (adapter_config.json, adapter_model.safetensors)",
+        )
     try:
         config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
         found = {
@@ -84,7 +90,9 @@ def find_start(recipe: Recipe) -> Path | None:
         raise InputError(f"{folder / 'adapter_config.json'}: cannot be read") from None
     for key, value in found.items():
         if value != getattr(recipe.lora, key):
-            raise InputError(f"base.adapter: it has another {key}; set lora.{key}={str(value).lower()}")
+            raise InputError(
+                f"base.adapter: it has another {key}; set lora.{key}={str(value).lower()}",
+            )
     return folder
 
 
@@ -106,7 +114,9 @@ def load_start(model: Any, folder: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    wrong = InputError(f"{folder}: its weights are not those of an adapter of this base and these layers")
+    wrong = InputError(
+        f"{folder}: its weights are not those of an adapter of this base and these layers",
+    )
     try:
         weights = load_file(folder / "adapter_model.safetensors")
         expected = sum("lora_" in name for name, _ in model.named_parameters())

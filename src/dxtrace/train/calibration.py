@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
+from dxtrace.answering.differential import Calibration
+from dxtrace.answering.reasoner import Reasoner
 from dxtrace.compose import Composer
-from dxtrace.differential import Calibration
 from dxtrace.errors import InputError
-from dxtrace.grounding import find_quotes
-from dxtrace.reasoner import Reasoner
-from dxtrace.support import support
+from dxtrace.findings.recogniser import support
+from dxtrace.notes.quotes import find_quotes
 
 #: Seed of the cases that are composed for fitting; no corpus of ours has it.
 SEED = 40_961
@@ -63,7 +63,7 @@ def read(reasoner: Reasoner, cases: Sequence[AnnotatedCase]) -> Iterator[Reading
     """Yield a reading of every case that has a gold diagnosis.
 
     Raises:
-        CaseError, EngineError: as :meth:`dxtrace.reasoner.Reasoner.differential`.
+        CaseError, EngineError: as :meth:`dxtrace.answering.reasoner.Reasoner.differential`.
     """
     plain = Reasoner(reasoner.engine, taxonomy=reasoner.taxonomy)
     for case in cases:
@@ -108,7 +108,10 @@ def _surprise(reading: Reading, calibration: Calibration) -> float:
 
 
 def calibrate(
-    adapter: Path, cases: Sequence[AnnotatedCase], reasoner: Reasoner, report: Callable[[str, float], None]
+    adapter: Path,
+    cases: Sequence[AnnotatedCase],
+    reasoner: Reasoner,
+    report: Callable[[str, float], None],
 ) -> Fit:
     """Fit the calibration of an adapter and write it beside it (``calibration.json``), where it is read from.
 

@@ -50,7 +50,11 @@ def write_card(
         _LIMITS,
         _CITATIONS,
     ]
-    text = f"---\n{_header(recipe, provenance, evaluation)}---\n\n" + "\n\n".join(part for part in parts if part) + "\n"
+    text = (
+        f"---\n{_header(recipe, provenance, evaluation)}---\n\n"
+        + "\n\n".join(part for part in parts if part)
+        + "\n"
+    )
     path = folder / "README.md"
     beside = path.with_name("README.md.part")
     beside.write_text(text, "utf-8")
@@ -70,20 +74,33 @@ def _header(recipe: Recipe, provenance: Provenance, evaluation: Mapping[str, Any
     }
     if provenance.credentialed:
         header |= {"license_name": "physionet-credentialed-health-data-license-1.5.0"}
-    numbers = {key: value for key, value in (evaluation or {}).items() if isinstance(value, (int, float))}
-    metrics = [{"type": key, "name": key.replace("_", " "), "value": round(value, 4)} for key, value in numbers.items()]
+    numbers = {
+        key: value for key, value in (evaluation or {}).items() if isinstance(value, (int, float))
+    }
+    metrics = [
+        {"type": key, "name": key.replace("_", " "), "value": round(value, 4)}
+        for key, value in numbers.items()
+    ]
     if metrics:
         corpus = provenance.corpora[0] if provenance.corpora else None
-        dataset = {"type": corpus.id if corpus else "unknown", "name": corpus.name if corpus else "unknown"}
+        dataset = {
+            "type": corpus.id if corpus else "unknown",
+            "name": corpus.name if corpus else "unknown",
+        }
         task = {"type": "text-generation", "name": "diagnosis with evidence"}
         header["model-index"] = [
-            {"name": recipe.name, "results": [{"task": task, "dataset": dataset, "metrics": metrics}]}
+            {
+                "name": recipe.name,
+                "results": [{"task": task, "dataset": dataset, "metrics": metrics}],
+            },
         ]
     return str(yaml.safe_dump(header, sort_keys=False, allow_unicode=True))
 
 
 def _what(recipe: Recipe, provenance: Provenance) -> str:
-    corpora = ", ".join(f"{c.name} (`{c.id}`, {c.licence})" for c in provenance.corpora) or "not recorded"
+    corpora = (
+        ", ".join(f"{c.name} (`{c.id}`, {c.licence})" for c in provenance.corpora) or "not recorded"
+    )
     text = (
         f"A LoRA adapter (PEFT) for `{recipe.base.hub_id or recipe.base.model}`. It reads a patient case and writes a "
         "final diagnosis and numbered steps of reasoning, each quoting the case word for word. Used through dxtrace, "
@@ -108,10 +125,16 @@ def _settings(recipe: Recipe, provenance: Provenance) -> str:
     targets = lora.targets if isinstance(lora.targets, str) else ", ".join(lora.targets)
     rows = {
         "Base model": recipe.base.hub_id or recipe.base.model,
-        "Base weights": f"SHA-256 `{provenance.base_sha256}`" if provenance.base_sha256 else "not recorded",
-        "Quantisation of the base": "4-bit NF4, double quantisation" if recipe.base.quantisation == "nf4" else "none",
+        "Base weights": f"SHA-256 `{provenance.base_sha256}`"
+        if provenance.base_sha256
+        else "not recorded",
+        "Quantisation of the base": "4-bit NF4, double quantisation"
+        if recipe.base.quantisation == "nf4"
+        else "none",
         "Adapter": f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout:g}, on {targets}",
-        "Begins with": "another adapter; its corpora are among those above" if recipe.base.adapter else "a new adapter",
+        "Begins with": "another adapter; its corpora are among those above"
+        if recipe.base.adapter
+        else "a new adapter",
         "Learning rate": f"{optimiser.learning_rate:g}, {optimiser.schedule}, warm-up {optimiser.warmup:.0%}",
         "Epochs": f"{optimiser.epochs:g}" if not optimiser.steps else f"{optimiser.steps:,} steps",
         "Batch": f"{optimiser.batch} x {optimiser.accumulation} (accumulation)",
@@ -129,8 +152,12 @@ def _losses(metrics: Sequence[Mapping[str, Any]]) -> str:
     ours = {row["step"]: row["loss"] for row in metrics if "loss" in row}
     dev = {row["step"]: row["dev_loss"] for row in metrics if "dev_loss" in row}
     steps = _thinned(sorted(ours.keys() | dev.keys()), 16)
-    table = "\n".join(f"| {step} | {_number(ours.get(step))} | {_number(dev.get(step))} |" for step in steps)
-    public = "\n".join(f"| {step} | {loss:.2f} | {loss / 8:.2f} |" for step, loss in PUBLIC_LOSSES.items())
+    table = "\n".join(
+        f"| {step} | {_number(ours.get(step))} | {_number(dev.get(step))} |" for step in steps
+    )
+    public = "\n".join(
+        f"| {step} | {loss:.2f} | {loss / 8:.2f} |" for step, loss in PUBLIC_LOSSES.items()
+    )
     return (
         "Nats per target token (answer tokens; prompts are not counted).\n\n"
         f"| Step | Training | Development |\n|---|---|---|\n{table}\n\n"
@@ -153,7 +180,9 @@ def _number(value: float | None) -> str:
 def _evaluation(evaluation: Mapping[str, Any] | None) -> str:
     if not evaluation:
         return "## Evaluation\n\nNot measured yet. `dxtrace evaluate` measures it."
-    rows = "\n".join(f"| {key.replace('_', ' ')} | {_shown(value)} |" for key, value in evaluation.items())
+    rows = "\n".join(
+        f"| {key.replace('_', ' ')} | {_shown(value)} |" for key, value in evaluation.items()
+    )
     return f"## Evaluation\n\n| Measure | Value |\n|---|---|\n{rows}"
 
 

@@ -23,13 +23,19 @@ def is_whole(checkpoint: Path) -> bool:
         state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    present = all((checkpoint / name).is_file() and (checkpoint / name).stat().st_size for name in _NEEDED)
+    present = all(
+        (checkpoint / name).is_file() and (checkpoint / name).stat().st_size for name in _NEEDED
+    )
     return present and state.get("global_step") == step_of(checkpoint)
 
 
 def latest(folder: Path) -> Path | None:
     """Return the latest whole checkpoint in ``folder``; what a kill left half-written is removed."""
-    found = sorted((path for path in folder.glob("checkpoint-*") if path.is_dir()), key=step_of, reverse=True)
+    found = sorted(
+        (path for path in folder.glob("checkpoint-*") if path.is_dir()),
+        key=step_of,
+        reverse=True,
+    )
     for path in found:
         if is_whole(path):
             return path

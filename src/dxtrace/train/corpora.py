@@ -33,7 +33,9 @@ class Cases:
     def manifest(self) -> dict[str, Any]:
         """Return ids and hashes of the notes, without text: what was in which split."""
         return {
-            split: {case.id: hashlib.sha256(case.case.note.encode()).hexdigest()[:16] for case in cases}
+            split: {
+                case.id: hashlib.sha256(case.case.note.encode()).hexdigest()[:16] for case in cases
+            }
             for split, cases in (("train", self.train), ("dev", self.dev))
         }
 
@@ -61,14 +63,24 @@ def read_cases(data: Data, seed: int) -> Cases:
     if data.dev:
         other = open_corpus(data.dev)
         dev, held_out = other.annotated, data.dev
-        corpora, problems = tuple(dict.fromkeys((*corpora, other.info))), problems + len(other.problems)
+        corpora, problems = (
+            tuple(dict.fromkeys((*corpora, other.info))),
+            problems + len(other.problems),
+        )
     elif not held_out and len(train) > 1:
         train, dev, held_out = _hold_out(train, seed)
     train = train[: data.limit] if data.limit else train
     if not train:
         raise InputError(f"{spec}: holds no case with a gold chain to train on")
     marked = any(case.tags.get(CREDENTIALED) == "true" for case in (*train, *dev))
-    return Cases(train, dev, corpora, held_out, problems, marked or any(info.credentialed for info in corpora))
+    return Cases(
+        train,
+        dev,
+        corpora,
+        held_out,
+        problems,
+        marked or any(info.credentialed for info in corpora),
+    )
 
 
 def _teaching(data: Data) -> Path:
@@ -78,7 +90,10 @@ def _teaching(data: Data) -> Path:
     return folder
 
 
-def _hold_out(cases: list[AnnotatedCase], seed: int) -> tuple[list[AnnotatedCase], list[AnnotatedCase], str]:
+def _hold_out(
+    cases: list[AnnotatedCase],
+    seed: int,
+) -> tuple[list[AnnotatedCase], list[AnnotatedCase], str]:
     """Keep a tenth of the patients for development, so that every run can tell when to stop."""
     keys = ((case.id, case.patient, case.gold.diagnosis if case.gold else "") for case in cases)
     splits = split_by_patient(keys, {"train": 9, "dev": 1}, seed)

@@ -21,7 +21,9 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
     try:
         lines = file.read_text("utf-8").splitlines()
     except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror}); is {run} the folder of a run?") from None
+        raise InputError(
+            f"{file}: cannot be read ({error.strerror}); is {run} the folder of a run?",
+        ) from None
     rows = []
     for line in lines:
         try:

@@ -14,7 +14,14 @@ from typing import Any
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Answer
 from dxtrace.errors import InputError
-from dxtrace.prompt import answer_segments, fit, prompt_parts, readable, step_head, with_start_token
+from dxtrace.notes.prompt import (
+    answer_segments,
+    prompt_parts,
+    readable,
+    step_head,
+    with_start_token,
+)
+from dxtrace.notes.truncation import fit
 from dxtrace.train.recipe import Data
 
 #: Label of a token that is no target, as PyTorch's losses have it.
@@ -37,7 +44,10 @@ class Example:
     @property
     def labels(self) -> list[int]:
         """The targets: ids where there is a weight, else :data:`IGNORED`."""
-        return [token if weight else IGNORED for token, weight in zip(self.ids, self.weights, strict=True)]
+        return [
+            token if weight else IGNORED
+            for token, weight in zip(self.ids, self.weights, strict=True)
+        ]
 
 
 @dataclass
@@ -70,24 +80,44 @@ class Encoder:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of each text; control tokens spelled in it stay plain text."""
         tokenizer = self.tokenizer
-        return [tokenizer.encode(t, add_special_tokens=False, split_special_tokens=True) if t else [] for t in texts]
+        return [
+            tokenizer.encode(t, add_special_tokens=False, split_special_tokens=True) if t else []
+            for t in texts
+        ]
 
     def prompt_ids(self, note: str) -> list[int]:
         """Return the prompt of a note as the model reads it: what an engine gives for the same parts."""
         ids: list[int] = []
         for text, special in prompt_parts(self._template, note):
             if text:
-                ids += self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special)
+                ids += self.tokenizer.encode(
+                    text,
+                    add_special_tokens=False,
+                    split_special_tokens=not special,
+                )
         return ids
 
     def answer_ids(self, answer: Answer) -> tuple[list[int], int]:
         """Return the ids of an answer with its end token, and the number of those of the diagnosis."""
         if not self.data.node_tags:
-            answer = replace(answer, steps=tuple(replace(step, supports=None) for step in answer.steps))
+            answer = replace(
+                answer,
+                steps=tuple(replace(step, supports=None) for step in answer.steps),
+            )
         label, *rest = self.encode(answer_segments(answer))
-        return [*label, *(token for segment in rest for token in segment), self.tokenizer.eos_token_id], len(label)
+        return [
+            *label,
+            *(token for segment in rest for token in segment),
+            self.tokenizer.eos_token_id,
+        ], len(label)
 
-    def example(self, case: AnnotatedCase, report: Report | None = None, *, chain: bool = True) -> Example | None:
+    def example(
+        self,
+        case: AnnotatedCase,
+        report: Report | None = None,
+        *,
+        chain: bool = True,
+    ) -> Example | None:
         """Return the row of a case; None if it has no gold chain, or the policy or a far too long answer leaves it out.
 
         Args:
@@ -120,7 +150,13 @@ class Encoder:
         id = case.id if chain else f"{case.id}/label"
         return Example(id, (*prompt, *answer), tuple(weights), len(prompt), label)
 
-    def _too_long(self, case: AnnotatedCase, prompt: int, answer: int, report: Report) -> list[int] | None:
+    def _too_long(
+        self,
+        case: AnnotatedCase,
+        prompt: int,
+        answer: int,
+        report: Report,
+    ) -> list[int] | None:
         limit = self.data.max_tokens
         if self.data.too_long == "drop":
             report.dropped.append(case.id)
@@ -137,14 +173,23 @@ class Encoder:
         return self.prompt_ids(fitted.text)
 
 
-def make_examples(encoder: Encoder, cases: Iterable[AnnotatedCase], seed: int = 0) -> tuple[list[Example], Report]:
+def make_examples(
+    encoder: Encoder,
+    cases: Iterable[AnnotatedCase],
+    seed: int = 0,
+) -> tuple[list[Example], Report]:
     """Return the training rows of ``cases``, label-only rows included, and the report on what was cut or left out.
 
     Raises:
         InputError: no case is left to train on; and as :meth:`Encoder.example`.
     """
     report, cases = Report(), list(cases)
-    bare = set(random.Random(f"{seed}/chains").sample(range(len(cases)), round((1 - encoder.data.chains) * len(cases))))
+    bare = set(
+        random.Random(f"{seed}/chains").sample(
+            range(len(cases)),
+            round((1 - encoder.data.chains) * len(cases)),
+        ),
+    )
     rows: list[Example] = []
     kept: list[AnnotatedCase] = []
     for place, case in enumerate(cases):
@@ -152,7 +197,11 @@ def make_examples(encoder: Encoder, cases: Iterable[AnnotatedCase], seed: int = 
             rows.append(row)
             kept.append(case)
     if not rows:
-        raise InputError("the corpus holds no case to train on: each needs a gold chain, and must fit data.max_tokens")
+        raise InputError(
+            "the corpus holds no case to train on: each needs a gold chain, and must fit data.max_tokens",
+        )
     whole, part = divmod(round(encoder.data.label_only * len(rows)), len(rows))
     again = kept * whole + random.Random(seed).sample(kept, part)
-    return rows + [row for case in again if (row := encoder.example(case, chain=False)) is not None], report
+    return rows + [
+        row for case in again if (row := encoder.example(case, chain=False)) is not None
+    ], report

@@ -15,7 +15,11 @@ from dxtrace.train.curves import plot_losses, read_metrics, write_events
 from dxtrace.train.recipe import load_recipe
 
 
-def finish_run(run: Path, example: Chain | None = None, evaluation: dict[str, Any] | None = None) -> list[str]:
+def finish_run(
+    run: Path,
+    example: Chain | None = None,
+    evaluation: dict[str, Any] | None = None,
+) -> list[str]:
     """Write ``loss.png``, ``tensorboard/`` and the adapter's card; return what could not be made, in words.
 
     Can be called again, with an example or an evaluation that came later.
@@ -34,7 +38,9 @@ def finish_run(run: Path, example: Chain | None = None, evaluation: dict[str, An
     if not write_events(metrics, run / "tensorboard"):
         missing.append("TensorBoard events: tensorboard is not installed")
     try:
-        provenance = Provenance.from_json(json.loads((run / "adapter" / "provenance.json").read_text("utf-8")))
+        provenance = Provenance.from_json(
+            json.loads((run / "adapter" / "provenance.json").read_text("utf-8")),
+        )
     except (OSError, ValueError):
         raise InputError(f"{run}: has no adapter with its provenance yet") from None
     write_card(run / "adapter", recipe, provenance, metrics, example, evaluation)

@@ -64,7 +64,11 @@ def choose_precision(wanted: Precision, device: Device) -> Chosen:
         return Chosen("fp16", "asked for; a CPU emulates it: for tests, not for speed")
     if wanted == "bf16" and device.kind == "cuda" and not device.bf16:
         raise InputError(f"{device.name} has no bfloat16 units: set run.precision to fp16 or auto")
-    slow = " (slow: this CPU has no bfloat16 matrix units)" if wanted == "bf16" and not device.bf16 else ""
+    slow = (
+        " (slow: this CPU has no bfloat16 matrix units)"
+        if wanted == "bf16" and not device.bf16
+        else ""
+    )
     return Chosen(wanted, f"asked for{slow}")
 
 
@@ -72,13 +76,18 @@ def _automatic(device: Device) -> Chosen:
     if device.kind == "cpu":
         if device.bf16:
             return Chosen(
-                "bf16", "this CPU has AMX tiles, which multiply bfloat16 several times faster than 32-bit floats"
+                "bf16",
+                "this CPU has AMX tiles, which multiply bfloat16 several times faster than 32-bit floats",
             )
-        return Chosen("fp32", "this CPU has no AMX tiles; bfloat16 would be 4 to 10 times slower than 32-bit floats")
+        return Chosen(
+            "fp32",
+            "this CPU has no AMX tiles; bfloat16 would be 4 to 10 times slower than 32-bit floats",
+        )
     if device.kind == "mps":
         return Chosen("fp32", "half precision on Apple GPUs loses small updates")
     if device.bf16:
         return Chosen("bf16", f"{device.name} has bfloat16 units; no loss scaling is needed")
     return Chosen(
-        "fp16", f"{device.name} has float16 units but none for bfloat16; losses are scaled, the adapter stays 32-bit"
+        "fp16",
+        f"{device.name} has float16 units but none for bfloat16; losses are scaled, the adapter stays 32-bit",
     )

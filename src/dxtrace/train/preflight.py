@@ -94,7 +94,9 @@ class Preflight:
         if self.timed:
             speed, time = self.timed.tokens_per_s, _clock(self.seconds or 0)
             lines.append(f"time, from timed steps: {speed:,.0f} tokens/s, so about {time}")
-            lines.append(f"memory, measured: at most {self.timed.peak / GIB:.2f} GiB at the longest row")
+            lines.append(
+                f"memory, measured: at most {self.timed.peak / GIB:.2f} GiB at the longest row",
+            )
         return lines
 
 
@@ -133,7 +135,9 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
         model.tie_weights()
-        linear = sum(p.numel() for name, p in model.named_parameters() if "layers." in name and p.dim() == 2)
+        linear = sum(
+            p.numel() for name, p in model.named_parameters() if "layers." in name and p.dim() == 2
+        )
         whole = sum(p.numel() for p in model.parameters())
         adapted = get_peft_model(model, lora_config(recipe))
     trainable = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
@@ -142,8 +146,13 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
     tokens = recipe.optimiser.batch * max(len(row.ids) for row in prepared.train)
     layer = tokens * (12 * config.hidden_size + 5 * config.intermediate_size) * size
     deep = config.num_hidden_layers
-    kept = layer + deep * tokens * config.hidden_size * size if recipe.run.recompute else deep * layer
-    targets = min(512, max(sum(1 for w in row.weights if w) for row in prepared.train) * recipe.optimiser.batch)
+    kept = (
+        layer + deep * tokens * config.hidden_size * size if recipe.run.recompute else deep * layer
+    )
+    targets = min(
+        512,
+        max(sum(1 for w in row.weights if w) for row in prepared.train) * recipe.optimiser.batch,
+    )
     memory = Memory(
         weights=round(linear * small + (whole - linear) * size),
         adapter=16 * trainable,

@@ -8,12 +8,15 @@ from typing import Any
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import flatten, parse
 from dxtrace.errors import InputError
-from dxtrace.prompt import CUE, readable
+from dxtrace.notes.prompt import CUE, readable
 from dxtrace.train.examples import Encoder
 
 
 def score_generations(
-    model: Any, encoder: Encoder, cases: Sequence[AnnotatedCase], room: int = 640
+    model: Any,
+    encoder: Encoder,
+    cases: Sequence[AnnotatedCase],
+    room: int = 640,
 ) -> dict[str, float]:
     """Let the model answer freely (no grammar) and return shares between 0 and 1.
 
@@ -42,14 +45,18 @@ def score_generations(
                 continue
             counts["form"] += bool(answer.steps)
             counts["diagnosis"] += answer.diagnosis == case.gold.diagnosis
-            counts["first_node"] += bool(answer.steps and answer.steps[0].supports == case.gold.path[0])
+            counts["first_node"] += bool(
+                answer.steps and answer.steps[0].supports == case.gold.path[0],
+            )
             note = flatten(readable(case.case.note))
             quotes += len(answer.steps)
             grounded += sum(flatten(step.quote) in note for step in answer.steps)
     finally:
         model.train(training)
     total = max(1, len(cases))
-    return {key: value / total for key, value in counts.items()} | {"grounded": grounded / quotes if quotes else 0.0}
+    return {key: value / total for key, value in counts.items()} | {
+        "grounded": grounded / quotes if quotes else 0.0,
+    }
 
 
 def _answer(model: Any, encoder: Encoder, case: AnnotatedCase, room: int) -> str:

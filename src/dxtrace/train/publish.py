@@ -27,14 +27,23 @@ def check_publishable(folder: Path) -> list[Path]:
     Raises:
         InputError: it is no adapter, has no provenance or card, or was made from credentialed data; quotes the rule.
     """
-    folder = folder / "adapter" if (folder / "adapter" / "adapter_config.json").is_file() else folder
-    if not (folder / "adapter_config.json").is_file() or not (folder / "adapter_model.safetensors").is_file():
-        raise InputError(f"{folder}: not an adapter (adapter_config.json and adapter_model.safetensors)")
+    folder = (
+        folder / "adapter" if (folder / "adapter" / "adapter_config.json").is_file() else folder
+    )
+    if (
+        not (folder / "adapter_config.json").is_file()
+        or not (folder / "adapter_model.safetensors").is_file()
+    ):
+        raise InputError(
+            f"{folder}: not an adapter (adapter_config.json and adapter_model.safetensors)",
+        )
     try:
-        provenance = Provenance.from_json(json.loads((folder / "provenance.json").read_text("utf-8")))
+        provenance = Provenance.from_json(
+            json.loads((folder / "provenance.json").read_text("utf-8")),
+        )
     except OSError:
         raise InputError(
-            f"{folder}: has no provenance.json; what it was made from must be known before it is shared"
+            f"{folder}: has no provenance.json; what it was made from must be known before it is shared",
         ) from None
     except (ValueError, TypeError, KeyError, AttributeError):
         raise InputError(f"{folder / 'provenance.json'}: cannot be read as a provenance") from None
@@ -42,7 +51,7 @@ def check_publishable(folder: Path) -> list[Path]:
         raise InputError(f"{folder}: not shared. {CREDENTIALED_RULE} ({RULE_SOURCE})")
     if not provenance.corpora:
         raise InputError(
-            f"{folder}: its provenance names no corpus; what it was made from must be known before it is shared"
+            f"{folder}: its provenance names no corpus; what it was made from must be known before it is shared",
         )
     if not (folder / "README.md").is_file():
         raise InputError(f"{folder}: has no card (README.md)")
@@ -77,11 +86,20 @@ def publish(folder: Path, to: str, private: bool = True) -> str:
             commit_message="Add the adapter, its card and its provenance",
         )  # fmt: skip
     except LocalTokenNotFoundError:
-        raise ModelError("the hub knows no one here: run 'hf auth login', or set HF_TOKEN") from None
+        raise ModelError(
+            "the hub knows no one here: run 'hf auth login', or set HF_TOKEN",
+        ) from None
     except HfHubHTTPError as error:
         code = error.response.status_code if error.response is not None else "no"
-        why: dict[Any, str] = {401: "the key is wrong: run 'hf auth login'", 403: f"the key may not write to {to}"}
-        raise ModelError(f"the hub refused ({code}): {why.get(code, 'see the status of the hub')}") from None
+        why: dict[Any, str] = {
+            401: "the key is wrong: run 'hf auth login'",
+            403: f"the key may not write to {to}",
+        }
+        raise ModelError(
+            f"the hub refused ({code}): {why.get(code, 'see the status of the hub')}",
+        ) from None
     except OSError as error:
-        raise ModelError(f"the hub cannot be reached ({type(error).__name__}); nothing was shared") from None
+        raise ModelError(
+            f"the hub cannot be reached ({type(error).__name__}); nothing was shared",
+        ) from None
     return f"https://huggingface.co/{to}"

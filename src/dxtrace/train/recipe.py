@@ -24,14 +24,21 @@ class _Part(BaseModel):
 class Base(_Part):
     """The model that is adapted."""
 
-    model: str = Field(description="name in the model store, GGUF file, Hugging Face folder, or hub id")
+    model: str = Field(
+        description="name in the model store, GGUF file, Hugging Face folder, or hub id",
+    )
     quantisation: Literal["none", "nf4"] = Field(
-        default="none", description="nf4: 4-bit NormalFloat with double quantisation (QLoRA)"
+        default="none",
+        description="nf4: 4-bit NormalFloat with double quantisation (QLoRA)",
     )
     hub_id: str | None = Field(
-        default=None, description="what the adapter's card calls the base; the model itself if empty"
+        default=None,
+        description="what the adapter's card calls the base; the model itself if empty",
     )
-    licence: str = Field(default="apache-2.0", description="licence of the base, for the adapter's card")
+    licence: str = Field(
+        default="apache-2.0",
+        description="licence of the base, for the adapter's card",
+    )
     adapter: str | None = Field(
         default=None,
         description="folder of an adapter to go on from, `shipped` for the one that ships; None for a new one",
@@ -42,23 +49,32 @@ class Data(_Part):
     """What it is trained on, and how a case becomes tokens."""
 
     train: str | None = Field(
-        default=None, description="corpus of the training cases, as NAME:PATH[:split] or PATH[:split]"
+        default=None,
+        description="corpus of the training cases, as NAME:PATH[:split] or PATH[:split]",
     )
     dev: str | None = Field(
-        default=None, description="corpus of the development cases; None for the dev split beside train"
+        default=None,
+        description="corpus of the development cases; None for the dev split beside train",
     )
     limit: int | None = Field(default=None, ge=1, description="use only the first N training cases")
     teaching_size: int = Field(
-        default=4000, ge=10, description="cases of the teaching corpus that `train: teaching` composes"
+        default=4000,
+        ge=10,
+        description="cases of the teaching corpus that `train: teaching` composes",
     )
     teaching_seed: int = Field(default=7, description="its seed")
-    max_tokens: int = Field(default=2048, ge=64, description="longest prompt plus answer, in tokens")
+    max_tokens: int = Field(
+        default=2048,
+        ge=64,
+        description="longest prompt plus answer, in tokens",
+    )
     too_long: Literal["error", "drop", "shorten"] = Field(
         default="shorten",
         description="a longer case: stop, leave it out, or shorten the note's least telling sections",
     )
     node_tags: bool = Field(
-        default=True, description="steps name the node that they support, as the reasoner writes them"
+        default=True,
+        description="steps name the node that they support, as the reasoner writes them",
     )
     chains: float = Field(
         default=1.0,
@@ -67,11 +83,19 @@ class Data(_Part):
         description="share of cases whose chain is learnt; of the rest the diagnosis alone",
     )
     label_only: float = Field(
-        default=0.0, ge=0, description="extra rows that end after the diagnosis, as a share of the cases"
+        default=0.0,
+        ge=0,
+        description="extra rows that end after the diagnosis, as a share of the cases",
     )
-    label_weight: float = Field(default=1.0, gt=0, description="weight of a token of the diagnosis in the loss")
+    label_weight: float = Field(
+        default=1.0,
+        gt=0,
+        description="weight of a token of the diagnosis in the loss",
+    )
     prompt_weight: float = Field(
-        default=0.0, ge=0, description="weight of a token of the prompt in the loss (arXiv 2405.14394)"
+        default=0.0,
+        ge=0,
+        description="weight of a token of the prompt in the loss (arXiv 2405.14394)",
     )
 
 
@@ -82,10 +106,17 @@ class Lora(_Part):
     alpha: float = Field(default=32, gt=0)
     dropout: float = Field(default=0.05, ge=0, lt=1)
     targets: tuple[str, ...] | Literal["all-linear"] = Field(
-        default="all-linear", description="module names, or every linear layer"
+        default="all-linear",
+        description="module names, or every linear layer",
     )
-    rslora: bool = Field(default=False, description="scale by alpha / sqrt(rank) (arXiv 2312.03732)")
-    dora: bool = Field(default=False, description="weight-decomposed (arXiv 2402.09353); not for GGUF export")
+    rslora: bool = Field(
+        default=False,
+        description="scale by alpha / sqrt(rank) (arXiv 2312.03732)",
+    )
+    dora: bool = Field(
+        default=False,
+        description="weight-decomposed (arXiv 2402.09353); not for GGUF export",
+    )
 
 
 class Optimiser(_Part):
@@ -93,39 +124,68 @@ class Optimiser(_Part):
 
     learning_rate: float = Field(default=2e-4, gt=0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
-    warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps over which the rate rises")
+    warmup: float = Field(
+        default=0.03,
+        ge=0,
+        lt=1,
+        description="share of the steps over which the rate rises",
+    )
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     beta2: float = Field(default=0.999, gt=0, lt=1)
     epochs: float = Field(default=3, gt=0)
-    steps: int | None = Field(default=None, ge=1, description="stop after N steps, whatever the epochs say")
+    steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="stop after N steps, whatever the epochs say",
+    )
     batch: int = Field(default=1, ge=1, description="cases in one forward pass")
     accumulation: int = Field(default=8, ge=1, description="forward passes in one step")
-    eight_bit: bool = Field(default=False, description="Adam's moments in 8 bits (bitsandbytes, CUDA)")
+    eight_bit: bool = Field(
+        default=False,
+        description="Adam's moments in 8 bits (bitsandbytes, CUDA)",
+    )
 
 
 class Run(_Part):
     """How it runs; nothing here changes what is learnt, but precision and seed."""
 
     precision: Precision = Field(
-        default="auto", description="auto: the fastest that this device computes exactly enough; says why"
+        default="auto",
+        description="auto: the fastest that this device computes exactly enough; says why",
     )
-    recompute: bool = Field(default=False, description="activation checkpointing: less memory, about a third more time")
+    recompute: bool = Field(
+        default=False,
+        description="activation checkpointing: less memory, about a third more time",
+    )
     fast_kernels: bool = Field(
-        default=True, description="fused layers for Llama models on CPUs; the same result to rounding"
+        default=True,
+        description="fused layers for Llama models on CPUs; the same result to rounding",
     )
     seed: int = 0
     threads: int | None = Field(default=None, ge=1, description="CPU threads; None for one a core")
     log_every: int = Field(default=10, ge=1, description="steps between two lines of metrics.jsonl")
-    eval_every: int = Field(default=100, ge=1, description="steps between two measurements on the development cases")
-    eval_cases: int = Field(default=200, ge=0, description="development cases for the loss; 0 for none")
+    eval_every: int = Field(
+        default=100,
+        ge=1,
+        description="steps between two measurements on the development cases",
+    )
+    eval_cases: int = Field(
+        default=200,
+        ge=0,
+        description="development cases for the loss; 0 for none",
+    )
     save_every: int = Field(default=50, ge=1, description="steps between two checkpoints")
     keep: int = Field(default=3, ge=1, description="checkpoints kept, the best one besides")
     generate: int = Field(
-        default=0, ge=0, description="development cases answered at each measurement, scored for form and diagnosis"
+        default=0,
+        ge=0,
+        description="development cases answered at each measurement, scored for form and diagnosis",
     )
     patience: int | None = Field(
-        default=None, ge=1, description="stop after N measurements without a lower development loss"
+        default=None,
+        ge=1,
+        description="stop after N measurements without a lower development loss",
     )
 
 
@@ -141,19 +201,15 @@ class Recipe(_Part):
     run: Run = Run()
 
 
-def recipe_folder() -> Path | None:
-    """Return the folder of the shipped recipes: in the package, or in the source tree; None if there is none."""
-    package = Path(__file__).parents[1]
-    for folder in (package / "recipes", package.parents[1] / "recipes"):
-        if folder.is_dir():
-            return folder
-    return None
+def recipe_folder() -> Path:
+    """Return the folder of the recipes that ship with dxtrace."""
+    return Path(__file__).parent / "recipes"
 
 
 def recipe_names() -> list[str]:
     """Return the names of the shipped recipes."""
     folder = recipe_folder()
-    return sorted(path.stem for path in folder.glob("*.yaml")) if folder else []
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def load_recipe(recipe: str | Path, changes: Sequence[str] = ()) -> Recipe:
@@ -168,7 +224,7 @@ def load_recipe(recipe: str | Path, changes: Sequence[str] = ()) -> Recipe:
     path = Path(recipe)
     if path.suffix not in (".yaml", ".yml"):
         folder = recipe_folder()
-        if str(recipe) not in recipe_names() or folder is None:
+        if str(recipe) not in recipe_names():
             raise UnknownName("recipe", str(recipe), recipe_names())
         path = folder / f"{recipe}.yaml"
     try:
@@ -192,7 +248,9 @@ def apply_changes(data: Mapping[str, Any], changes: Sequence[str]) -> dict[str, 
     for change in changes:
         key, mark, text = change.partition("=")
         if not mark:
-            raise InputError(f"{change[:80]!r}: a change is KEY=VALUE, such as optimiser.learning_rate=1e-3")
+            raise InputError(
+                f"{change[:80]!r}: a change is KEY=VALUE, such as optimiser.learning_rate=1e-3",
+            )
         *parents, leaf = _place(key.strip())
         target = result
         for parent in parents:
@@ -246,7 +304,9 @@ def resolve(data: Mapping[str, Any], place: str) -> Recipe:
         return Recipe.model_validate(_numbers(data))
     except ValidationError as error:
         problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"] if not str(part).startswith(("literal", "tuple")))
+        key = ".".join(
+            str(part) for part in problem["loc"] if not str(part).startswith(("literal", "tuple"))
+        )
         if problem["type"] == "extra_forbidden":
             raise UnknownName(f"recipe key in {place}:", key, _keys()) from None
         raise InputError(f"{place}: {key}: {problem['msg'].lower()}") from None
@@ -255,7 +315,10 @@ def resolve(data: Mapping[str, Any], place: str) -> Recipe:
 def _numbers(value: Any) -> Any:
     """Return recipe data with texts such as ``2e-4``, which YAML 1.1 does not read as numbers, made numbers."""
     if isinstance(value, Mapping):
-        return {key: _numbers(item) if key not in ("name", "about") else item for key, item in value.items()}
+        return {
+            key: _numbers(item) if key not in ("name", "about") else item
+            for key, item in value.items()
+        }
     if isinstance(value, str) and value[:1].isdigit() and "e" in value:
         try:
             return float(value)
@@ -266,4 +329,9 @@ def _numbers(value: Any) -> Any:
 
 def to_yaml(recipe: Recipe) -> str:
     """Return the resolved recipe as YAML, every key written out."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+    return yaml.safe_dump(
+        recipe.model_dump(mode="json"),
+        sort_keys=False,
+        allow_unicode=True,
+        width=110,
+    )

@@ -100,15 +100,31 @@ def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
         tokenizer = AutoTokenizer.from_pretrained(located.where)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = (
-            type(error).__name__ if Path(located.where).exists() else "the hub cannot be reached, or has no such model"
+            type(error).__name__
+            if Path(located.where).exists()
+            else "the hub cannot be reached, or has no such model"
         )
-        raise ModelError(f"{recipe.base.model}: its tokenizer cannot be loaded ({reason})") from None
+        raise ModelError(
+            f"{recipe.base.model}: its tokenizer cannot be loaded ({reason})",
+        ) from None
     encoder = Encoder(tokenizer, recipe.data)
     train, counts = make_examples(encoder, cases.train, recipe.run.seed)
     dev_cases = cases.dev[: recipe.run.eval_cases]
     dev, dev_counts = make_examples(plain(encoder), dev_cases) if dev_cases else ([], Report())
     dev.sort(key=lambda row: len(row.ids))
-    return Prepared(recipe, device, precision, located, cases, tokenizer, train, dev, counts, dev_counts, start)
+    return Prepared(
+        recipe,
+        device,
+        precision,
+        located,
+        cases,
+        tokenizer,
+        train,
+        dev,
+        counts,
+        dev_counts,
+        start,
+    )
 
 
 def plain(encoder: Encoder) -> Encoder:
@@ -117,7 +133,13 @@ def plain(encoder: Encoder) -> Encoder:
     return Encoder(encoder.tokenizer, encoder.data.model_copy(update=update))
 
 
-def train(prepared: Prepared, out: str | Path, *, resume: bool = False, console: Console | None = None) -> Outcome:
+def train(
+    prepared: Prepared,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> Outcome:
     """Run the training of ``prepared`` into the folder ``out``.
 
     Args:
@@ -134,7 +156,12 @@ def train(prepared: Prepared, out: str | Path, *, resume: bool = False, console:
     from dxtrace.train.session import Session
 
     folder = Path(out)
-    checkpoint = _first_then_others(prepared, lambda: _open_folder(prepared, folder, resume), folder, resume)
+    checkpoint = _first_then_others(
+        prepared,
+        lambda: _open_folder(prepared, folder, resume),
+        folder,
+        resume,
+    )
     session = Session(prepared, folder, console or Console(quiet=True))
     try:
         outcome = session.run(checkpoint)
@@ -152,9 +179,16 @@ def train(prepared: Prepared, out: str | Path, *, resume: bool = False, console:
 def explain(error: Exception, folder: Path) -> DxtraceError | None:
     """Return what a user is told of a full disk, or of memory that is full; None for any other error."""
     text = str(error)
-    unwritten = ("No space left", "File too large", "PytorchStreamWriter", "inline_container")  # what writers say
+    unwritten = (
+        "No space left",
+        "File too large",
+        "PytorchStreamWriter",
+        "inline_container",
+    )  # what writers say
     if isinstance(error, OSError) or any(said in text for said in unwritten):
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no room to write"
+        reason = (
+            error.strerror if isinstance(error, OSError) and error.strerror else "no room to write"
+        )
         kept = "what was saved before is kept: make room, then go on with --resume"
         return InputError(f"{folder}: cannot be written ({reason}); {kept}")
     if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
@@ -164,7 +198,10 @@ def explain(error: Exception, folder: Path) -> DxtraceError | None:
 
 
 def _first_then_others(
-    prepared: Prepared, open_folder: Callable[[], Path | None], folder: Path, resume: bool
+    prepared: Prepared,
+    open_folder: Callable[[], Path | None],
+    folder: Path,
+    resume: bool,
 ) -> Path | None:
     """Let the first process make the folder ready before the others look into it."""
     from accelerate import PartialState
@@ -172,7 +209,9 @@ def _first_then_others(
     state = PartialState(cpu=prepared.device.kind == "cpu")
     found = open_folder() if state.is_main_process else None
     state.wait_for_everyone()
-    return found if state.is_main_process or not resume else checkpoints.latest(folder / "checkpoints")
+    return (
+        found if state.is_main_process or not resume else checkpoints.latest(folder / "checkpoints")
+    )
 
 
 def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
@@ -184,16 +223,27 @@ def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
             raise InputError(f"{folder}: holds no run to go on with")
         _same_recipe(prepared.recipe, recipe_file)
         recipe_file.write_text(to_yaml(prepared.recipe), "utf-8")
-        checkpoints.cut_metrics(folder / "metrics.jsonl", checkpoints.step_of(found) if found else -1)
+        checkpoints.cut_metrics(
+            folder / "metrics.jsonl",
+            checkpoints.step_of(found) if found else -1,
+        )
         return found
     if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder}: is not empty; choose another folder, or --resume to go on with the run in it")
+        raise InputError(
+            f"{folder}: is not empty; choose another folder, or --resume to go on with the run in it",
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         recipe_file.write_text(to_yaml(prepared.recipe), "utf-8")
         (folder / "split.json").write_text(json.dumps(prepared.cases.manifest(), indent=1), "utf-8")
-        (folder / "provenance.json").write_text(json.dumps(prepared.provenance().to_json(), indent=1), "utf-8")
-        (folder / "environment.json").write_text(json.dumps(environment(prepared), indent=1), "utf-8")
+        (folder / "provenance.json").write_text(
+            json.dumps(prepared.provenance().to_json(), indent=1),
+            "utf-8",
+        )
+        (folder / "environment.json").write_text(
+            json.dumps(environment(prepared), indent=1),
+            "utf-8",
+        )
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
     return None
@@ -217,7 +267,7 @@ def _same_recipe(recipe: Recipe, file: Path) -> None:
     wrong = [key for key in other if key not in free]
     if wrong:
         raise InputError(
-            f"the run in {file.parent} began with another {', '.join(wrong)}; leave it as it was, or start anew"
+            f"the run in {file.parent} began with another {', '.join(wrong)}; leave it as it was, or start anew",
         )
 
 
@@ -225,7 +275,11 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
     """Return every key of a recipe by its full name."""
     result: dict[str, Any] = {}
     for part, value in recipe.model_dump().items():
-        result |= {f"{part}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {part: value}
+        result |= (
+            {f"{part}.{key}": item for key, item in value.items()}
+            if isinstance(value, dict)
+            else {part: value}
+        )
     return result
 
 
@@ -234,7 +288,16 @@ def environment(prepared: Prepared) -> dict[str, Any]:
     import importlib.metadata
     import platform
 
-    names = ("dxtrace", "torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes", "datasets")
+    names = (
+        "dxtrace",
+        "torch",
+        "transformers",
+        "trl",
+        "peft",
+        "accelerate",
+        "bitsandbytes",
+        "datasets",
+    )
     versions = {}
     for name in names:
         try:

@@ -22,12 +22,12 @@ from trl import SFTConfig
 
 from dxtrace.train import checkpoints
 from dxtrace.train.base import load_base, load_start
+from dxtrace.train.callbacks import Bar, MetricsFile, Probe, SaveBest, StopOnSignal, StopWhenWorse
 from dxtrace.train.examples import Encoder, Example
-from dxtrace.train.fast import unsupported, use_fast_layers
+from dxtrace.train.kernels.fast import unsupported, use_fast_layers
 from dxtrace.train.preflight import Timed, lora_config
 from dxtrace.train.run import Outcome, Prepared
 from dxtrace.train.trainer import ChainTrainer, Collator
-from dxtrace.train.watch import Bar, MetricsFile, Probe, SaveBest, StopOnSignal, StopWhenWorse
 
 
 class Session:
@@ -47,7 +47,11 @@ class Session:
         with StopOnSignal() as stop, warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)
             trainer = self.trainer([metrics, Bar(self.console), SaveBest(), stop])
-            early = StopWhenWorse(self.recipe.run.patience) if self.recipe.run.patience and self.prepared.dev else None
+            early = (
+                StopWhenWorse(self.recipe.run.patience)
+                if self.recipe.run.patience and self.prepared.dev
+                else None
+            )
             if early:
                 trainer.add_callback(early)
             if self.recipe.run.generate:
@@ -55,7 +59,13 @@ class Session:
                 encoder = Encoder(self.prepared.tokenizer, self.recipe.data)
                 trainer.add_callback(Probe(encoder, chosen, metrics, self.console))
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-            state = "interrupted" if stop.stopped else "stopped early" if early and early.stopped else "done"
+            state = (
+                "interrupted"
+                if stop.stopped
+                else "stopped early"
+                if early and early.stopped
+                else "done"
+            )
             if state != "interrupted" and self.prepared.dev and not _measured(trainer):
                 trainer.evaluate()
         return self._finish(trainer, state)
@@ -64,7 +74,12 @@ class Session:
         """Return the trainer, the base model loaded and the adapter new, or that which the run goes on from."""
         prepared, recipe = self.prepared, self.recipe
         torch.manual_seed(recipe.run.seed)
-        tokenizer, model = load_base(prepared.located, recipe.base, prepared.precision, prepared.device.kind)
+        tokenizer, model = load_base(
+            prepared.located,
+            recipe.base,
+            prepared.precision,
+            prepared.device.kind,
+        )
         tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
         trainer = ChainTrainer(
             model=model,
@@ -90,7 +105,10 @@ class Session:
         reason = "layers are recomputed" if self.recipe.run.recompute else unsupported(model)
         if reason is None:
             use_fast_layers(model)
-        self.console.print(f"fused layers: {'not used, ' + reason if reason else 'used'}", highlight=False)
+        self.console.print(
+            f"fused layers: {'not used, ' + reason if reason else 'used'}",
+            highlight=False,
+        )
 
     def autocast(self) -> Any:
         """Return the dtype that the trainer casts matrix products to, where accelerate does not (CPU, Apple)."""
@@ -113,7 +131,9 @@ class Session:
         for row in (middle[0], *middle, ordered[-1]):
             batch = loader(list(as_dataset([row] * self.recipe.optimiser.batch)))
             started = time.perf_counter()
-            trainer.accelerator.backward(trainer.compute_loss(trainer.model, trainer._prepare_inputs(batch)))
+            trainer.accelerator.backward(
+                trainer.compute_loss(trainer.model, trainer._prepare_inputs(batch)),
+            )
             if row is not ordered[-1]:
                 spent, tokens = (
                     spent + time.perf_counter() - started,
@@ -162,7 +182,10 @@ class Session:
             else:
                 best = trainer.state.global_step
                 trainer.model.save_pretrained(str(beside))
-            _name_base(beside / "adapter_config.json", self.recipe.base.hub_id or self.recipe.base.model)
+            _name_base(
+                beside / "adapter_config.json",
+                self.recipe.base.hub_id or self.recipe.base.model,
+            )
             provenance = json.dumps(self.prepared.provenance().to_json(), indent=1)
             (beside / "provenance.json").write_text(provenance, "utf-8")
             (beside / "README.md").unlink(missing_ok=True)
@@ -186,7 +209,7 @@ def as_dataset(rows: list[Example]) -> Dataset:
             "weights": [list(row.weights) for row in rows],
             "length": [len(row.ids) for row in rows],
             "label_tokens": [[row.prompt, row.label] for row in rows],
-        }
+        },
     )
 
 
@@ -205,18 +228,28 @@ def peak_memory() -> int:
 def _name_base(file: Path, name: str) -> None:
     """Write the base model's public name into an adapter's configuration, in place of a folder of this machine."""
     config = json.loads(file.read_text("utf-8"))
-    file.write_text(json.dumps(config | {"base_model_name_or_path": name}, indent=2, sort_keys=True), "utf-8")
+    file.write_text(
+        json.dumps(config | {"base_model_name_or_path": name}, indent=2, sort_keys=True),
+        "utf-8",
+    )
 
 
 def _measured(trainer: ChainTrainer) -> bool:
     """Say whether the last step was measured on the development cases."""
-    return any("eval_loss" in row and row["step"] == trainer.state.global_step for row in trainer.state.log_history)
+    return any(
+        "eval_loss" in row and row["step"] == trainer.state.global_step
+        for row in trainer.state.log_history
+    )
 
 
 def _best(trainer: ChainTrainer) -> int:
     """Return the step of the lowest development loss among the checkpoints that are there, else the last step."""
     folder = Path(trainer.args.output_dir)
-    there = {checkpoints.step_of(path) for path in folder.glob("checkpoint-*") if checkpoints.is_whole(path)}
+    there = {
+        checkpoints.step_of(path)
+        for path in folder.glob("checkpoint-*")
+        if checkpoints.is_whole(path)
+    }
     dev = {row["step"]: row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row}
     dev = {step: loss for step, loss in dev.items() if step in there}
     return min(dev, key=dev.__getitem__) if dev else int(trainer.state.global_step)

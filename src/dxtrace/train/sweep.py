@@ -38,7 +38,9 @@ def parse_sweep(text: str) -> tuple[str, list[str]]:
     key, mark, rest = text.partition("=")
     values = list(dict.fromkeys(value.strip() for value in rest.split(",") if value.strip()))
     if not mark or not key.strip() or len(values) < 2:
-        raise InputError(f"{text[:80]!r}: a sweep is KEY=VALUE,VALUE,..., such as learning_rate=5e-4,1e-3,2e-3")
+        raise InputError(
+            f"{text[:80]!r}: a sweep is KEY=VALUE,VALUE,..., such as learning_rate=5e-4,1e-3,2e-3",
+        )
     return key.strip(), values
 
 
@@ -54,9 +56,14 @@ def sweep(
         InputError: the sweep, the recipe or the folder cannot be used. UnknownName: no such key.
     """
     key, values = parse_sweep(text)
-    recipes = {v: resolve(apply_changes(recipe.model_dump(mode="json"), [f"{key}={v}"]), "the sweep") for v in values}
+    recipes = {
+        v: resolve(apply_changes(recipe.model_dump(mode="json"), [f"{key}={v}"]), "the sweep")
+        for v in values
+    }
     if not resume and out.exists() and any(out.iterdir()):
-        raise InputError(f"{out}: is not empty; choose another folder, or --resume to go on with the sweep in it")
+        raise InputError(
+            f"{out}: is not empty; choose another folder, or --resume to go on with the sweep in it",
+        )
     trials: list[Trial] = []
     for value, changed in recipes.items():
         folder = out / f"{key.split('.')[-1]}-{value}"
@@ -86,10 +93,16 @@ def sweep(
 
 
 def _conclude(trials: Sequence[Trial], key: str, out: Path) -> list[Trial]:
-    ordered = sorted(trials, key=lambda trial: trial.dev_loss if trial.dev_loss is not None else float("inf"))
+    ordered = sorted(
+        trials,
+        key=lambda trial: trial.dev_loss if trial.dev_loss is not None else float("inf"),
+    )
     table = {"key": key, "trials": [asdict(trial) for trial in ordered]}
     (out / "sweep.json").write_text(json.dumps(table, indent=1), "utf-8")
     if ordered:
-        runs = {f"{key.split('.')[-1]}={trial.value}": read_metrics(out / trial.folder) for trial in ordered}
+        runs = {
+            f"{key.split('.')[-1]}={trial.value}": read_metrics(out / trial.folder)
+            for trial in ordered
+        }
         plot_losses(runs, out / "sweep.png")
     return ordered

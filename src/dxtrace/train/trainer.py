@@ -16,7 +16,7 @@ import torch
 from trl import SFTTrainer
 
 from dxtrace.train.examples import IGNORED
-from dxtrace.train.head import add_target_head
+from dxtrace.train.kernels.sparse_head import add_target_head
 
 
 class Collator:
@@ -34,7 +34,10 @@ class Collator:
         fills = {"input_ids": self.pad, "labels": IGNORED, "weights": 0.0}
         kinds = {"input_ids": torch.long, "labels": torch.long, "weights": torch.float32}
         return {
-            key: torch.tensor([row[key] + [fill] * (length - len(row[key])) for row in rows], dtype=kinds[key])
+            key: torch.tensor(
+                [row[key] + [fill] * (length - len(row[key])) for row in rows],
+                dtype=kinds[key],
+            )
             for key, fill in fills.items()
         } | {
             "label_tokens": torch.tensor([row["label_tokens"] for row in rows]),
@@ -63,7 +66,10 @@ class StepSampler(torch.utils.data.Sampler[int]):
         order = list(range(len(self.lengths)))
         random.Random(f"{self.seed}/{self.epoch}").shuffle(order)
         for start in range(0, len(order), self.step):
-            yield from sorted(order[start : start + self.step], key=lambda row: (-self.lengths[row], row))
+            yield from sorted(
+                order[start : start + self.step],
+                key=lambda row: (-self.lengths[row], row),
+            )
 
 
 class ChainTrainer(SFTTrainer):  # type: ignore[misc]
@@ -88,11 +94,19 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:
         rows = self.train_dataset if train_dataset is None else train_dataset
-        step = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        step = (
+            self.args.train_batch_size
+            * self.args.gradient_accumulation_steps
+            * self.args.world_size
+        )
         return StepSampler(rows["length"][:], step, self.args.seed)
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
     ) -> Any:
         """Return the weighted sum of the targets' losses divided by the weights of the whole step."""
         if return_outputs:

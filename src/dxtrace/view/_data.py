@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import Case, find_sections
 from dxtrace.chain import Chain
 from dxtrace.errors import InputError
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.case import Case
+from dxtrace.notes.sections import find_sections
 
 #: At most this many chains are compared on one note.
 MAX_READINGS = 3
@@ -47,10 +48,12 @@ class ViewCase:
     def __post_init__(self) -> None:
         if not 1 <= len(self.readings) <= MAX_READINGS:
             raise InputError(
-                f"case {self.case.id!r}: a page shows 1 to {MAX_READINGS} answers on a note, not {len(self.readings)}"
+                f"case {self.case.id!r}: a page shows 1 to {MAX_READINGS} answers on a note, not {len(self.readings)}",
             )
         if any(reading.chain.note != self.case.note for reading in self.readings):
-            raise InputError(f"case {self.case.id!r}: its answers are on different notes and cannot be compared")
+            raise InputError(
+                f"case {self.case.id!r}: its answers are on different notes and cannot be compared",
+            )
 
     @classmethod
     def of_chains(cls, *readings: Reading) -> ViewCase:
@@ -69,7 +72,11 @@ class ViewCase:
         """
         if annotated.gold is None:
             raise InputError(f"case {annotated.id!r} has no annotation to show")
-        return cls(annotated.case, (Reading(annotated.gold, REFERENCE, reference=True),), annotated.tags)
+        return cls(
+            annotated.case,
+            (Reading(annotated.gold, REFERENCE, reference=True),),
+            annotated.tags,
+        )
 
 
 def reading_of(chain: Chain) -> Reading:
@@ -81,7 +88,11 @@ def title_of(case: Case) -> str:
     """Return what a case is called in a list: its complaint, or how its note begins. It never holds the diagnosis."""
     text = case.text_of("chief_complaint") or case.note
     words = " ".join(text.split())
-    return words if len(words) <= _TITLE_CHARACTERS else words[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+    return (
+        words
+        if len(words) <= _TITLE_CHARACTERS
+        else words[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+    )
 
 
 def case_json(found: ViewCase, short: bool = False) -> dict[str, Any]:
@@ -112,7 +123,9 @@ def entry_json(found: ViewCase) -> dict[str, Any]:
 def catalogue() -> list[dict[str, Any]]:
     """Return the diagnoses that a student may name: every node but suspicions, with other names and category."""
     nodes = [node for node in Taxonomy.default().nodes if "Suspected" not in node.name]
-    return [{"name": n.name, "category": n.category, "aliases": [*n.aliases, *n.short]} for n in nodes]
+    return [
+        {"name": n.name, "category": n.category, "aliases": [*n.aliases, *n.short]} for n in nodes
+    ]
 
 
 def _reading_json(reading: Reading, short: bool) -> dict[str, Any]:
@@ -120,5 +133,7 @@ def _reading_json(reading: Reading, short: bool) -> dict[str, Any]:
     for key in ("id", "note", "text"):
         del data[key]
     entries = data["differential"][: SHORT_DIFFERENTIAL if short else None]
-    data["differential"] = [{**entry, "probability": float(f"{entry['probability']:.4g}")} for entry in entries]
+    data["differential"] = [
+        {**entry, "probability": float(f"{entry['probability']:.4g}")} for entry in entries
+    ]
     return {"label": reading.label, "reference": reading.reference, **data}

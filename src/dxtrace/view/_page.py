@@ -49,7 +49,11 @@ def page(*found: Chain | ViewCase, title: str | None = None, start: Tab | None =
     return _assemble(title or f"{case.case.id} · dxtrace", data, [body], fallback=fallback)
 
 
-def library(cases: Iterable[ViewCase], title: str = "Case library", practice: bool | None = None) -> str:
+def library(
+    cases: Iterable[ViewCase],
+    title: str = "Case library",
+    practice: bool | None = None,
+) -> str:
     """Return a self-contained HTML page of many cases, with search, filters and learning.
 
     Args:
@@ -73,13 +77,20 @@ def library(cases: Iterable[ViewCase], title: str = "Case library", practice: bo
         "diagnoses": catalogue(),
     }
     fallback = "<p>This library needs JavaScript to be read.</p>"
-    return _assemble(title, data, [case_json(case, short=True) for case in found], fallback=fallback)
+    return _assemble(
+        title,
+        data,
+        [case_json(case, short=True) for case in found],
+        fallback=fallback,
+    )
 
 
 def app_page(settings: Mapping[str, Any]) -> str:
     """Return the page of the web app; ``settings`` go to its script (models, examples, limits)."""
     data = {"mode": "app", "diagnoses": catalogue(), **settings}
-    fallback = "<p>This page needs JavaScript. The JSON API works without it: see /openapi.json.</p>"
+    fallback = (
+        "<p>This page needs JavaScript. The JSON API works without it: see /openapi.json.</p>"
+    )
     return _assemble("dxtrace", data, [], fallback=fallback, extra=("app",), connect="'self'")
 
 
@@ -107,13 +118,17 @@ def notebook_html(chain: Chain) -> str:
 @cache
 def style_text(extra: tuple[str, ...] = ()) -> str:
     """Return the style sheet of a page; the rules for paper come last."""
-    return "\n".join([*(_asset(f"{name}.css") for name in (*_STYLES, *extra, "print")), STATIC_STYLE])
+    return "\n".join(
+        [*(_asset(f"{name}.css") for name in (*_STYLES, *extra, "print")), STATIC_STYLE],
+    )
 
 
 @cache
 def script_text(extra: tuple[str, ...] = ()) -> str:
     """Return the script of a page; what begins it comes last."""
-    return '"use strict";\n' + "\n".join(_asset(f"{name}.js") for name in (*_SCRIPTS, *extra, "main"))
+    return '"use strict";\n' + "\n".join(
+        _asset(f"{name}.js") for name in (*_SCRIPTS, *extra, "main")
+    )
 
 
 def _one_case(found: Sequence[Chain | ViewCase]) -> ViewCase:
@@ -135,7 +150,10 @@ def _assemble(
     connect: str = "'none'",
 ) -> str:
     head = {"disclaimer": DISCLAIMER, "version": version(), **data}
-    blocks = [_block("dxtrace-data", head), *(_block(f"dxtrace-case-{n}", case) for n, case in enumerate(cases))]
+    blocks = [
+        _block("dxtrace-data", head),
+        *(_block(f"dxtrace-case-{n}", case) for n, case in enumerate(cases)),
+    ]
     return Template(_asset("page.html")).substitute(
         policy=content_policy(connect, extra),
         version=html.escape(version()),

@@ -9,7 +9,9 @@ from itertools import pairwise
 from dxtrace.chain import Chain, Step
 
 #: Rules for :func:`static_case_html`; a page that holds such HTML adds them to its style sheet.
-STATIC_STYLE = resources.files("dxtrace.view").joinpath("assets", "static.css").read_text("utf-8").strip()
+STATIC_STYLE = (
+    resources.files("dxtrace.view").joinpath("assets", "static.css").read_text("utf-8").strip()
+)
 
 
 def static_case_html(chain: Chain) -> str:

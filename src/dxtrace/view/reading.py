@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.case import Case, case_from_json, decode, parse_json
 from dxtrace.chain import Chain
 from dxtrace.errors import CaseError, InputError
+from dxtrace.notes.case import Case
+from dxtrace.notes.reading import case_from_json, decode, parse_json
 from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, reading_of
 
 _SUFFIXES = {".json", ".jsonl", ".txt", ".md"}
@@ -56,12 +57,18 @@ def read_results(paths: Sequence[str | Path]) -> Found:
     found.unanswered = [case for case in found.unanswered if case.note not in found._places]
     if not (found.answered or found.unanswered):
         where = ", ".join(map(str, paths))
-        raise InputError(f"{where}: nothing to show" + (f" ({found.skipped[0]})" if found.skipped else ""))
+        raise InputError(
+            f"{where}: nothing to show" + (f" ({found.skipped[0]})" if found.skipped else ""),
+        )
     return found
 
 
 def _read_folder(folder: Path, found: Found) -> None:
-    files = sorted(p for p in folder.rglob("*") if p.suffix in _SUFFIXES and p.name not in _NOT_CASES and p.is_file())
+    files = sorted(
+        p
+        for p in folder.rglob("*")
+        if p.suffix in _SUFFIXES and p.name not in _NOT_CASES and p.is_file()
+    )
     if not files:
         raise InputError(f"{folder}: no .json, .jsonl, .txt or .md file in this folder")
     for file in files:
@@ -128,7 +135,11 @@ def _answered(data: dict[str, Any], place: str) -> ViewCase:
             return ViewCase.of_annotated(AnnotatedCase.from_json(data))
         return ViewCase.of_chains(reading_of(_with_warnings(Chain.from_json(data))))
     except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
-        reason = str(error) if isinstance(error, InputError) else "a field is missing or of the wrong kind"
+        reason = (
+            str(error)
+            if isinstance(error, InputError)
+            else "a field is missing or of the wrong kind"
+        )
         raise InputError(f"{place}: not a result that can be shown: {reason}") from None
 
 
@@ -150,7 +161,10 @@ def _check_shape(data: dict[str, Any]) -> None:
         if not _all_text(texts) or not all(type(evidence[key]) is int for key in ("start", "end")):
             raise InputError(f"step {number} has a field of the wrong kind")
     for entry in data.get("differential", []):
-        if not _all_text((entry["diagnosis"], entry["category"])) or not 0 <= float(entry["probability"]) <= 1:
+        if (
+            not _all_text((entry["diagnosis"], entry["category"]))
+            or not 0 <= float(entry["probability"]) <= 1
+        ):
             raise InputError("'differential' has an entry of the wrong kind")
 
 
@@ -163,17 +177,24 @@ def _with_warnings(chain: Chain) -> Chain:
     broken = [
         f"step {number}: its quote does not stand at its place in the note"
         for number, step in enumerate(chain.steps, 1)
-        if not step.evidence.text or chain.note[step.evidence.start : step.evidence.end] != step.evidence.text
+        if not step.evidence.text
+        or chain.note[step.evidence.start : step.evidence.end] != step.evidence.text
     ]
     return replace(chain, warnings=chain.warnings + tuple(broken))
 
 
 def _joined(first: ViewCase, second: ViewCase) -> ViewCase:
     """Join the readings of one note, references first, with labels that differ."""
-    readings = sorted((*first.readings, *second.readings), key=lambda reading: not reading.reference)
+    readings = sorted(
+        (*first.readings, *second.readings),
+        key=lambda reading: not reading.reference,
+    )
     named: list[Reading] = []
     for reading in readings:
-        same = sum(reading.label == other.label or other.label.startswith(f"{reading.label} (") for other in named)
+        same = sum(
+            reading.label == other.label or other.label.startswith(f"{reading.label} (")
+            for other in named
+        )
         named.append(replace(reading, label=f"{reading.label} ({same + 1})") if same else reading)
     home = first if any(reading.reference for reading in first.readings) else second
     return ViewCase(home.case, tuple(named), {**second.tags, **first.tags})

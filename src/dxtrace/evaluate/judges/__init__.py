@@ -85,11 +85,18 @@ def _open_llm(task: str, settings: JudgeSettings) -> Judge:
         if not settings.model:
             raise InputError("a judge at an endpoint needs the name of its model: --judge-model")
         asker = EndpointAsker(
-            settings.url, settings.model, credentialed=settings.credentialed, allowed=settings.may_send
+            settings.url,
+            settings.model,
+            credentialed=settings.credentialed,
+            allowed=settings.may_send,
         )
     else:
         from dxtrace.models import open_model
 
         opened = open_model(settings.model or "default", adapter="none", threads=settings.threads)
         asker = EngineAsker(opened.engine, opened.info.name)
-    return LLMJudge(asker, "observations" if task == "observations" else "rationales", settings.cache)
+    return LLMJudge(
+        asker,
+        "observations" if task == "observations" else "rationales",
+        settings.cache,
+    )

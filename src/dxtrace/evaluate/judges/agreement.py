@@ -56,7 +56,11 @@ def read_pairs(path: str | Path) -> list[LabelledPair]:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({type(error).__name__})") from None
-    pairs = [_read_pair(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    pairs = [
+        _read_pair(line, f"{path}, line {number}")
+        for number, line in enumerate(lines, 1)
+        if line.strip()
+    ]
     if not pairs:
         raise InputError(f"{path}: holds no pair")
     return pairs
@@ -68,7 +72,11 @@ def _read_pair(line: str, place: str) -> LabelledPair:
         pair = LabelledPair(row["one"], row["other"], row.get("same"), str(row.get("kind", "")))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f'{place}: expected an object with "one", "other" and "same"') from None
-    if not isinstance(pair.one, str) or not isinstance(pair.other, str) or not isinstance(pair.same, bool | None):
+    if (
+        not isinstance(pair.one, str)
+        or not isinstance(pair.other, str)
+        or not isinstance(pair.same, bool | None)
+    ):
         raise InputError(f'{place}: "one" and "other" are texts, "same" is true or false')
     return pair
 
@@ -92,9 +100,14 @@ def agree(
     constant.
     """
     cells = list(zip(first, second, strict=True))
-    confusion = tuple(cells.count(cell) for cell in ((True, True), (True, False), (False, True), (False, False)))
+    confusion = tuple(
+        cells.count(cell) for cell in ((True, True), (True, False), (False, True), (False, False))
+    )
     kinds = dict.fromkeys(pair.kind for pair in pairs)
-    by_kind = {kind: [said for pair, said in zip(pairs, second, strict=True) if pair.kind == kind] for kind in kinds}
+    by_kind = {
+        kind: [said for pair, said in zip(pairs, second, strict=True) if pair.kind == kind]
+        for kind in kinds
+    }
     unlike = [pair for pair, (a, b) in zip(pairs, cells, strict=True) if a != b]
     step = max(1, len(unlike) // examples) if examples else 1
     yy, yn, ny, nn = confusion

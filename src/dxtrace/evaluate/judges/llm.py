@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol
 from dxtrace.engines.base import Branch, Engine
 from dxtrace.errors import EngineError, InputError
 from dxtrace.evaluate.judges.base import Pair, Verdict
-from dxtrace.prompt import chat_parts
+from dxtrace.notes.prompt import chat_parts
 from dxtrace.provenance import CREDENTIALED_RULE
 
 #: The option that allows credentialed data to leave this machine; its help text quotes the rule.
@@ -73,7 +73,9 @@ class EngineAsker:
         Raises:
             EngineError: the model failed, or the question does not fit.
         """
-        prompt = self._engine.encode_prompt(chat_parts(self._engine.chat_template, SYSTEM, question))
+        prompt = self._engine.encode_prompt(
+            chat_parts(self._engine.chat_template, SYSTEM, question),
+        )
         (shares,) = self._engine.distributions(prompt, [Branch((), (self._yes, self._no))])
         return float(shares[self._yes])
 
@@ -83,7 +85,13 @@ class EndpointAsker:
     supported."""
 
     def __init__(
-        self, base_url: str, model: str, *, credentialed: bool = False, allowed: bool = False, timeout_s: float = 120
+        self,
+        base_url: str,
+        model: str,
+        *,
+        credentialed: bool = False,
+        allowed: bool = False,
+        timeout_s: float = 120,
     ) -> None:
         """Prepare to ask; nothing is sent yet.
 
@@ -93,11 +101,16 @@ class EndpointAsker:
         self._url = base_url.rstrip("/") + "/chat/completions"
         self._loopback = is_loopback(base_url)
         if credentialed and not self._loopback and not allowed:
-            raise InputError(f"{base_url}: not on this machine. {CREDENTIALED_RULE} To send it nevertheless: {FLAG}")
+            raise InputError(
+                f"{base_url}: not on this machine. {CREDENTIALED_RULE} To send it nevertheless: {FLAG}",
+            )
         self.name = f"{model} at {urllib.parse.urlsplit(base_url).hostname}"
         self._model, self._timeout = model, timeout_s
         # No redirect and, for this machine, no proxy: what is meant for one address goes to no other.
-        handlers: list[Any] = [_NoRedirect(), *([urllib.request.ProxyHandler({})] if self._loopback else [])]
+        handlers: list[Any] = [
+            _NoRedirect(),
+            *([urllib.request.ProxyHandler({})] if self._loopback else []),
+        ]
         self._opener = urllib.request.build_opener(*handlers)
         self._limits: dict[str, Any] = {"structured_outputs": {"choice": ["Yes", "No"]}}
 
@@ -117,7 +130,9 @@ class EndpointAsker:
             self._limits = {}
             return self.yes(question)
         except (OSError, ValueError) as error:
-            raise EngineError(f"the judge's endpoint cannot be asked ({type(error).__name__})") from None
+            raise EngineError(
+                f"the judge's endpoint cannot be asked ({type(error).__name__})",
+            ) from None
         word = reply.strip().strip(".*\"'").split(maxsplit=1)[:1]
         if not word or word[0].casefold().strip(".,!") not in ("yes", "no"):
             raise EngineError("the judge's endpoint answered neither yes nor no")
@@ -146,7 +161,9 @@ def is_loopback(base_url: str) -> bool:
     """
     parts = urllib.parse.urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f"{base_url[:80]!r} is not the base URL of an endpoint, such as http://127.0.0.1:8000/v1")
+        raise InputError(
+            f"{base_url[:80]!r} is not the base URL of an endpoint, such as http://127.0.0.1:8000/v1",
+        )
     try:
         return ipaddress.ip_address(parts.hostname).is_loopback
     except ValueError:
@@ -156,7 +173,13 @@ def is_loopback(base_url: str) -> bool:
 class LLMJudge:
     """Asks a language model about each pair, once; equal texts are the same without a question."""
 
-    def __init__(self, asker: Asker, task: Task, cache: Path | None = None, threshold: float = 0.5) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        task: Task,
+        cache: Path | None = None,
+        threshold: float = 0.5,
+    ) -> None:
         self._asker, self._task, self._cache, self.threshold = asker, task, cache, threshold
         self._known = _read_cache(cache) if cache else {}
         self.asked = 0

@@ -8,8 +8,8 @@ from typing import Any
 
 from dxtrace.corpus import open_corpus
 from dxtrace.errors import InputError
-from dxtrace.prompt import CUE, SYSTEM, readable
-from dxtrace.taxonomy import Taxonomy
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.prompt import CUE, SYSTEM, readable
 
 
 def load(corpus: str | None = None, **_: Any) -> dict[str, list[dict[str, Any]]]:
@@ -23,7 +23,9 @@ def load(corpus: str | None = None, **_: Any) -> dict[str, list[dict[str, Any]]]
     """
     spec = corpus or os.environ.get("DXTRACE_CORPUS")
     if not spec:
-        raise InputError('name the cases: --metadata \'{"corpus": "PATH[:split]"}\', or set DXTRACE_CORPUS')
+        raise InputError(
+            'name the cases: --metadata \'{"corpus": "PATH[:split]"}\', or set DXTRACE_CORPUS',
+        )
     names = choices()
     rows = [
         {"id": case.id, "note": case.case.note, "label": names.index(case.gold.diagnosis)}

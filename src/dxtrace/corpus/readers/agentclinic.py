@@ -1,0 +1,143 @@
+"""AgentClinic's MedQA cases (MIT licence): examinations as nested JSON, one a line; a diagnosis, but no reasoning.
+
+The diagnosis is kept as the tag ``diagnosis``. Where our taxonomy has it, the tags ``expected`` (its node) and
+``expected_category`` say so: enough to measure a model on, not to train one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.corpus.align import find_diagnosis
+from dxtrace.corpus.base import Corpus, Problem, assemble, tidy
+from dxtrace.errors import CaseError, CorpusError
+from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.case import Case
+from dxtrace.notes.reading import decode
+
+#: Keys that say nothing beside their value.
+_SILENT = {"findings", "demographics", "history", "other"}
+
+#: Values that say that there is nothing to say.
+_NOTHING = {
+    "",
+    "none",
+    "n/a",
+    "information not provided.",
+    "not provided",
+    "no additional symptoms provided.",
+}
+
+_MAX_DEPTH = 12
+
+
+def read_agentclinic(
+    path: str | Path,
+    split: str | None = None,
+    taxonomy: Taxonomy | None = None,
+) -> Corpus:
+    """Read a JSONL file of AgentClinic.
+
+    Raises:
+        CorpusError: it cannot be read, or a split is asked for (there is none).
+    """
+    path = Path(path)
+    if split is not None:
+        raise CorpusError(f"{path}: AgentClinic has no split {split!r}")
+    taxonomy = taxonomy or Taxonomy.default()
+    cases: list[AnnotatedCase] = []
+    problems: list[Problem] = []
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        place = f"{path}, line {number}"
+        try:
+            cases.append(
+                _to_case(json.loads(decode(line, place)), f"{path.stem}-{number}", taxonomy),
+            )
+        except json.JSONDecodeError as error:
+            problems.append(Problem("bad-json", place, f"not valid JSON (column {error.colno})"))
+        except (RecursionError, ValueError):
+            problems.append(
+                Problem(
+                    "bad-json",
+                    place,
+                    "not usable JSON (nested too deep, or a number too long)",
+                ),
+            )
+        except (CaseError, CorpusError) as error:
+            problems.append(Problem("bad-shape", place, str(error).removeprefix(f"{place}: ")))
+    return assemble(
+        cases,
+        problems,
+        name="AgentClinic",
+        id=f"agentclinic-{path.stem}",
+        licence="MIT",
+    )
+
+
+def render(value: Any, depth: int = 0) -> str:
+    """Return nested findings as readable text: a line for each entry of the outermost object, commas within.
+
+    Raises:
+        CorpusError: nested too deep.
+    """
+    if depth > _MAX_DEPTH:
+        raise CorpusError(f"findings are nested deeper than {_MAX_DEPTH}")
+    if isinstance(value, Mapping):
+        parts = [(str(key), render(inner, depth + 1)) for key, inner in value.items()]
+        said = [
+            text if key.lower() in _SILENT else f"{_words(key)}: {text}"
+            for key, text in parts
+            if text
+        ]
+        return "\n".join(said) if depth == 0 else "; ".join(text.rstrip(".") for text in said)
+    if isinstance(value, list):
+        return ", ".join(filter(None, (render(item, depth + 1) for item in value)))
+    text = " ".join(tidy(str(value)).split()) if isinstance(value, (str, int, float)) else ""
+    return "" if text.lower() in _NOTHING else text
+
+
+def _to_case(row: Any, id: str, taxonomy: Taxonomy) -> AnnotatedCase:
+    exam = row.get("OSCE_Examination", row) if isinstance(row, dict) else None
+    patient = exam.get("Patient_Actor") if isinstance(exam, dict) else None
+    if not isinstance(exam, dict) or not isinstance(patient, dict):
+        raise CorpusError("expected an object OSCE_Examination with a Patient_Actor")
+    past = [patient.get("Past_Medical_History"), patient.get("Social_History")]
+    now = {
+        key: value
+        for key, value in patient.items()
+        if key not in ("Past_Medical_History", "Social_History")
+    }
+    family = now.pop("Family_History", None)
+    symptoms = now.pop("Symptoms", None)
+    sections = {
+        "history_of_present_illness": "\n".join(filter(None, (render(now), render(symptoms)))),
+        "past_medical_history": "\n".join(filter(None, map(render, past))),
+        "family_history": render(family),
+        "physical_exam": render(exam.get("Physical_Examination_Findings")),
+        "pertinent_results": render(exam.get("Test_Results")),
+    }
+    tags = {"diagnosis": render(exam.get("Correct_Diagnosis"))} | {"style": "osce"}
+    node, category = find_diagnosis(tags["diagnosis"], taxonomy)
+    if node is not None:
+        tags["expected"] = node.name
+    if category is not None:
+        tags["expected_category"] = category
+    return AnnotatedCase(Case.from_sections(sections, id), None, id, tags)
+
+
+def _words(key: str) -> str:
+    """``Blood_Pressure`` -> ``Blood pressure``; abbreviations stay as they are."""
+    words = key.replace("_", " ").split()
+    return " ".join(
+        word if index == 0 or word.isupper() else word.lower() for index, word in enumerate(words)
+    )

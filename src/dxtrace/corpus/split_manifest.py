@@ -1,0 +1,140 @@
+"""Splits of a corpus as a manifest: ids and hashes, no text, so that it can be shared where the notes cannot.
+
+``write_split`` makes ``DIR/split.json``; ``DIR:train`` then names the part of the corpus that the manifest lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.corpus.base import Corpus, assemble
+from dxtrace.corpus.split import SHARES, split_by_patient
+from dxtrace.errors import CorpusError, UnknownName
+from dxtrace.provenance import Provenance, version
+
+#: The manifest's file name.
+MANIFEST = "split.json"
+
+
+def write_split(
+    corpus: Corpus,
+    kind: str,
+    path: str,
+    out: str | Path,
+    seed: int = 0,
+    shares: Mapping[str, float] = SHARES,
+) -> dict[str, Any]:
+    """Split a corpus by patient, stratified by diagnosis, and write the manifest. Returns it.
+
+    Args:
+        corpus: the cases.
+        kind: what kind of corpus it is, and ``path`` where it stands: kept, to open it again.
+        path: see ``kind``.
+        out: folder of the manifest.
+        seed: another seed, another split.
+        shares: split names and their sizes relative to each other.
+
+    Raises:
+        CorpusError: the manifest cannot be written.
+    """
+    triples = [(case.id, case.patient, diagnosis_of(case)) for case in corpus.cases]
+    splits = split_by_patient(triples, shares, seed)
+    rows: dict[str, dict[str, str]] = {name: {} for name in shares}
+    for case in corpus.cases:
+        rows[splits[case.id]][case.id] = note_sha256(case)
+    manifest = {
+        "what": "dxtrace split: ids and SHA-256 of notes",
+        "source": {
+            "kind": kind,
+            "path": str(Path(path).absolute()) if Path(path).exists() else path,
+        },
+        "corpus": asdict(corpus.info),
+        "seed": seed,
+        "shares": dict(shares),
+        "version": version(),
+        "provenance": Provenance(corpora=(corpus.info,), seed=seed).to_json(),
+        "splits": rows,
+    }
+    file = Path(out) / MANIFEST
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside = file.with_name(file.name + ".part")
+        beside.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        beside.replace(file)
+    except OSError as error:
+        raise CorpusError(f"{file}: cannot be written ({error.strerror})") from None
+    return manifest
+
+
+def read_split(folder: str | Path) -> dict[str, Any]:
+    """Return the manifest in ``folder`` (or the manifest file given).
+
+    Raises:
+        CorpusError: there is none, or it is damaged.
+    """
+    file = Path(folder) / MANIFEST if Path(folder).is_dir() else Path(folder)
+    try:
+        manifest: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        source, splits = manifest["source"], manifest["splits"]
+        if not (isinstance(source["kind"], str) and isinstance(source["path"], str)):
+            raise TypeError
+        if not all(isinstance(digest, str) for rows in splits.values() for digest in rows.values()):
+            raise TypeError
+    except OSError as error:
+        raise CorpusError(f"{file}: cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CorpusError(f"{file}: not the manifest of a split") from None
+    return manifest
+
+
+def select(corpus: Corpus, manifest: Mapping[str, Any], split: str | None, place: str) -> Corpus:
+    """Return the cases of a corpus that a manifest lists (all of its splits for None), the split's name as a tag.
+
+    Raises:
+        UnknownName: there is no such split.
+        CorpusError: a case that is listed is not in the corpus any more, or its note is another one.
+    """
+    splits: Mapping[str, Mapping[str, str]] = manifest["splits"]
+    if split is not None and split not in splits:
+        raise UnknownName("split", split, splits)
+    by_id = {case.id: case for case in corpus.cases}
+    chosen: list[AnnotatedCase] = []
+    for name in splits if split is None else (split,):
+        for key, digest in splits[name].items():
+            case = by_id.get(key)
+            if case is None or note_sha256(case) != digest:
+                fate = "is gone" if case is None else "has another note"
+                raise CorpusError(
+                    f"{place}: the case {key!r} {fate} since the split was made; split the corpus again",
+                )
+            chosen.append(
+                AnnotatedCase(case.case, case.gold, case.patient, {**case.tags, "split": name}),
+            )
+    info = corpus.info
+    wanted = f"{info.id}:{split or 'all'}@seed{manifest.get('seed', 0)}"
+    return assemble(
+        chosen,
+        corpus.problems,
+        name=info.name,
+        id=wanted,
+        licence=info.licence,
+        credentialed=info.credentialed,
+    )
+
+
+def diagnosis_of(case: AnnotatedCase) -> str:
+    """Return the gold diagnosis of a case; without a gold chain what its tags say, or ""."""
+    if case.gold is not None:
+        return case.gold.diagnosis
+    return case.tags.get("expected", case.tags.get("diagnosis", ""))
+
+
+def note_sha256(case: AnnotatedCase) -> str:
+    """Return the SHA-256 of a note's text."""
+    return hashlib.sha256(case.case.note.encode()).hexdigest()

@@ -1,0 +1,56 @@
+"""The same figures as a Markdown table, for a paper or a model card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dxtrace.chain import DISCLAIMER
+from dxtrace.evaluate.metrics.per_case import METRICS
+from dxtrace.evaluate.report.figures import interval_text, value_text
+from dxtrace.provenance import CREDENTIALED_RULE
+
+#: Groups of metrics that the table has; the report has all.
+_GROUPS = ("published", "diagnosis", "evidence", "form")
+
+
+def markdown_table(data: Mapping[str, Any]) -> str:
+    """Return the table of a report (:func:`dxtrace.evaluate.runner.report_data`), with n, intervals and judges."""
+    systems = data["systems"]
+    corpus = data["corpus"] or {}
+    lines = [
+        "| metric | " + " | ".join(_plain(system["name"]) for system in systems) + " |",
+        "|---|" + "---:|" * len(systems),
+    ]
+    for metric in METRICS:
+        estimates = [system["summary"]["metrics"][metric.key] for system in systems]
+        if metric.group in _GROUPS and any(estimate["mean"] is not None for estimate in estimates):
+            cells = [
+                f"{value_text(metric.key, e['mean'])} ({interval_text(metric.key, e)})"
+                for e in estimates
+            ]
+            lines.append(
+                f"| {metric.label} | "
+                + " | ".join(cell.replace(" ()", "") for cell in cells)
+                + " |",
+            )
+    f1 = [value_text("acc_diag", system["summary"]["macro_f1"]["diagnosis"]) for system in systems]
+    lines.append("| Macro-F1, diagnosis | " + " | ".join(f1) + " |")
+    sizes = ", ".join(
+        f"{_plain(s['name'])}: n={s['summary']['n']} cases of {s['summary']['patients']} patients"
+        for s in systems
+    )
+    lines += [
+        "",
+        f"{sizes}. Corpus: {_plain(corpus.get('id', 'not named'))}. In brackets 95 % intervals.",
+        "A missing or broken answer counts 0.",
+        f"Judges: observations by {data['judges']['observations']}; rationales by {data['judges']['rationales']}.",
+        DISCLAIMER,
+    ]
+    if data["credentialed"]:
+        lines.append(CREDENTIALED_RULE)
+    return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("|", "/").split())

@@ -1,0 +1,221 @@
+"""From results by case to what a report says of one system: means with intervals, groups, confusions, calibration."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from dxtrace.evaluate._extras import library
+from dxtrace.evaluate.metrics.calibration import measure
+from dxtrace.evaluate.metrics.direct import PUBLISHED
+from dxtrace.evaluate.metrics.per_case import METRICS
+from dxtrace.evaluate.metrics.statistics import (
+    RESAMPLES,
+    Comparison,
+    compare_all,
+    estimate_all,
+    mean,
+)
+from dxtrace.evaluate.scoring import CaseResult, columns
+
+#: Metrics that are given for every group.
+GROUPED = (*PUBLISHED, "obs_f1", "evidence_f1", "valid")
+
+#: Metrics that two systems are compared on; each costs power under Holm's correction.
+COMPARED = (
+    *PUBLISHED,
+    "optimal_exp_all",
+    "top_3",
+    "tree_distance",
+    "evidence_f1",
+    "grounded",
+    "valid",
+)
+
+_RATES = tuple(metric.key for metric in METRICS if metric.binary)
+_GROUP_RESAMPLES = 500
+
+
+def summarise(
+    results: Sequence[CaseResult],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> dict[str, Any]:
+    """Return everything that a report says of one system, as a JSON object.
+
+    Keys: ``n``, ``patients``, ``status`` (answered, missing, broken), ``metrics`` (key -> estimate), ``pooled``,
+    ``macro``,
+    ``macro_f1``, ``groups`` (category, specialty, diagnosis, amended), ``confidence``, ``confusions``, ``sections``,
+    ``seconds``.
+    """
+    return {
+        "n": len(results),
+        "patients": len({result.patient for result in results}),
+        "status": dict(Counter(result.status for result in results)),
+        "metrics": _estimates(results, tuple(metric.key for metric in METRICS), seed, resamples),
+        "pooled": _pooled(results),
+        "macro": _macro(results),
+        "macro_f1": _macro_f1(results),
+        "groups": _groups(results, seed, min(resamples, _GROUP_RESAMPLES)),
+        "confidence": _confidence(results),
+        "confusions": _confusions(results),
+        "sections": _sections(results),
+        "seconds": mean([result.seconds for result in results]),
+    }
+
+
+def compare(
+    first: Sequence[CaseResult],
+    second: Sequence[CaseResult],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> list[Comparison]:
+    """Compare two systems on the cases that both have, by id (see :func:`dxtrace.evaluate.metrics.statistics.compare_all`)."""
+    by_id = {result.id: result for result in second}
+    here = [result for result in first if result.id in by_id]
+    there = [by_id[result.id] for result in here]
+    ones, twos = columns(here), columns(there)
+    chosen = {key: ones[key] for key in COMPARED}
+    return compare_all(chosen, twos, [result.patient for result in here], _RATES, seed, resamples)
+
+
+def _estimates(
+    results: Sequence[CaseResult],
+    keys: Sequence[str],
+    seed: int,
+    resamples: int,
+) -> dict[str, Any]:
+    values = columns(results)
+    found = estimate_all(
+        {key: values[key] for key in keys},
+        [r.patient for r in results],
+        _RATES,
+        seed,
+        resamples,
+    )
+    return {key: estimate.to_json() for key, estimate in found.items()}
+
+
+def _pooled(results: Sequence[CaseResult]) -> dict[str, float | None]:
+    """Return the observation metrics with all observations of all cases in one pot (micro), without the +1."""
+    gold, predicted, matched, explained = (
+        sum(result.counts[place] for result in results) for place in range(4)
+    )
+    union = gold + predicted - matched
+    return {
+        "obs_precision": matched / predicted if predicted else None,
+        "obs_recall": matched / gold if gold else None,
+        "obs_comp": matched / union if union else None,
+        "exp_com": explained / matched if matched else None,
+        "exp_all": explained / union if union else None,
+    }
+
+
+def _macro(results: Sequence[CaseResult]) -> dict[str, float | None]:
+    """Return the published metrics with every category counting the same."""
+    groups = _split(results, lambda result: result.category)
+    return {
+        key: mean([mean([r.scores.get(key) for r in group]) for group in groups.values()])
+        for key in PUBLISHED
+    }
+
+
+def _macro_f1(results: Sequence[CaseResult]) -> dict[str, float]:
+    """Return macro-F1 over the categories and the diagnoses that occur; a missing answer is a label of its own."""
+    metrics = library("sklearn.metrics", "macro-F1")
+
+    def score(gold: list[str], predicted: list[str]) -> float:
+        labels = sorted(set(gold))
+        return (
+            float(
+                metrics.f1_score(gold, predicted, labels=labels, average="macro", zero_division=0),
+            )
+            if labels
+            else 0.0
+        )
+
+    return {
+        "category": score([r.category for r in results], [r.predicted_category for r in results]),
+        "diagnosis": score(
+            [r.diagnosis for r in results],
+            [r.predicted_diagnosis for r in results],
+        ),
+    }
+
+
+def _groups(results: Sequence[CaseResult], seed: int, resamples: int) -> dict[str, Any]:
+    def by(key: Callable[[CaseResult], str]) -> dict[str, Any]:
+        split = _split(results, key)
+        return {name: _group(split[name], seed, resamples) for name in sorted(split)}
+
+    groups = {
+        "specialty": by(lambda result: result.specialty or "other"),
+        "category": by(lambda result: result.category),
+        "diagnosis": by(lambda result: result.diagnosis),
+    }
+    amended = [result for result in results if result.amended]
+    if amended:
+        plain = [result for result in results if not result.amended]
+        parts = {"amended notes alone": amended, "without amended notes": plain}
+        groups["amended"] = {
+            name: _group(part, seed, resamples) for name, part in parts.items() if part
+        }
+    return groups
+
+
+def _group(results: Sequence[CaseResult], seed: int, resamples: int) -> dict[str, Any]:
+    metrics = _estimates(results, GROUPED, seed, resamples)
+    return {"n": len(results), "patients": len({r.patient for r in results}), "metrics": metrics}
+
+
+def _split(
+    results: Sequence[CaseResult],
+    key: Callable[[CaseResult], str],
+) -> dict[str, list[CaseResult]]:
+    parts: dict[str, list[CaseResult]] = defaultdict(list)
+    for result in results:
+        parts[key(result)].append(result)
+    return parts
+
+
+def _confidence(results: Sequence[CaseResult]) -> dict[str, Any] | None:
+    found = measure([result.stated for result in results if result.stated is not None])
+    return found.to_json() if found else None
+
+
+def _confusions(results: Sequence[CaseResult], most: int = 20) -> dict[str, Any]:
+    """Return the wrong answers, most frequent first, by diagnosis and by category, as [gold, predicted, n]."""
+    wrong = Counter(
+        (r.diagnosis, r.predicted_diagnosis)
+        for r in results
+        if r.diagnosis != r.predicted_diagnosis
+    )
+    other = Counter(
+        (r.category, r.predicted_category) for r in results if r.category != r.predicted_category
+    )
+    return {
+        "diagnosis": [
+            [gold, predicted or "(no answer)", n]
+            for (gold, predicted), n in wrong.most_common(most)
+        ],
+        "category": [
+            [gold, predicted or "(no answer)", n]
+            for (gold, predicted), n in other.most_common(most)
+        ],
+    }
+
+
+def _sections(results: Sequence[CaseResult]) -> dict[str, list[int]]:
+    """Return, by section, gold evidence found and missed, and quotes that are no gold evidence."""
+    totals: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for result in results:
+        for name, counts in result.sections.items():
+            totals[name] = [a + b for a, b in zip(totals[name], counts, strict=True)]
+    return dict(totals)
+
+
+def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """Return comparisons as JSON objects."""
+    return [asdict(one) for one in found]

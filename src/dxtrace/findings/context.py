@@ -1,0 +1,445 @@
+"""What a sentence says *about* its words: denied, normal, uncertain, of a relative, of the past.
+
+ConText (Harkema et al. 2009, doi 10.1016/j.jbi.2009.05.002) in kind: cues with a direction, each of which reaches over
+the words on one side until something ends its scope. Polarity, certainty, experiencer and time are four properties of
+their own; a normal result is a kind of denial that a pattern may also ask for by its word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from dxtrace.findings.tokens import Token, tokenise
+
+Property = Literal["denied", "normal", "uncertain", "family", "other", "past"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One cue (tokens ``first`` to ``last``) and the tokens that it reaches, ``start`` to ``end`` (half open)."""
+
+    property: Property
+    first: int
+    last: int
+    start: int
+    end: int
+
+    def covers(self, index: int) -> bool:
+        """True if the token is in the reach of the cue, the cue's own words excepted."""
+        return self.start <= index < self.end and not self.first <= index <= self.last
+
+
+def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        tuple(token.text for token in tokenise(part)) for part in text.split(",") if part.strip()
+    )
+
+
+# Cues that look ahead.
+_DENIED_BEFORE = _phrases(
+    "no, not, denies, denied, denying, deny, without, w o, negative for, absence of, free of, never, neither, nor, lack of,"
+    " lacks, lacking, lacked, no evidence of, ruled out for, rules out, rule out of, excluded, excludes, failed to reveal,"
+    " failed to show, unremarkable for, cannot, negative, absent, absence, nil, exclude, excluding, hasnt, didnt, doesnt, isnt, wasnt,"
+    " havent, dont, nonreactive, ø, resolution of, resolved, non",
+)
+# ... and cues that look back.
+_DENIED_AFTER = _phrases(
+    "absent, denied, negative, neg, ruled out, excluded, not seen, not detected, not present, not found, not identified,"
+    " not demonstrated, not visualized, not noted, not palpable, not appreciated, undetectable, nonreactive, non reactive,"
+    " none, nil, not reported, unlikely, was not, were not, is not, are not, resolved, not felt, not elevated, not heard, not observed",
+)
+_NORMAL = _phrases(
+    "normal, unremarkable, intact, within normal limits, wnl, within the normal range, within normal range, within the"
+    " reference range, within reference range, within normal, benign, no abnormalities, no abnormality, no pathological findings",
+)
+_UNCERTAIN_BEFORE = _phrases(
+    "possible, possibly, probable, probably, suspected, suspicion of, suspicious for, suspect, concern for, concerning for,"
+    " concerns for, rule out, r o, may, might, could, question of, questionable, evaluate for, evaluation for, evaluation of, to exclude,"
+    " cannot exclude, risk of, risk for, at risk, if, whether, presumed, presumptive, should, would, return, call, in case of,"
+    " watch for, screen for, screening for, screened for, assess for, worried about, fear of, fears, thought to be, likely, differential,"
+    " differential diagnosis, include, versus, vs, unable to exclude, test for, testing for, tests for, prevention of,"
+    " prophylaxis, prophylactic, to prevent, potential, unclear, r / o",
+)
+_UNCERTAIN_AFTER = _phrases(
+    "is suspected, was suspected, suspected, possible, is possible, cannot be excluded, not excluded, could not be excluded,"
+    " is considered, was considered, were considered, is unclear, in question, equivocal, indeterminate, is unlikely",
+)
+_PAST = _phrases(
+    "history of, h o, hx of, hx, prior, previous, previously, past, formerly, former, in childhood, as a child, s p,"
+    " status post, remote, remotely, in the past, childhood",
+)
+# A cue in these words is none.
+_PSEUDO = _phrases(
+    "not only, no increase, no doubt, no change, no relief, without relief, no improvement, without improvement, not relieved,"
+    " not improve, not improved, no response to, did not help, not help, not respond, didn't help, did not respond, not resolve, not resolved, no longer able,"
+    " not certain, cannot lie, cannot remember, cannot recall, cannot walk, cannot move, cannot feel, cannot speak, can not lie,"
+    " cannot sleep, cannot see, cannot raise, cannot breathe, cannot lift, cannot concentrate, cannot tolerate, not able,"
+    " normal saline, the past, past few, past several, past week, past month, past year, past medical history, past day, past hour,"
+    " past hours, past days, past weeks, past months, past years, past two, past three, history of present illness, for the past, over the past,"
+    " in the past few, previously healthy, previously well, previous healthy, past 24, past 48, if any, likely to, no less than, not been able,"
+    " without contrast, non contrast, non smoker, non traumatic, non productive, non radiating, non pitting, non st, non insulin, non exertional, non bloody,"
+    " cannot control, not well controlled, not controlled, not taking, not take, not taken, never smoked, never smoker, normal pressure,"
+    " lower limit of normal, upper limit of normal, above normal, below normal, times normal, than normal, out of normal, more likely, most likely,"
+    " not compressible, not compress, no pulse, not oriented, not know, not recognize, not recognise, not recall, not remember, not respond to, not reversible, not return,"
+    " call center, call centre, no fixed, no p waves, no discernible, no visible p, may 1, return of, returned, not vary, never married,"
+    " absent p waves, absent pulse, absent pulses, absent reflexes, absent breath, negative pressure, gram negative, beta blocker, may be",
+)
+# "-week history of cough": how long, not how long ago.
+_TIME_UNITS = frozenset(
+    "second minute hour day week month year hr wk yr mo long short several-day seconds minutes hours days weeks months years".split(),
+)
+
+_RELATIVES = frozenset(
+    "mother father mom dad brother brothers sister sisters sibling siblings son sons daughter daughters uncle uncles aunt"
+    " aunts cousin cousins grandmother grandfather grandparent grandparents grandma grandpa maternal paternal parent parents"
+    " relative relatives nephew niece twin family familial fh fhx mother's father's brother's sister's mum kin".split(),
+)
+_OTHERS = frozenset(
+    "roommate roommates flatmate housemate coworker coworkers colleague friend friends neighbor neighbour contact contacts"
+    " household wife husband partner spouse girlfriend boyfriend classmate classmates inmate child children".split(),
+)
+# A person who tells of the patient, or does something with them, is not the one who has it.
+_TELLS = frozenset(
+    "states state reports report reported says said noticed notices noted notes brought brings describes described found"
+    " witnessed observed recalls observes tells told adds confirms confirmed called calls complains thinks believes worried saw sees"
+    " heard hears accompanied denies and is mentions stated explains claims".split(),
+)
+_BEFORE_TELLER = frozenset("by with from per to of his her their for and".split())
+
+# What ends the scope of a cue that looks ahead.
+_END = frozenset(
+    "but however except although though yet ; . which who because whereas despite until then".split(),
+)
+_SUBJECTS = frozenset("he she they it patient there his her".split())
+_VERBS = frozenset(
+    "has had is was are were presents presented reports reported complains complained developed develops shows showed"
+    " reveals revealed demonstrates demonstrated noted notes appears appeared takes took experienced experiences feels felt"
+    " described admits endorses became becomes began remains continues occurs occurred vomited".split(),
+)
+_AFFIRMS = frozenset("positive + with reports complains admits endorses has had".split())
+
+_NO_RESULT = re.compile(
+    r"\b(?:pending|awaited|awaiting|inconclusive|non-?diagnostic|not (?:available|done|performed|obtained|recorded|tested|yet)"
+    r"|unavailable|to be (?:done|performed|obtained)|(?:is|are|was|were|be|been|being) (?:also )?"
+    r"(?:performed|ordered|scheduled|obtained|sent|planned|advised|recommended|taken|drawn|requested|arranged|shown|indicated|offered|repeated)"
+    r"|will be|n/a|not known|refused|declined)\b|:\s*(?:none|n/?a|unknown|pending|_+|-+)?\s*\.?\s*$|_{2,}",
+    re.IGNORECASE,
+)
+_RESULT = re.compile(
+    r"\b(?:show(?:s|ed|ing)|reveal(?:s|ed|ing)?|demonstrat\w+|confirm(?:s|ed|ing)|found|consistent with|positive|negative|detected|identified|indicat(?:es|ed|ing)|suggest\w*|grew|yield\w*|with)\b",
+    re.IGNORECASE,
+)
+_TEACHING = re.compile(
+    r"\b(?:return (?:to the|if|for)|call (?:your|the|if|911|us)|if you|you (?:should|may|have|are|can|were|had)|your (?:doctor|symptoms|blood|heart|medic\w+)|seek (?:care|medical|help)"
+    r"|warning signs?|symptoms (?:of|include|may)|signs of .{0,40} include|risk factors (?:for|include)|patients (?:with|who)|can cause|is caused by|education|leaflet|handout"
+    r"|educated (?:on|about)|counsel\w+ (?:on|about|regarding)|in general|typically|instructions?)\b",
+    re.IGNORECASE,
+)
+#: Text that talks to a language model or shows its marks: never evidence.
+TALKS_TO_A_MODEL = re.compile(
+    r"<\|[^|>]{1,40}\|>|\[/?INST\]|</?s>|<<SYS>>|###\s*(?:system|instruction|assistant|user|human)\b"
+    r"|\b(?:ignore|disregard|forget)\b.{0,40}\b(?:above|previous|prior|instructions?|all|note|everything)\b"
+    r"|\bfinal diagnosis\s*[:=]|\bsupporting evidence\s*:|\bstep \d+\s*[:\[]|\b(?:system|assistant)\s*:"
+    r"|\b(?:the|your) (?:correct |final |true )?(?:answer|output|diagnosis) (?:is|must be|should be)\b|\byou are an? (?:ai|assistant|language model)\b"
+    r"|\b(?:answer|output|respond|reply|print|write) (?:only|with|exactly)\b|\"diagnosis\"\s*:|<!--|prompt\b.{0,20}\binject",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Context:
+    """The scopes of one sentence, and what holds for all of it."""
+
+    scopes: tuple[Scope, ...]
+    no_result: bool
+    hypothetical: bool
+
+    def properties(self, index: int, ignore: frozenset[int] = frozenset()) -> set[Property]:
+        """Return what is said about a token; cues of which a token is in ``ignore`` say nothing."""
+        return {
+            scope.property
+            for scope in self.scopes
+            if scope.covers(index)
+            and not any(place in ignore for place in range(scope.first, scope.last + 1))
+        }
+
+
+def read_context(text: str, tokens: Sequence[Token], *, family_section: bool = False) -> Context:
+    """Return the context of one sentence.
+
+    Args:
+        text: the sentence.
+        tokens: its tokens.
+        family_section: it stands under a heading of the family's history.
+    """
+    words = [token.text for token in tokens]
+    scopes = list(_scopes(words))
+    if family_section:
+        scopes.append(Scope("family", -1, -1, 0, len(words)))
+    no_result = _NO_RESULT.search(text) is not None
+    if no_result and _RESULT.search(text):
+        no_result = (
+            re.search(r"\b(?:pending|awaited|inconclusive)\b", text, re.IGNORECASE) is not None
+        )
+    hypothetical = _TEACHING.search(text) is not None or TALKS_TO_A_MODEL.search(text) is not None
+    return Context(tuple(scopes), no_result, hypothetical)
+
+
+def _scopes(words: Sequence[str]) -> Iterator[Scope]:
+    pseudo = set(_covered(words, _PSEUDO))
+    for first, last in _find(words, _DENIED_BEFORE, pseudo):
+        yield Scope("denied", first, last, last + 1, _end_of_denial(words, last + 1))
+    for index, word in enumerate(words):
+        if (word.endswith("n't") or word == "cant") and index not in pseudo:
+            yield Scope("denied", index, index, index + 1, _end_of_denial(words, index + 1))
+    for first, last in _find(words, _DENIED_AFTER, pseudo):
+        if _ends_phrase(words, last):
+            yield Scope("denied", first, last, _begin_of_subject(words, first), first)
+    for first, last in _find(words, _NORMAL, pseudo):
+        yield from _normal_scopes(words, first, last)
+    for first, last in _find(words, _UNCERTAIN_BEFORE, pseudo):
+        yield Scope(
+            "uncertain",
+            first,
+            last,
+            last + 1,
+            _end_of_phrase(words, last + 1, list_too=True),
+        )
+    for index, word in enumerate(words):
+        if word == "?":
+            yield Scope("uncertain", index, index, index + 1, _end_of_phrase(words, index + 1))
+    for first, last in _find(words, _UNCERTAIN_AFTER, pseudo):
+        if _ends_phrase(words, last):
+            yield Scope("uncertain", first, last, _begin_of_subject(words, first), first)
+    yield from _past_scopes(words, pseudo)
+    yield from _person_scopes(words)
+
+
+@cache
+def _first_words(phrases: tuple[tuple[str, ...], ...]) -> dict[str, list[tuple[str, ...]]]:
+    by_first: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in sorted(phrases, key=len, reverse=True):
+        by_first.setdefault(phrase[0], []).append(phrase)
+    return by_first
+
+
+def _find(
+    words: Sequence[str],
+    phrases: tuple[tuple[str, ...], ...],
+    pseudo: set[int] | frozenset[int] = frozenset(),
+) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) of every phrase that stands among the words, longest first, none of them pseudo."""
+    by_first = _first_words(phrases)
+    for index, word in enumerate(words):
+        for phrase in by_first.get(word, ()):
+            last = index + len(phrase) - 1
+            if tuple(words[index : last + 1]) == phrase:
+                if not pseudo.intersection(range(index, last + 1)):
+                    yield index, last
+                break
+
+
+def _covered(words: Sequence[str], phrases: tuple[tuple[str, ...], ...]) -> Iterator[int]:
+    for first, last in _find(words, phrases):
+        yield from range(first, last + 1)
+
+
+def _end_of_denial(words: Sequence[str], start: int) -> int:
+    """Return where a denial ends: it runs over a list, and not over a new statement."""
+    for index in range(start, len(words)):
+        word = words[index]
+        if word in _END:
+            return index
+        if word in {",", "and", ":", "-", "–", "("} and _affirms(words, index + 1):
+            return index
+        if word == "with" and index > start:
+            return index
+    return len(words)
+
+
+def _affirms(words: Sequence[str], index: int) -> bool:
+    """True if a new statement begins: a subject and its verb, a verb, a number, a plus."""
+    following = list(words[index : index + 3])
+    if not following:
+        return False
+    if following[0] in _AFFIRMS or following[0] in _VERBS:
+        return True
+    if following[0] in _SUBJECTS and any(word in _VERBS for word in following[1:]):
+        return True
+    if (
+        following[0] == "and"
+        and len(following) > 1
+        and following[1] in _VERBS | _AFFIRMS | _SUBJECTS
+    ):
+        return True
+    rest = words[index : index + 5]
+    stop = rest.index(",") if "," in rest else len(rest)
+    return any(word in _VERBS for word in rest[:stop]) or any(
+        word[:1].isdigit() for word in rest[:stop]
+    )
+
+
+def _end_of_phrase(words: Sequence[str], start: int, *, list_too: bool = False) -> int:
+    for index in range(start, len(words)):
+        if words[index] in _END or (
+            words[index] == "," and (not list_too or _affirms(words, index + 1))
+        ):
+            return index
+        if words[index] in {"with", "and"} and index > start and _affirms(words, index + 1):
+            return index
+    return len(words)
+
+
+def _ends_phrase(words: Sequence[str], last: int) -> bool:
+    """True if a cue that looks back ends its phrase: nothing of its own follows that it could qualify."""
+    if last + 1 >= len(words):
+        return True
+    return words[last + 1] in {
+        ",",
+        ";",
+        ".",
+        ")",
+        "and",
+        "or",
+        "but",
+        "on",
+        "at",
+        "in",
+        "by",
+        "x",
+        "|",
+        "for",
+        "bilaterally",
+        "throughout",
+        "as",
+    }
+
+
+def _begin_of_subject(words: Sequence[str], first: int) -> int:
+    """Return where the subject of a predicate begins: a list if the verb is plural, else its own part."""
+    plural = first > 0 and words[first - 1] in {"are", "were", "all", "both"}
+    for index in range(first - 1, -1, -1):
+        if words[index] in _END:
+            return index + 1
+        if words[index] == "," and not plural:
+            return index + 1
+    return 0
+
+
+def _normal_scopes(words: Sequence[str], first: int, last: int) -> Iterator[Scope]:
+    before = words[first - 1] if first else ""
+    predicate = before in {
+        "is",
+        "was",
+        "are",
+        "were",
+        ":",
+        "appear",
+        "appears",
+        "appeared",
+        "be",
+        "been",
+        "remained",
+        "-",
+        "–",
+        "all",
+        "both",
+        "otherwise",
+        "completely",
+        "entirely",
+    }
+    if predicate or (
+        _ends_phrase(words, last) and first > 0 and before not in {",", "and", "a", "the"}
+    ):
+        yield Scope("normal", first, last, _begin_of_subject(words, first), first)
+    if not predicate or before in {":", "otherwise"}:
+        yield Scope("normal", first, last, last + 1, _end_of_phrase(words, last + 1))
+
+
+def _past_scopes(words: Sequence[str], pseudo: set[int]) -> Iterator[Scope]:
+    for first, last in _find(words, _PAST, pseudo):
+        before = [word for word in words[max(0, first - 2) : first] if word not in {"-", "–"}]
+        lasting = words[first] in {"history", "hx"} and before and before[-1] in _TIME_UNITS
+        if not lasting and not (before and before[-1] == "family"):
+            yield Scope(
+                "past",
+                first,
+                last,
+                last + 1,
+                _end_of_phrase(words, last + 1, list_too=True),
+            )
+    for index, word in enumerate(words):
+        if word == "ago" and index > 1 and words[index - 1].startswith(("year", "yr", "decade")):
+            yield Scope("past", index - 1, index, 0, len(words))
+
+
+def _person_scopes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield the scopes of relatives and others who have something; not of those who only tell."""
+    for index, word in enumerate(words):
+        plain = word.removesuffix("'s")
+        kind: Property | None = None
+        if plain in _RELATIVES:
+            kind = "family"
+        elif plain in _OTHERS:
+            kind = "other"
+        if kind is None or _only_tells(words, index):
+            continue
+        yield Scope(
+            kind,
+            index,
+            index,
+            _begin_of_subject(words, index) if _of_person(words, index) else index,
+            _end_of_person(words, index + 1),
+        )
+
+
+def _only_tells(words: Sequence[str], index: int) -> bool:
+    following = [
+        word for word in words[index + 1 : index + 3] if word not in {"also", "who", "has", "had"}
+    ]
+    if following and following[0] in _TELLS - {"is", "and"}:
+        return True
+    before = [
+        word
+        for word in words[max(0, index - 3) : index]
+        if word not in {"his", "her", "their", "the", "a"}
+    ]
+    if before and before[-1] in {"by", "with", "to", "from", "per", "lives"}:
+        had = any(
+            word in {"had", "has", "died", "diagnosed", "with"}
+            for word in words[index + 1 : index + 4]
+        )
+        return not (had or (before[-1] == "with" and "contact" in words))
+    # "father of two", "mother of three", "family physician": the patient, or a doctor.
+    return words[index + 1 : index + 2] in (
+        ["of"],
+        ["physician"],
+        ["doctor"],
+        ["medicine"],
+        ["practitioner"],
+        ["planning"],
+    )
+
+
+def _of_person(words: Sequence[str], index: int) -> bool:
+    """True for "leukaemia in his mother": what the person has stands before."""
+    return any(word in {"in", "of"} for word in words[max(0, index - 3) : index])
+
+
+def _end_of_person(words: Sequence[str], start: int) -> int:
+    for index in range(start, len(words)):
+        if words[index] in {";", "."} or (
+            words[index] in _END and words[index] not in {"who", "which"}
+        ):
+            return index
+        if (
+            words[index] in {"he", "she", "patient"}
+            and index + 1 < len(words)
+            and words[index + 1] in _VERBS
+        ):
+            return index
+    return len(words)

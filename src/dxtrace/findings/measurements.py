@@ -1,0 +1,532 @@
+"""Measurements in a sentence: which quantity, how much of it in one unit, and whether the note calls it high or low.
+
+A threshold of ``knowledge/`` ("potassium below 3.5") is compared with these and never with the ranges that invented
+notes draw from. The quantities, their names and units are data: ``measurements.yaml``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from dxtrace.findings.tokens import Token, tokenise
+
+#: Days in a unit of time.
+DAYS = {
+    "second": 1 / 86400,
+    "sec": 1 / 86400,
+    "minute": 1 / 1440,
+    "min": 1 / 1440,
+    "hour": 1 / 24,
+    "hr": 1 / 24,
+    "h": 1 / 24,
+    "day": 1.0,
+    "d": 1.0,
+    "week": 7.0,
+    "wk": 7.0,
+    "month": 30.4,
+    "mo": 30.4,
+    "year": 365.25,
+    "yr": 365.25,
+    "y": 365.25,
+    "decade": 3652.5,
+}
+
+_NUMBER_WORDS = {
+    word: number
+    for number, word in enumerate(
+        "one two three four five six seven eight nine ten eleven twelve".split(),
+        start=1,
+    )
+} | {
+    "couple": 2,
+    "few": 3,
+    "several": 3,
+    "fifteen": 15,
+    "twenty": 20,
+    "thirty": 30,
+    "forty": 40,
+    "half": 0.5,
+}
+
+# What may stand between the name of a quantity and its number.
+_FILLERS = frozenset(
+    "of is was were are at be been a an the level levels count counts concentration value values reading readings : = ~ ≈"
+    " | ( [ , + - – — about around approximately approx nearly almost measured found to up only elevated raised increased"
+    " high higher low lower decreased reduced normal borderline severely markedly mildly moderately slightly significantly"
+    " on admission arrival presentation ratio score ct noted resting average mean currently now with from as by range ranged"
+    " ranging between initial peak maximum repeat serum plasma total rate predicted her his unintentional significant"
+    " * • ' today has had showed shows grade over notable for remarkable a come came back returned".split(),
+)
+_COMPARATORS = {
+    "<": "<",
+    ">": ">",
+    "≤": "<",
+    "≥": ">",
+    "under": "<",
+    "below": "<",
+    "above": ">",
+    "exceeding": ">",
+}
+_MAX_FILLERS = 7
+
+_UNIT = re.compile(
+    r"\s*-?\s*\(?\s*("
+    r"%"
+    r"|°\s*[cf]|(?:degrees?\s*)?(?:celsius|fahrenheit)|[cf](?![\w])"
+    r"|mm\s*hg|kpa"
+    r"|(?:x\s*)?10\s*(?:\^|\*)?\s*(?:9|⁹)\s*/\s*l|g/l(?=\W|$)"
+    r"|(?:cells?|k|thousand)\s*/\s*(?:[µμu]l|mm\s*(?:3|³)|mcl|cu\s*mm|cumm)"
+    r"|/\s*(?:mm\s*(?:3|³)|[µμu]l|mcl|cu\s*mm|cumm)"
+    r"|bpm|beats?\s*(?:/|per)\s*min(?:ute)?|breaths?\s*(?:/|per)\s*min(?:ute)?|/\s*min(?:ute)?|per\s*minute"
+    r"|mosm\s*/\s*(?:kg|l)(?:\s*h2o)?"
+    r"|ml\s*/\s*min(?:\s*/\s*1\.73\s*m\s*[2²])?|kg\s*/\s*m\s*\^?[2²]?|mm\s*/\s*h(?:r|our)?|ng\s*/\s*ml\s*/\s*h(?:r)?"
+    r"|(?:m?eq|[mnpµμu]?mol|mc?g|[kµμunp]?g|m?[iu]u|[kµμu]i?u|mu|u|m[iI][uU])\s*/\s*(?:d?l|ml|l)"
+    r"|ppb|fl|mm|cm|kgs?|kilograms?|lbs?|pounds?|weeks?|years?"
+    r")(?![a-z])",
+    re.IGNORECASE,
+)
+_FLAG = re.compile(r"\s*[(\[]?\s*(HH?|LL?|high|low|elevated|↑+|↓+)(?![\w])\s*[)\]]?")
+_REFERENCE = re.compile(
+    r"[\s,;|]*[(\[]\s*(?:(?:ref(?:erence)?|normal|nl|n|nr|rr)\.?\s*(?:range|value|limits?)?s?\s*[:=]?\s*)?"
+    r"(?:(?P<bound>[<>≤≥])\s*(?P<limit>\d+(?:\.\d+)?)|(?P<low>\d+(?:\.\d+)?)\s*(?:-|–|—|to)\s*(?P<high>\d+(?:\.\d+)?))",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d[\d,]*(?:[.·]\d+)?\Z")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity: the words that name it, its unit, factors from other units, and what a value of it can be."""
+
+    name: str
+    names: tuple[str, ...]
+    unit: str
+    units: Mapping[str, Any]
+    limits: tuple[float, float]
+    needs_unit: bool
+    before: bool
+    rescale: tuple[float, float] | None
+    rescale_below: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A measured quantity: from ``low`` to ``high`` in its main unit, as tokens ``first`` to ``last`` of a sentence.
+
+    ``flag``: "up" or "down" where the note marks it so or prints a range that it lies outside of; else "".
+    """
+
+    quantity: str
+    low: float
+    high: float
+    first: int
+    last: int
+    flag: str = ""
+
+    def meets(self, op: str, low: float, high: float) -> bool:
+        """True if every value from ``self.low`` to ``self.high`` stands in the relation to the limit."""
+        match op:
+            case "<":
+                return self.high < low
+            case "<=":
+                return self.high <= low
+            case ">":
+                return self.low > low
+            case ">=":
+                return self.low >= low
+            case _:
+                return self.low >= low and self.high <= high
+
+
+@cache
+def quantities() -> dict[str, Quantity]:
+    """Return every quantity that can be measured, by its name."""
+    text = resources.files("dxtrace.findings").joinpath("measurements.yaml").read_text("utf-8")
+    entries = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return {name: _quantity(name, entry) for name, entry in entries.items()}
+
+
+def _quantity(name: str, entry: Mapping[str, Any]) -> Quantity:
+    low, high = entry.get("limits", (-math.inf, math.inf))
+    return Quantity(
+        name,
+        tuple(str(text) for text in entry["names"]),
+        str(entry["unit"]),
+        {str(unit): factor for unit, factor in entry.get("units", {}).items()},
+        (low, high),
+        entry.get("needs_unit", False),
+        entry.get("before", False),
+        tuple(entry["rescale"]) if "rescale" in entry else None,
+        tuple(entry["rescale_below"]) if "rescale_below" in entry else None,
+    )
+
+
+def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> list[Measurement]:
+    """Return the measurements of a sentence, in no fixed order.
+
+    Args:
+        text: the sentence.
+        tokens: its tokens, whose offsets begin at ``offset``.
+        offset: where the text stands in the note.
+    """
+    reader = _Reader(text, tokens, offset)
+    return [*reader.named(), *reader.unnamed(), *reader.ages(), *reader.durations()]
+
+
+class _Reader:
+    """Finds measurements in one sentence."""
+
+    def __init__(self, text: str, tokens: Sequence[Token], offset: int) -> None:
+        self._text = text
+        self._tokens = tokens
+        self._offset = offset
+        self._words = [token.text for token in tokens]
+
+    def named(self) -> Iterator[Measurement]:
+        """Yield values that follow, or precede, the name of their quantity."""
+        for first, last, quantity in self._names():
+            index = self._skip_fillers(last + 1)
+            value = self._value(index, quantity) if index is not None else None
+            if value is not None:
+                yield from self._measured(quantity, value, first)
+            elif quantity.before or quantity.needs_unit:
+                yield from self._preceding(quantity, first, last)
+
+    def _names(self) -> Iterator[tuple[int, int, Quantity]]:
+        """Yield the longest names at every place, with all quantities that they may stand for."""
+        index = _name_index()
+        start = 0
+        while start < len(self._words):
+            for length in range(min(7, len(self._words) - start), 0, -1):
+                found = index.get(tuple(self._words[start : start + length]))
+                # "2.3 mg/dL" is no magnesium.
+                a_unit = (
+                    length == 1
+                    and len(self._words[start]) <= 2
+                    and start
+                    and _NUMBER.match(self._words[start - 1])
+                )
+                if found and not a_unit:
+                    for quantity in found:
+                        yield start, start + length - 1, quantity
+                    start += length - 1
+                    break
+            start += 1
+
+    def _skip_fillers(self, index: int) -> int | None:
+        """Return the index of the number that belongs to a name which ends before ``index``."""
+        for place in range(index, min(index + _MAX_FILLERS, len(self._words))):
+            word = self._words[place]
+            if _NUMBER.match(word) or word in _COMPARATORS:
+                return place
+            # A unit may stand in the heading of a column: "Total cholesterol (mg/dL) | 426".
+            if word not in _FILLERS and not self._unit_at(place):
+                bracket = word in {")", "]"}
+                if not bracket:
+                    return None
+        return None
+
+    def _unit_at(self, place: int) -> bool:
+        token = self._tokens[place]
+        if token.text in {"l", "ml", "dl", "/"}:
+            return True
+        match = _UNIT.match(self._text, token.start - self._offset)
+        return match is not None and match.start(1) == token.start - self._offset
+
+    def _value(self, index: int, quantity: Quantity) -> _Value | None:
+        """Read a number, a range or a pair at ``index``, with its unit, flag and reference range."""
+        words = self._words
+        bound = ""
+        while index < len(words) and (words[index] in _COMPARATORS or words[index] == "="):
+            bound = _COMPARATORS.get(words[index], bound)
+            index += 1
+        if index >= len(words) or not _NUMBER.match(words[index]):
+            return None
+        low = high = _number(words[index])
+        last = index
+        second: float | None = None
+        if self._is_number(last + 2) and words[last + 1] == "/":
+            second = _number(words[last + 2])
+            last += 2
+        elif self._is_number(last + 2) and words[last + 1] in {"-", "–", "—", "to"}:
+            high = _number(words[last + 2])
+            last += 2
+        while self._is_number(last + 2) and words[last + 1] in {"x", "×"}:
+            last += 2
+        if high < low:
+            low, high = high, low
+        unit = _UNIT.match(self._text, self._tokens[last].end - self._offset)
+        end = unit.end() if unit else self._tokens[last].end - self._offset
+        return _Value(low, high, bound, second, last, _normal_unit(unit[1]) if unit else "", end)
+
+    def _is_number(self, index: int) -> bool:
+        return index < len(self._words) and _NUMBER.match(self._words[index]) is not None
+
+    def _measured(self, quantity: Quantity, value: _Value, first: int) -> Iterator[Measurement]:
+        pressure = quantity.name in {"sbp", "dbp"}
+        out_of = value.second is not None and quantity.name in {
+            "mmse",
+            "moca",
+            "gcs",
+            "nihss",
+            "curb65",
+            "abcd2",
+        }
+        if value.second is not None and not pressure and not out_of:
+            return
+        scaled = (
+            _convert(value.low, quantity, value.unit),
+            _convert(value.high, quantity, value.unit),
+        )
+        low, high = scaled
+        if low is None or high is None:
+            return
+        flag = self._flag(value, low / value.low if value.low else 1.0)
+        last = self._last_token(value.end, value.last)
+        if value.bound == "<":
+            low = -math.inf
+            high = math.nextafter(high, -math.inf)
+        elif value.bound == ">":
+            low, high = math.nextafter(low, math.inf), math.inf
+        yield Measurement(quantity.name, low, high, first, last, flag)
+        if pressure and value.second is not None:
+            other = "dbp" if quantity.name == "sbp" else "sbp"
+            yield Measurement(other, value.second, value.second, first, last)
+
+    def _last_token(self, end: int, least: int) -> int:
+        last = least
+        while last + 1 < len(self._tokens) and self._tokens[last + 1].end - self._offset <= end:
+            last += 1
+        return last
+
+    def _flag(self, value: _Value, factor: float) -> str:
+        flag = _FLAG.match(self._text, value.end)
+        if flag:
+            return "up" if flag[1].lower()[0] in "he↑" else "down"
+        reference = _REFERENCE.match(self._text, value.end)
+        if reference is None:
+            return ""
+        if reference["limit"]:
+            limit = float(reference["limit"]) * factor
+            if reference["bound"] in "<≤":
+                return "up" if value.low * factor > limit else ""
+            return "down" if value.high * factor < limit else ""
+        if value.low > float(reference["high"]):
+            return "up"
+        return "down" if value.high < float(reference["low"]) else ""
+
+    def _preceding(self, quantity: Quantity, first: int, last: int) -> Iterator[Measurement]:
+        """Yield a value that stands before its name: "a 30 pack-year history", "a 4-kg weight loss"."""
+        for start in range(max(0, first - 7), first):
+            if not _NUMBER.match(self._words[start]) or (
+                start and self._words[start - 1] in {"-", "/", "x"}
+            ):
+                continue
+            value = self._value(start, quantity)
+            between = self._words[value.last + 1 : first] if value else []
+            plain = not any(word in {",", ";", "and", "with", ":"} for word in between)
+            if value and value.last < first and plain and (value.unit or not quantity.needs_unit):
+                for measurement in self._measured(quantity, value, start):
+                    yield Measurement(
+                        measurement.quantity,
+                        measurement.low,
+                        measurement.high,
+                        start,
+                        last,
+                        measurement.flag,
+                    )
+                return
+
+    def unnamed(self) -> Iterator[Measurement]:
+        """Yield values whose unit alone says what they are: beats a minute, degrees, a pair in mmHg."""
+        known = quantities()
+        for index, word in enumerate(self._words):
+            if not _NUMBER.match(word) or (index and self._words[index - 1] in {"/", "-", "–"}):
+                continue
+            value = self._value(index, known["temp"])
+            if value is None:
+                continue
+            unit = value.unit
+            if unit in {"bpm", "beats/min"} and value.second is None:
+                yield from self._measured(known["hr"], value, index)
+            elif unit == "breaths/min" and value.second is None:
+                yield from self._measured(known["rr"], value, index)
+            elif unit in {"°c", "°f", "f", "fahrenheit", "celsius"} and value.second is None:
+                yield from self._measured(known["temp"], value, index)
+            elif unit == "mmhg" and value.second is not None:
+                yield from self._measured(known["sbp"], value, index)
+
+    def ages(self) -> Iterator[Measurement]:
+        """Yield ages in years: "54-year-old", "aged 54", "54 yo"."""
+        for index, word in enumerate(self._words):
+            number = _as_number(word)
+            if number is None:
+                continue
+            rest = [w for w in self._words[index + 1 : index + 5] if w not in {"-", "–"}]
+            unit = rest[0].rstrip("s") if rest else ""
+            old = len(rest) > 1 and rest[1] == "old"
+            if old and unit in DAYS:
+                years = number * DAYS[unit] / DAYS["year"]
+                yield Measurement("age", years, years, index, self._index_of("old", index))
+            elif unit in {"yo", "y/o"} or rest[:2] in (["y", "o"], ["y", "/"]):
+                yield Measurement("age", number, number, index, index + 1)
+            elif index and self._words[index - 1] == "aged":
+                yield Measurement("age", number, number, index - 1, index)
+
+    def _index_of(self, word: str, start: int) -> int:
+        return self._words.index(word, start)
+
+    def durations(self) -> Iterator[Measurement]:
+        """Yield lengths of time in days; not ages, and not how long ago."""
+        words = self._words
+        for index, word in enumerate(words):
+            number = _as_number(word)
+            second = (
+                index > 1
+                and words[index - 1] in {"-", "–", "to", "or"}
+                and _as_number(words[index - 2]) is not None
+            )
+            if number is None or second or (index and words[index - 1] == "/"):
+                continue
+            low = high = number
+            place = index + 1
+            if place + 1 < len(words) and words[place] in {"-", "–", "to", "or"}:
+                other = _as_number(words[place + 1])
+                if other is not None:
+                    high = max(low, other)
+                    place += 2
+            while place < len(words) and words[place] in {"-", "–", "of"}:
+                place += 1
+            unit = words[place] if place < len(words) else ""
+            days = DAYS.get(unit) or DAYS.get(unit.rstrip("s").rstrip("'"))
+            after = [w for w in words[place + 1 : place + 4] if w not in {"-", "–"}][:2]
+            if days is None or (unit in {"h", "d", "y"} and low != int(low)):
+                continue
+            elsewhere = {
+                "old",
+                "ago",
+                "later",
+                "earlier",
+                "gestation",
+                "pregnant",
+                "before",
+                "prior",
+                "of",
+                "postpartum",
+            }
+            if (
+                after
+                and after[0] in elsewhere
+                and after != ["of", "history"]
+                and not self._symptom_follows(after)
+            ):
+                continue
+            yield Measurement("duration", low * days, high * days, index, place)
+
+    def _symptom_follows(self, after: Sequence[str]) -> bool:
+        """True for "2 weeks of cough", unlike "20 weeks of gestation"."""
+        return (
+            len(after) == 2
+            and after[0] == "of"
+            and after[1] not in {"gestation", "pregnancy", "age"}
+        )
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A number as written: its range, its bound, what stands behind a slash, its last token, unit, end in the text."""
+
+    low: float
+    high: float
+    bound: str
+    second: float | None
+    last: int
+    unit: str
+    end: int
+
+
+@cache
+def _name_index() -> dict[tuple[str, ...], list[Quantity]]:
+    index: dict[tuple[str, ...], list[Quantity]] = {}
+    for quantity in quantities().values():
+        for name in quantity.names:
+            words = tuple(token.text for token in tokenise(name))
+            index.setdefault(words, []).append(quantity)
+    return index
+
+
+def _number(word: str) -> float:
+    return float(word.replace(",", "").replace("·", "."))
+
+
+def _as_number(word: str) -> float | None:
+    if _NUMBER.match(word):
+        return _number(word)
+    return _NUMBER_WORDS.get(word)
+
+
+def _normal_unit(unit: str) -> str:
+    """Return a unit in one spelling: lower case, no spaces, Greek or Latin micro alike."""
+    plain = re.sub(r"\s+", "", unit.lower()).replace("μ", "µ").replace("³", "3").replace("²", "2")
+    plain = (
+        plain.replace("mcl", "ul")
+        .replace("mcg", "µg")
+        .replace("meq/", "mmol/")
+        .replace("cumm", "mm3")
+    )
+    plain = re.sub(r"(beats?|breaths?)(?:/|per)min(?:ute)?", r"\1/min", plain).replace(
+        "beat/",
+        "beats/",
+    )
+    plain = re.sub(r"^(?:x?10[\^*]?(?:9|⁹)/l)$", "10^9/l", plain)
+    plain = re.sub(r"^perminute$", "/min", plain)
+    return plain.replace("cell/", "cells/").replace("degrees", "").replace("degree", "")
+
+
+def _convert(value: float, quantity: Quantity, unit: str) -> float | None:
+    """Return a value in the main unit of its quantity, or None if it cannot be one of it."""
+    plain = unit.replace("µ", "u")
+    factors = {name.replace("µ", "u"): factor for name, factor in quantity.units.items()}
+    if quantity.name == "temp" and ("f" in unit or (not unit and value > 60)):
+        value = (value - 32) / 1.8
+    elif plain in factors:
+        value *= float(factors[plain])
+    elif plain and not _same_unit(plain, quantity.unit):
+        return None
+    elif not plain and quantity.needs_unit:
+        return None
+    elif quantity.rescale and value > quantity.rescale[0]:
+        value *= quantity.rescale[1]
+    elif not plain and quantity.rescale_below and value < quantity.rescale_below[0]:
+        value *= quantity.rescale_below[1]
+    low, high = quantity.limits
+    return value if low <= value <= high else None
+
+
+def _same_unit(unit: str, main: str) -> bool:
+    """True if a unit is the main one, or another way of writing it."""
+    alike = {
+        "/min": {"bpm", "beats/min", "breaths/min", "/minute", "/min"},
+        "c": {"c", "°c", "celsius"},
+        "kg/m2": {"kg/m2", "kg/m", "kg/m^2"},
+        "mm/h": {"mm/h", "mm/hr", "mm/hour"},
+        "ml/min": {"ml/min", "ml/min/1.73m2"},
+        "mosm/kg": {"mosm/kg", "mosm/l", "mosm/kgh2o"},
+        "/ul": {"/ul", "/mm3", "cells/ul", "cells/mm3"},
+        "10^9/l": {"10^9/l", "k/ul", "thousand/ul"},
+        "u/l": {"u/l", "iu/l"},
+        "weeks": {"weeks", "week"},
+        "iu/l": {"iu/l", "u/l", "miu/ml"},
+        "iu/ml": {"iu/ml", "u/ml"},
+        "ng/ml": {"ng/ml", "ug/l"},
+        "pg/ml": {"pg/ml", "ng/l"},
+    }
+    return unit == main or unit in alike.get(main, set())

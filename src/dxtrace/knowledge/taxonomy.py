@@ -1,0 +1,254 @@
+"""The 25 disease categories, their trees of diagnosis nodes, and lookup by any name.
+
+A *path* leads from the first suspicion ("Suspected Heart Failure") to a *diagnosis* ("HFrEF").
+Names, shape and counts follow DiReCT (arXiv 2408.01933); see ``knowledge/taxonomy.yaml``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from dxtrace.errors import KnowledgeError, UnknownName
+
+_ATTRIBUTES = {"aliases", "short", "icd10cm", "final", "children"}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a category's tree. ``path`` runs from the tree's first node to this one."""
+
+    name: str
+    category: str
+    path: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
+    icd10cm: str | None = None
+    final: bool = False
+    children: tuple[Node, ...] = ()
+
+    @property
+    def is_leaf(self) -> bool:
+        """True for a diagnosis with nothing below it."""
+        return not self.children
+
+    def walk(self) -> Iterator[Node]:
+        """Yield this node and all below it, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass(frozen=True)
+class Category:
+    """One disease category with the tree of its nodes."""
+
+    name: str
+    root: Node
+    specialty: str = ""
+    aliases: tuple[str, ...] = ()
+    icd10cm: str | None = None
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """All nodes, parents before children."""
+        return tuple(self.root.walk())
+
+    @cached_property
+    def diagnoses(self) -> tuple[Node, ...]:
+        """The nodes that may be a final diagnosis: every leaf, and inner nodes marked ``final``."""
+        return tuple(node for node in self.nodes if node.final)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every full name of the category and of its nodes, aliases included, short forms not."""
+        found = [self.name, *self.aliases]
+        for node in self.nodes:
+            found += [node.name, *node.aliases]
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """All categories; the place to look a name up."""
+
+    categories: tuple[Category, ...]
+    _categories: dict[str, Category] = field(
+        init=False,
+        repr=False,
+        compare=False,
+        default_factory=dict,
+    )
+    _nodes: dict[str, Node] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for category in self.categories:
+            for name in (category.name, *category.aliases):
+                self._claim(self._categories, name, category)
+        for node in self.nodes:
+            self._claim(self._nodes, node.name, node)
+        for node in self.nodes:
+            for alias in (*node.aliases, *node.short):
+                self._nodes.setdefault(_key(alias), node)
+        for category in self.categories:
+            self._add_derived_names(category)
+
+    @staticmethod
+    def _claim(index: dict[str, Any], name: str, owner: Any) -> None:
+        if index.setdefault(_key(name), owner) is not owner:
+            raise KnowledgeError(f"taxonomy: the name {name!r} is used twice")
+
+    def _add_derived_names(self, category: Category) -> None:
+        leaves = [node for node in category.nodes if node.is_leaf]
+        whole = [node for node in category.nodes if node.name == category.name] or leaves[
+            : len(leaves) == 1
+        ]
+        names = [category.name, *category.aliases]
+        names += [name for node in whole for name in (node.name, *node.aliases)]
+        for name in names:
+            self._nodes.setdefault(_key("Suspected " + name), category.root)
+            self._nodes.setdefault(
+                _key("Strongly Suspected " + name),
+                _strongly_suspected(category),
+            )
+            self._categories.setdefault(_key(name), category)
+            for node in whole:
+                self._nodes.setdefault(_key(name), node)
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node of every tree."""
+        return tuple(node for category in self.categories for node in category.nodes)
+
+    @cached_property
+    def diagnoses(self) -> tuple[Node, ...]:
+        """Every node that may be a final diagnosis (the labels that are ranked), in file order."""
+        return tuple(node for node in self.nodes if node.final)
+
+    @cached_property
+    def leaves(self) -> tuple[Node, ...]:
+        """The innermost diagnoses."""
+        return tuple(node for node in self.nodes if node.is_leaf)
+
+    def category(self, name: str) -> Category:
+        """Look a category up by its name, its alias, or any name of one of its nodes.
+
+        Raises:
+            UnknownName: with suggestions, if there is none.
+        """
+        found = self.get_category(name)
+        if found is None:
+            raise UnknownName(
+                "category",
+                name,
+                [n for c in self.categories for n in (c.name, *c.aliases)],
+            )
+        return found
+
+    def find(self, name: str) -> Node:
+        """Look a node (suspicion, inner node or diagnosis) up by name, alias or short form.
+
+        The name of a category with a single leaf finds that leaf.
+
+        Raises:
+            UnknownName: with suggestions, if there is none.
+        """
+        found = self.get(name)
+        if found is None:
+            known = [n for node in self.nodes for n in (node.name, *node.aliases)]
+            raise UnknownName("diagnosis", name, known + [c.name for c in self.categories])
+        return found
+
+    def get(self, name: str) -> Node | None:
+        """Look a node up like :meth:`find`; None if there is none, without the milliseconds that suggestions take."""
+        return self._nodes.get(_key(name))
+
+    def get_category(self, name: str) -> Category | None:
+        """Look a category up like :meth:`category`; None if there is none."""
+        node = self.get(name)
+        return self._categories.get(_key(name)) or (
+            self._categories[_key(node.category)] if node else None
+        )
+
+    def category_of(self, node: Node | str) -> Category:
+        """Return the category that a node (or a node's name) belongs to."""
+        return self.category((self.find(node) if isinstance(node, str) else node).category)
+
+    @classmethod
+    def from_records(
+        cls,
+        records: Sequence[Mapping[str, Any]],
+        place: str = "taxonomy",
+    ) -> Taxonomy:
+        """Build from the parsed form of ``taxonomy.yaml`` (a list of categories).
+
+        Raises:
+            KnowledgeError: naming the place and what is wrong with it.
+        """
+        try:
+            return cls(tuple(_read_category(record) for record in records))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise KnowledgeError(
+                f"{place}: not a list of categories with a tree each ({error!r})",
+            ) from None
+
+    @classmethod
+    @cache
+    def default(cls) -> Taxonomy:
+        """The taxonomy that ships with dxtrace."""
+        text = (
+            resources.files("dxtrace.knowledge")
+            .joinpath("data", "taxonomy.yaml")
+            .read_text("utf-8")
+        )
+        return cls.from_records(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+def _key(name: str) -> str:
+    """Fold case, punctuation and spacing: what makes two spellings of a name equal."""
+    return re.sub(r"[^a-z0-9]+", " ", name.lower().replace("\u2019", "'").replace("'s", "")).strip()
+
+
+def _strongly_suspected(category: Category) -> Node:
+    strong = [node for node in category.nodes if node.name.startswith("Strongly Suspected")]
+    return strong[0] if strong else category.root
+
+
+def _read_category(record: Mapping[str, Any]) -> Category:
+    ((root_name, root_body),) = record["tree"].items()
+    return Category(
+        name=record["category"],
+        specialty=record.get("specialty", ""),
+        aliases=tuple(record.get("aliases", ())),
+        icd10cm=record.get("icd10cm"),
+        root=_read_node(root_name, root_body, record["category"], ()),
+    )
+
+
+def _read_node(
+    name: str,
+    body: Mapping[str, Any] | None,
+    category: str,
+    above: tuple[str, ...],
+) -> Node:
+    body = body or {}
+    plain = not (_ATTRIBUTES & body.keys())
+    path = (*above, name)
+    below = body if plain else body.get("children", {})
+    children = tuple(_read_node(child, inner, category, path) for child, inner in below.items())
+    return Node(
+        name=name,
+        category=category,
+        path=path,
+        aliases=() if plain else tuple(body.get("aliases", ())),
+        short=() if plain else tuple(body.get("short", ())),
+        icd10cm=None if plain else body.get("icd10cm"),
+        final=not children or (not plain and bool(body.get("final"))),
+        children=children,
+    )

@@ -1,0 +1,115 @@
+"""Prompts: the one place where a note meets a chat template.
+
+The same functions make the prompt for training, for answering and for serving: all three see the same token ids.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from dxtrace.chain import EVIDENCE_MARK, Answer
+from dxtrace.notes.sections import INVISIBLE
+
+#: One piece of a prompt: its text, and whether control tokens in it are meant (template) or not (note).
+PromptPart = tuple[str, bool]
+
+SYSTEM = "Name the diagnosis of this case, then explain it in numbered steps, each quoting its evidence from the case."
+
+
+#: What every answer starts with; part of the prompt, so that the first token the model gives belongs to the diagnosis.
+CUE = "FINAL DIAGNOSIS:"
+
+
+#: Stands for the part that a template would fill with today's date (Llama 3): always the same, in training and after.
+DATE = "26 Jul 2024"
+
+
+_MARKER = "\ue000note\ue000"
+
+
+def readable(text: str) -> str:
+    """Return a note's text as the model reads it: no invisible characters, plain spaces, no runs of empty lines."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_INVISIBLE)
+    lines = [" ".join(line.split()) for line in text.split("\n")]
+    kept = [line for index, line in enumerate(lines) if line or (index and lines[index - 1])]
+    return "\n".join(kept).strip()
+
+
+_INVISIBLE = {ord(char): None for char in INVISIBLE}
+
+
+def prompt_parts(template: str | None, note: str) -> list[PromptPart]:
+    """Return the prompt for one note, as text parts that mark where control tokens are meant.
+
+    Args:
+        template: the model's chat template (Jinja), or None for a plain prompt.
+        note: the note as the model reads it (:func:`readable`).
+
+    The note itself is always a part without control tokens, whatever stands in it.
+    """
+    if template is None:
+        return [(f"{SYSTEM}\n\n", False), (note, False), (f"\n\n{CUE}", False)]
+    return [*chat_parts(template, SYSTEM, note), (CUE, False)]
+
+
+def with_start_token(template: str | None, token: str | None) -> str | None:
+    """Return a chat template that knows the model's start token, which some (Llama 3) write themselves."""
+    if not template or not token or "bos_token" not in template:
+        return template
+    return f"{{%- set bos_token = {json.dumps(token)} -%}}{template}"
+
+
+def chat_parts(template: str | None, system: str, text: str) -> list[PromptPart]:
+    """Return the prompt for any question: what the model is told, and a text in which no control token is meant.
+
+    Args:
+        template: the model's chat template (Jinja), or None for a plain prompt.
+        system: the instruction.
+        text: the question; whatever stands in it, control tokens in it are text.
+    """
+    if template is None:
+        return [(f"{system}\n\n", False), (text, False), ("\n\n", False)]
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": _MARKER}]
+    rendered = _template(template).render(
+        messages=messages,
+        add_generation_prompt=True,
+        date_string=DATE,
+        bos_token="",
+        eos_token="",
+    )
+    before, _, after = rendered.partition(_MARKER)
+    return [(before, True), (text, False), (after, True)]
+
+
+@cache
+def _template(source: str) -> Any:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def refuse(message: str) -> None:
+        raise ValueError(f"the model's chat template refuses the messages: {message}")
+
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    environment.globals |= {"raise_exception": refuse, "strftime_now": lambda _: DATE}
+    return environment.from_string(source)
+
+
+def answer_segments(answer: Answer) -> list[str]:
+    """Return the trained form of an answer after :data:`CUE`, cut where the writer chooses.
+
+    Each segment is tokenised on its own, in training as in writing: label, head, rationale, mark, quote, head ...
+    """
+    segments = [f" {answer.diagnosis}"]
+    for number, step in enumerate(answer.steps, 1):
+        segments += [step_head(number, step.supports), f" {step.rationale}", MARK, f" {step.quote}"]
+    return segments
+
+
+#: The segment between rationale and quote.
+MARK = EVIDENCE_MARK.rstrip()
+
+
+def step_head(number: int, supports: str | None) -> str:
+    """Return the segment that opens a step: ``Step 1 [Suspected Stroke]:``, after an empty line."""
+    return f"\n\nStep {number} [{supports}]:" if supports else f"\n\nStep {number}:"

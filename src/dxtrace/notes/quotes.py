@@ -1,0 +1,113 @@
+"""Which pieces of a note may be quoted.
+
+A *quote* is a run of whole clauses within one sentence. A clause never clips a word or a value, and a clause that
+holds a cue of negation, uncertainty, family or past history is one unbreakable piece: no quote can drop its "denies".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dxtrace.chain import Span
+from dxtrace.notes.case import Case
+from dxtrace.notes.clauses import SIGNED, clauses
+from dxtrace.notes.sections import INVISIBLE
+from dxtrace.notes.sentences import BULLET, sentences
+
+#: Longest quote, in code points, once white space is flattened.
+MAX_QUOTE = 300
+
+
+# What keeps a runaway list from giving thousands of quotes: a sentence of up to 31 clauses gives every run of them,
+# in a longer one a run has at most 1,000 / clauses.
+_MAX_RUNS = 1000
+
+
+_LEAD = re.compile(r"(?:and|but|which|who)\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """One quotable piece of a note: ``text`` is ``note[start:end]`` with white space flattened."""
+
+    text: str
+    start: int
+    end: int
+
+
+def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> list[Quote]:
+    """Return every piece that may be quoted, in the order of the note, each text once (its first place).
+
+    Args:
+        note: the text that offsets refer to.
+        keep: half-open ranges of the note to take quotes from (default: all of it).
+    """
+    found: dict[str, Quote] = {}
+    for sentence in sentences(note):
+        if keep is not None and not any(a < sentence[1] and sentence[0] < b for a, b in keep):
+            continue
+        clauses = list(clauses(note, *sentence))
+        longest = max(1, _MAX_RUNS // max(1, len(clauses)))
+        for first in range(len(clauses)):
+            for last in range(first, min(first + longest, len(clauses))):
+                if clauses[last][1] - clauses[first][0] > 4 * MAX_QUOTE:
+                    break
+                quote = _trim(note, clauses[first][0], clauses[last][1])
+                if quote is None or (
+                    keep is not None
+                    and not any(a <= quote.start and quote.end <= b for a, b in keep)
+                ):
+                    continue
+                if len(quote.text) > MAX_QUOTE:
+                    break
+                if note[clauses[last][0] : clauses[last][1]].rstrip().endswith(":"):
+                    continue
+                found.setdefault(quote.text, quote)
+    return list(found.values())
+
+
+def innermost(quotes: Iterable[Quote]) -> list[Quote]:
+    """Return the quotes that hold no other quote, in the order of the note: single clauses."""
+    inner: list[Quote] = []
+    latest = -1
+    for quote in sorted(quotes, key=lambda quote: (quote.end, -quote.start)):
+        if latest < quote.start:
+            inner.append(quote)
+        latest = max(latest, quote.start)
+    return inner
+
+
+def _trim(note: str, start: int, end: int) -> Quote | None:
+    """Cut bullets, white space and closing punctuation off the ends; None if nothing worth quoting is left."""
+    bullet = BULLET.match(note, start, end)
+    if (
+        bullet
+        and bullet.end() < end
+        and not (note[bullet.end() - 1] == "-" and SIGNED.search(note, bullet.end(), end))
+    ):
+        start = bullet.end()
+    junk = " \t\r\n\v\f\u00a0\u2028\u2029\x85" + INVISIBLE
+    while start < end and (note[start] in junk or note[start].isspace() or note[start] in ",;:|"):
+        start += 1
+    while end > start and (
+        note[end - 1] in junk or note[end - 1].isspace() or note[end - 1] in ",;:.|"
+    ):
+        end -= 1
+    if lead := _LEAD.match(note, start, end):
+        start = lead.end()
+    text = note[start:end]
+    if sum(char.isalnum() for char in text) < 2 or not any(char.isalpha() for char in text):
+        return None
+    return Quote(" ".join(text.split()), start, end)
+
+
+def span_of(case: Case, quote: Quote) -> Span:
+    """Return the quote as evidence on its case."""
+    return Span(
+        case.note[quote.start : quote.end],
+        quote.start,
+        quote.end,
+        case.section_at(quote.start),
+    )

@@ -1,0 +1,194 @@
+"""Reading cases from text, JSON and JSONL."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dxtrace.errors import CaseError
+from dxtrace.notes.case import MAX_CHARACTERS, Case
+from dxtrace.notes.sections import INVISIBLE, SECTIONS, section_named
+
+
+def decode(data: bytes, place: str) -> str:
+    """Decode UTF-8, with or without a byte order mark; line ends stay as they are.
+
+    Raises:
+        CaseError: naming ``place``, when the bytes are not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CaseError(f"{place}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+
+
+def case_from_json(data: Any, place: str, id: str = "case") -> Case:
+    """Make a case from parsed JSON: a note, sections by name or heading, or a DiReCT file.
+
+    Raises:
+        CaseError: naming ``place`` and what was expected.
+    """
+    if isinstance(data, str):
+        return Case.from_text(data, id)
+    if not isinstance(data, dict):
+        raise CaseError(
+            f"{place}: expected an object with a note or sections, got {type(data).__name__}",
+        )
+    if isinstance(data.get("case"), dict) and "note" not in data:
+        return case_from_json(data["case"], place, str(data.get("id", id)))
+    own_id = data.get("id", data.get("case_id"))
+    if isinstance(own_id, (str, int)) and not isinstance(own_id, bool) and str(own_id).strip():
+        id = str(own_id)
+    for key in ("note", "text", "case_prompt"):
+        if isinstance(data.get(key), str):
+            return Case.from_text(data[key], id)
+        if key in data and not isinstance(data[key], dict):
+            raise CaseError(f"{place}: {key!r} is {type(data[key]).__name__}, expected text")
+    body = data["sections"] if isinstance(data.get("sections"), dict) else data
+    sections: dict[str, str] = {}
+    for key, value in body.items():
+        name = section_named(key)
+        if name is None:
+            continue
+        if value is None:
+            continue
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            value = "\n".join(value)
+        if not isinstance(value, str):
+            raise CaseError(f"{place}: section {name} is {type(value).__name__}, expected text")
+        sections[name] = f"{sections[name]}\n{value}" if name in sections else value
+    if not sections:
+        raise CaseError(f'{place}: no "note" and none of the sections {", ".join(SECTIONS)}')
+    return Case.from_sections(sections, id)
+
+
+def read_case(path: str | Path) -> Case:
+    """Read one case from a text or JSON file, or from standard input (``-``).
+
+    Raises:
+        CaseError: the file cannot be read or holds no usable case; the message names it.
+    """
+    name = str(path)
+    if name == "-":
+        return _case_from_text_or_json(
+            decode(sys.stdin.buffer.read(), "standard input"),
+            "standard input",
+            "stdin",
+        )
+    data = _read_bytes(Path(path))
+    return _case_from_text_or_json(
+        decode(data, name),
+        name,
+        Path(path).stem,
+        json_file=Path(path).suffix == ".json",
+    )
+
+
+def _read_bytes(path: Path) -> bytes:
+    if len(str(path)) > 1000 or "\n" in str(path):
+        raise CaseError(
+            "this is no name of a file; give a file, or '-' and the case on standard input",
+        )
+    try:
+        size = path.stat().st_size
+        if size > 8 * MAX_CHARACTERS:
+            raise CaseError(
+                f"{path}: {size:,} bytes; a note has at most {MAX_CHARACTERS:,} characters",
+            )
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CaseError(f"{path}: cannot be read ({reason})") from None
+
+
+def _case_from_text_or_json(text: str, place: str, id: str, json_file: bool = False) -> Case:
+    try:
+        if json_file or text.lstrip(" \t\r\n" + INVISIBLE).startswith("{"):
+            try:
+                return case_from_json(parse_json(text, place), place, id)
+            except CaseError:
+                if json_file or _looks_like_json(text):
+                    raise
+        return Case.from_text(text, id)
+    except CaseError as error:
+        raise error if str(error).startswith(place) else CaseError(f"{place}: {error}") from None
+
+
+def _looks_like_json(text: str) -> bool:
+    return re.match(r'[\s\ufeff]*\{\s*("|\})', text) is not None
+
+
+def parse_json(text: str, place: str) -> Any:
+    """Parse JSON.
+
+    Raises:
+        CaseError: naming ``place``, line and column; the text itself is not shown.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise CaseError(
+            f"{place}: not valid JSON (line {error.lineno}, column {error.colno})",
+        ) from None
+    except (RecursionError, ValueError):
+        raise CaseError(
+            f"{place}: not usable JSON (nested too deep, or a number too long)",
+        ) from None
+
+
+def read_cases(path: str | Path) -> Iterator[Case | CaseError]:
+    """Yield every case of a JSONL file, a folder of text and JSON files, or a file; errors are yielded, not raised.
+
+    Raises:
+        CaseError: the file or folder itself cannot be read.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = sorted(
+            p for p in path.rglob("*") if p.suffix in {".txt", ".json", ".md"} and p.is_file()
+        )
+        files = [p for p in found if p.stem.lower() != "readme"]
+        if not files:
+            raise CaseError(f"{path}: no .txt, .md or .json file in this folder")
+        for file in files:
+            yield _attempt_file(file, file.relative_to(path).with_suffix("").as_posix())
+    elif path.suffix == ".jsonl":
+        yield from _read_jsonl(path)
+    else:
+        yield read_case(path)
+
+
+def _attempt_file(file: Path, id: str) -> Case | CaseError:
+    try:
+        case = read_case(file)
+        return case if case.id != file.stem else Case(case.note, case.sections, id)
+    except CaseError as error:
+        return with_id(error, id)
+
+
+def with_id(error: CaseError, id: str) -> CaseError:
+    """Return the error with the id of the case that it is about, for an error row."""
+    error.case_id = id  # type: ignore[attr-defined]
+    return error
+
+
+def _read_jsonl(path: Path) -> Iterator[Case | CaseError]:
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip(b" \t\r\n\xef\xbb\xbf"):
+                    continue
+                place, id = f"{path}, line {number}", f"{path.stem}-{number}"
+                try:
+                    yield case_from_json(parse_json(decode(line, place), place), place, id)
+                except CaseError as error:
+                    located = (
+                        str(error) if str(error).startswith(str(path)) else f"{place}: {error}"
+                    )
+                    yield with_id(CaseError(located), id)
+    except OSError as error:
+        raise CaseError(f"{path}: cannot be read ({error.strerror})") from None

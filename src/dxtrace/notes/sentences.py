@@ -1,0 +1,156 @@
+"""Where the sentences of a note begin and end: lists by item, wrapped lines joined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dxtrace.notes.cues import has_cue
+from dxtrace.notes.sections import section_named
+
+# No abbreviation, closing mark or last word is longer than this: enough to look at for what ends a line or a sentence.
+TAIL = 40
+
+
+_TERMINAL = re.compile(r"[.!?;:)]['\"\u201d\u2019\])*]*\Z")
+
+
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:dr|mr|mrs|ms|st|vs|e\.g|i\.e|etc|approx|no|fig|pt|pts|hosp|dept|jr|sr|prof|resp|neg|pos|max|min|hr|hrs|wk|wks"
+    r"|mo|yr|yrs|temp|q\.?d|b\.?i\.?d|t\.?i\.?d|p\.?o|i\.?v|p\.?r\.?n|a\.?m|p\.?m|u\.?s|ca|cf|al|sp|spp|subsp|incl|excl|abd|ext)"
+    r")\.\Z|(?:(?<=\s)|\A)[A-Z]\.\Z",
+    re.IGNORECASE,
+)
+
+
+# Abbreviations that often end a sentence: they do when a capitalised word follows ("after 20 min. He slept").
+_MEASURE = re.compile(
+    r"\b(?:etc|min|max|hrs?|wks?|mo|yrs?|[ap]\.?m|q\.?d|[bt]\.?i\.?d|p\.?o|i\.?v|p\.?r\.?n|neg|pos)\.\Z",
+    re.IGNORECASE,
+)
+
+
+_NAME = re.compile(r"[A-Z][a-z]")
+
+
+_SENTENCE_END = re.compile(r"[.!?]['\"\u201d\u2019\])*]*(?=\s)")
+
+
+WORD = re.compile(r"\s*(\S)")
+
+
+_REPLY = re.compile(r"(?:no|yes|denie[sd])\b", re.IGNORECASE)
+
+
+LAB_PAIR = re.compile(r"(?<!\s)\s++(?=[A-Za-z][A-Za-z0-9()/% ]{0,24}?-\s?[<>]?\d)")
+
+
+_LABEL = re.compile(r"\s*[A-Za-z](?:[\w /()&,-]|\.(?!\s)){0,30}:(?=\s)")
+
+
+BULLET = re.compile(
+    r"\s*(?:[-+*\u2022\u25cf\u25aa\u2013>#]+\s+|\(?\d{1,2}[.)]\s+|[a-z][.)]\s+|[-*\u2022\u25cf\u25aa](?=[A-Za-z]))",
+)
+
+
+HEADING = re.compile(r"\s*([A-Za-z][A-Za-z /&]{0,40}):\s+(?=\S)")
+
+
+_HEADING_ALONE = re.compile(r"\s*([A-Za-z][A-Za-z /&]{1,40}):\s*\Z")
+
+
+_COLUMNS = re.compile(r"\S(?:\s{2,}|\t)\S")
+
+
+_CONTINUES = re.compile(
+    r"(?:[,\-\u2013/(&+]|\b(?:and|or|nor|but|of|the|an?|no|not|denie[sd]|deny|denying|without|with|for|to|in|on|at|by|from|as"
+    r"|is|are|was|were|has|had|have|his|her|that|which|any|including|negative|absent|mild|moderate|severe))\s*\Z",
+    re.IGNORECASE,
+)
+
+
+def sentences(note: str) -> Iterator[tuple[int, int]]:
+    """Yield half-open ranges of the sentences of a note: lists by item, wrapped lines joined."""
+    for start, end in _paragraphs(note):
+        begin = start
+        for match in _SENTENCE_END.finditer(note, start, end):
+            stop = match.end()
+            following = WORD.match(note, stop, end)
+            if match[0][0] == "." and _abbreviated(note, begin, match.start() + 1, following):
+                continue
+            if following and (
+                following[1].islower()
+                or (match[0][0] == "?" and _REPLY.match(note, following.start(1)))
+            ):
+                continue
+            yield begin, stop
+            begin = stop
+        if note[begin:end].strip():
+            yield begin, end
+
+
+def _abbreviated(note: str, begin: int, end: int, following: re.Match[str] | None) -> bool:
+    """True if the full stop before ``end`` belongs to an abbreviation and does not end the sentence as well."""
+    tail = max(begin, end - TAIL)
+    if not _ABBREVIATION.search(note, tail, end):
+        return False
+    return not (
+        following and _NAME.match(note, following.start(1)) and _MEASURE.search(note, tail, end)
+    )
+
+
+def _paragraphs(note: str) -> Iterator[tuple[int, int]]:
+    """Yield ranges of lines that belong together: a wrapped line goes on, a denied list keeps its heading."""
+    lines = [match.span() for match in re.finditer(r"[^\r\n\v\f\u2028\u2029\x85]+", note)]
+    widths = sorted(end - start for start, end in lines)
+    width = widths[int(0.9 * len(widths))] if widths else 0
+    open_start: int | None = None
+    denying = False
+    for index, (start, end) in enumerate(lines):
+        if open_start is None:
+            open_start, denying = start, False
+        text = note[start:end].rstrip()
+        denying = denying or (text.endswith(":") and has_cue(text) and section_named(text) is None)
+        follows = lines[index + 1] if index + 1 < len(lines) else None
+        if follows is None or not _goes_on(note, (start, end), follows, width, denying):
+            if note[open_start:end].strip():
+                yield open_start, end
+            open_start = None
+
+
+def _goes_on(
+    note: str,
+    line: tuple[int, int],
+    follows: tuple[int, int],
+    width: int,
+    denying: bool,
+) -> bool:
+    gap = note[line[1] : follows[0]]
+    if len(gap) > 1 and gap != "\r\n":
+        return False
+    text, nxt = note[line[0] : line[1]].rstrip(), note[follows[0] : follows[1]]
+    heading = HEADING.match(nxt) or _HEADING_ALONE.match(nxt)
+    if heading and section_named(heading[1]):
+        return False
+    if denying:
+        return True
+    if (
+        BULLET.match(nxt)
+        or _LABEL.match(nxt)
+        or not text.strip()
+        or _tabular(text)
+        or _tabular(nxt)
+    ):
+        return False
+    if _CONTINUES.search(text[-TAIL:]):
+        return True
+    if _TERMINAL.search(text[-TAIL:]):
+        return False
+    full = len(text) >= max(45, 0.7 * width) and width <= 140
+    starts_low = nxt.lstrip()[:1].islower()
+    return (full and (starts_low or len(text) >= 0.85 * width)) or (starts_low and has_cue(text))
+
+
+def _tabular(line: str) -> bool:
+    """True for a row of a table or a run of laboratory values: it ends where its line ends."""
+    return _COLUMNS.search(line) is not None or len(LAB_PAIR.findall(line)) >= 2
