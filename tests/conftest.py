@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.models import store
+from dxtrace.models.loading import load as load_reasoner
 from dxtrace.notes.case import Case
 from dxtrace.notes.reading import read_case
 
@@ -95,7 +96,7 @@ def threads() -> int:
 @pytest.fixture(scope="session")
 def reasoner(home: Path, threads: int) -> Reasoner:
     """The embedded model, as a user gets it."""
-    return Reasoner.load(threads=threads)
+    return load_reasoner(threads=threads)
 
 
 @pytest.fixture(scope="session")

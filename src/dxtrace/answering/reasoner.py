@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from dxtrace.answering.differential import Calibration, label_options, rank_diagnoses
 from dxtrace.answering.grammar import MIN_STEPS
@@ -64,27 +63,6 @@ class Reasoner:
         self.calibration = calibration or Calibration()
         self._labels = label_options(engine, self.taxonomy)
         support(wordings)  # takes a second: part of loading, not of the first answer
-
-    @classmethod
-    def load(
-        cls,
-        model: str = "default",
-        *,
-        adapter: str | Path | None = None,
-        engine: str = "auto",
-        threads: int | None = None,
-        report: Callable[[str, float], None] | None = None,
-    ) -> Reasoner:
-        """Load a model by name, file, folder or hub id (see :mod:`dxtrace.models`).
-
-        Raises:
-            UnknownName: no such model. ModelError: it cannot be fetched or loaded.
-            MissingExtra: the engine is not installed.
-        """
-        from dxtrace.models import open_model
-
-        opened = open_model(model, adapter=adapter, engine=engine, threads=threads, report=report)
-        return cls(opened.engine, opened.info, calibration=opened.calibration, notice=opened.notice)
 
     def differential(self, case: Case) -> Differential:
         """Return every diagnosis with its probability on this case, highest first."""

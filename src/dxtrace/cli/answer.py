@@ -115,7 +115,7 @@ def batch(
 ) -> None:
     """Answer many cases; interrupted, it goes on where it stopped. A bad case becomes an error row."""
     from dxtrace.answering.batch import Batch
-    from dxtrace.answering.reasoner import Reasoner
+    from dxtrace.models.loading import load as load_reasoner
 
     if shard_index >= num_shards:
         raise InputError(f"--shard-index {shard_index} is not below --num-shards {num_shards}")
@@ -127,7 +127,7 @@ def batch(
         )
         return
     with reporting() as report:
-        reasoner = Reasoner.load(
+        reasoner = load_reasoner(
             model,
             adapter=adapter,
             engine=engine.value,
@@ -159,10 +159,10 @@ def _answer(
     top: int,
     threads: int | None,
 ) -> None:
-    from dxtrace.answering.reasoner import Reasoner
+    from dxtrace.models.loading import load as load_reasoner
 
     with reporting() as report:
-        reasoner = Reasoner.load(
+        reasoner = load_reasoner(
             model,
             adapter=adapter,
             engine=engine.value,

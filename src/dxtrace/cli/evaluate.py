@@ -42,7 +42,7 @@ from dxtrace.evaluate import (
     score_evaluations,
     write_published,
 )
-from dxtrace.evaluate.baselines import System
+from dxtrace.evaluate.baselines.chains import System
 from dxtrace.evaluate.judges.llm import FLAG
 from dxtrace.provenance import CREDENTIALED_RULE
 
@@ -269,9 +269,9 @@ def _systems(
 
 
 def _reasoner(model: str, adapter: str | None, threads: int | None) -> System:
-    from dxtrace.answering.reasoner import Reasoner
+    from dxtrace.models.loading import load as load_reasoner
 
-    reasoner = Reasoner.load(model, adapter=adapter, threads=threads)
+    reasoner = load_reasoner(model, adapter=adapter, threads=threads)
 
     def answer(case: AnnotatedCase) -> Chain:
         reasoner.wordings = case.wordings

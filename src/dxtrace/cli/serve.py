@@ -120,12 +120,12 @@ def _is_local(host: str) -> bool:
 
 
 def _load(models: list[str], engines: int, threads: int | None) -> list[dict[str, Answerer]]:
-    from dxtrace.answering.reasoner import Reasoner
+    from dxtrace.models.loading import load as load_reasoner
 
     loaded: list[dict[str, Answerer]] = []
     with reporting() as report:
         for _ in range(engines):
             loaded.append(
-                {name: Reasoner.load(name, threads=threads, report=report) for name in models},
+                {name: load_reasoner(name, threads=threads, report=report) for name in models},
             )
     return loaded

@@ -210,7 +210,7 @@ def card(
 
 
 def _answered(run: Path):  # type: ignore[no-untyped-def]
-    from dxtrace.answering.reasoner import Reasoner
+    from dxtrace.models.loading import load as load_reasoner
     from dxtrace.train.corpora import read_cases
     from dxtrace.train.recipe import load_recipe
 
@@ -220,7 +220,7 @@ def _answered(run: Path):  # type: ignore[no-untyped-def]
         raise InputError(f"{run}: its recipe has no development cases to show")
     shortest = min(cases, key=lambda case: len(case.case.note))
     with reporting():
-        return Reasoner.load(recipe.base.model, adapter=run / "adapter").reason(shortest.case)
+        return load_reasoner(recipe.base.model, adapter=run / "adapter").reason(shortest.case)
 
 
 def calibrate(
@@ -239,15 +239,15 @@ def calibrate(
 ) -> None:
     """Fit how far an adapter's probabilities are believed and how much the findings beside it count."""
     require_extra()
-    from dxtrace.answering.reasoner import Reasoner
     from dxtrace.corpus import open_corpus
     from dxtrace.models.export import adapter_folder, base_of
+    from dxtrace.models.loading import load as load_reasoner
     from dxtrace.train import calibration
 
     folder = adapter_folder(adapter)
     chosen = open_corpus(cases).annotated[:count] if cases else calibration.composed(count)
     with reporting() as report:
-        reasoner = Reasoner.load(
+        reasoner = load_reasoner(
             base or base_of(folder),
             adapter=folder,
             threads=threads,

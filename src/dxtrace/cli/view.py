@@ -86,10 +86,10 @@ def _answer(found: Found, model: str) -> None:
             f"{len(cases)} cases without an answer; answer them first: dxtrace batch",
         )
     elif cases:
-        from dxtrace.answering.reasoner import Reasoner
+        from dxtrace.models.loading import load as load_reasoner
 
         with reporting() as report:
-            reasoner = Reasoner.load(model, report=report)
+            reasoner = load_reasoner(model, report=report)
         for case in track(
             cases,
             "Reading cases",

@@ -7,7 +7,7 @@ from dxtrace.evaluate.answers import (
     gold_account,
     published_account,
 )
-from dxtrace.evaluate.baselines import BASELINES, LEARNT, make_baseline
+from dxtrace.evaluate.baselines.registry import BASELINES, LEARNT, make_baseline
 from dxtrace.evaluate.interchange import prediction_file, write_published
 from dxtrace.evaluate.judges import JUDGES, JudgeSettings, agree, ask, open_judge, read_pairs
 from dxtrace.evaluate.metrics.direct import PUBLISHED, Counts, evaluation_file, score_evaluation
@@ -18,14 +18,20 @@ from dxtrace.evaluate.report.html_report import html_report
 from dxtrace.evaluate.report.markdown import markdown_table
 from dxtrace.evaluate.report.summary import compare, summarise
 from dxtrace.evaluate.runner import (
-    Scored,
     Settings,
     folder_name,
     report_data,
     run_system,
     score_evaluations,
 )
-from dxtrace.evaluate.scoring import CaseResult, Judges, load_results, score_case, score_cases
+from dxtrace.evaluate.scoring import (
+    CaseResult,
+    Judges,
+    Scored,
+    load_results,
+    score_case,
+    score_cases,
+)
 
 __all__ = [
     "BASELINES",

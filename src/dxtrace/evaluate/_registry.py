@@ -131,9 +131,9 @@ class _Model(ModelAPI):  # type: ignore[misc]
         **arguments: Any,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
-        from dxtrace.answering.reasoner import Reasoner
+        from dxtrace.models.loading import load as load_reasoner
 
-        self._reasoner = Reasoner.load(
+        self._reasoner = load_reasoner(
             model_name.removeprefix("dxtrace/") or "default",
             **arguments,
         )

@@ -12,7 +12,7 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.errors import InputError
 from dxtrace.evaluate.answers import Account, Observation, gold_account
 from dxtrace.evaluate.metrics.direct import evaluation_file
-from dxtrace.evaluate.runner import Scored
+from dxtrace.evaluate.scoring import Scored
 from dxtrace.notes.sections import SECTIONS
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.errors import CorpusError, DxtraceError, InputError
-from dxtrace.evaluate.baselines import System
+from dxtrace.evaluate.baselines.chains import System
 from dxtrace.evaluate.metrics.direct import PUBLISHED, score_evaluation
 from dxtrace.evaluate.metrics.statistics import RESAMPLES
 from dxtrace.evaluate.reading import Answers, RowProblem, read_json_folder
 from dxtrace.evaluate.report.summary import compare, comparisons_json, summarise
-from dxtrace.evaluate.scoring import CaseResult
+from dxtrace.evaluate.scoring import CaseResult, Scored
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.provenance import CorpusInfo, Provenance
 
@@ -24,16 +24,6 @@ Progress = Callable[[int, int], None]
 
 #: How many problems of one system a report lists; all are counted.
 _LISTED = 200
-
-
-@dataclass
-class Scored:
-    """One system after scoring. ``answers`` is None where only results were kept."""
-
-    name: str
-    results: list[CaseResult]
-    answers: Answers | None = None
-    problems: list[RowProblem] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

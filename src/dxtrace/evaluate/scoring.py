@@ -23,7 +23,7 @@ from dxtrace.evaluate.metrics.per_case import (
     form_scores,
     missing_scores,
 )
-from dxtrace.evaluate.reading import Answers
+from dxtrace.evaluate.reading import Answers, RowProblem
 from dxtrace.knowledge.taxonomy import Taxonomy
 
 #: Changes when a formula changes: results on disk of another version are not used again.
@@ -90,6 +90,16 @@ class CaseResult:
             "stated": Stated(**stated) if stated else None,
             "sections": {name: tuple(counts) for name, counts in data["sections"].items()},
         })  # fmt: skip
+
+
+@dataclass
+class Scored:
+    """One system after scoring. ``answers`` is None where only results were kept."""
+
+    name: str
+    results: list[CaseResult]
+    answers: Answers | None = None
+    problems: list[RowProblem] = field(default_factory=list)
 
 
 def score_cases(

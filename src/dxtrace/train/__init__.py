@@ -3,9 +3,10 @@
 from dxtrace.train.card import write_card
 from dxtrace.train.curves import plot_losses, read_metrics
 from dxtrace.train.finish import finish_run
+from dxtrace.train.prepared import Outcome, Prepared
 from dxtrace.train.publish import check_publishable, publish
 from dxtrace.train.recipe import Recipe, load_recipe, recipe_names
-from dxtrace.train.run import Outcome, Prepared, prepare, train
+from dxtrace.train.run import prepare, train
 from dxtrace.train.sweep import Trial, sweep
 
 __all__ = [

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dxtrace.train.prepared import Prepared
 from dxtrace.train.recipe import Recipe
-from dxtrace.train.run import Prepared
 
 GIB = 2**30
 

@@ -1,84 +1,25 @@
-"""One training run: from a resolved recipe to a folder with adapter, losses and all it takes to go on or repeat it."""
+"""Training from a recipe to an adapter: prepare, run, finish."""
 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
 from dxtrace.errors import DxtraceError, EngineError, InputError, ModelError
 from dxtrace.models import store
-from dxtrace.models.torch_base import Located, locate
-from dxtrace.provenance import Provenance
+from dxtrace.models.torch_base import locate
 from dxtrace.train import checkpoints
-from dxtrace.train.base import find_start, start_provenance
-from dxtrace.train.corpora import Cases, read_cases
-from dxtrace.train.examples import Encoder, Example, Report, make_examples
-from dxtrace.train.precision import Chosen, Device, choose_precision, find_device
+from dxtrace.train.base import find_start
+from dxtrace.train.corpora import read_cases
+from dxtrace.train.examples import Encoder, Report, make_examples
+from dxtrace.train.precision import choose_precision, find_device
+from dxtrace.train.prepared import Outcome, Prepared, environment
 from dxtrace.train.recipe import Recipe, load_recipe, to_yaml
-
-
-@dataclass
-class Prepared:
-    """Everything that is known before the first step."""
-
-    recipe: Recipe
-    device: Device
-    precision: Chosen
-    located: Located
-    cases: Cases
-    tokenizer: Any
-    train: list[Example]
-    dev: list[Example]
-    report: Report
-    dev_report: Report
-    start: Path | None = None
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of the whole run."""
-        optimiser = self.recipe.optimiser
-        if optimiser.steps:
-            return optimiser.steps
-        processes = int(os.environ.get("WORLD_SIZE", "1"))
-        passes = math.ceil(math.ceil(len(self.train) / processes) / optimiser.batch)
-        return math.ceil(math.ceil(passes / optimiser.accumulation) * optimiser.epochs)
-
-    def provenance(self) -> Provenance:
-        """What the adapter is made from."""
-        base = self.recipe.base
-        made = Provenance(
-            corpora=self.cases.corpora,
-            base_model=base.hub_id or base.model,
-            base_sha256=self.located.sha256,
-            recipe=self.recipe.name,
-            seed=self.recipe.run.seed,
-            marked_credentialed=self.cases.credentialed,
-        )
-        return made.joined(start_provenance(self.start)) if self.start else made
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended. ``step`` is the last step done, ``best_step`` the one whose adapter was kept."""
-
-    folder: Path
-    state: Literal["done", "stopped early", "interrupted"]
-    step: int
-    best_step: int
-    loss: float | None
-    dev_loss: float | None
-
-    @property
-    def adapter(self) -> Path:
-        """Folder of the adapter."""
-        return self.folder / "adapter"
 
 
 def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
@@ -281,35 +222,3 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
             else {part: value}
         )
     return result
-
-
-def environment(prepared: Prepared) -> dict[str, Any]:
-    """Return what the run depends on besides its recipe: device, precision, versions."""
-    import importlib.metadata
-    import platform
-
-    names = (
-        "dxtrace",
-        "torch",
-        "transformers",
-        "trl",
-        "peft",
-        "accelerate",
-        "bitsandbytes",
-        "datasets",
-    )
-    versions = {}
-    for name in names:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "device": prepared.device.name,
-        "precision": prepared.precision.name,
-        "precision_reason": prepared.precision.reason,
-        "processes": int(os.environ.get("WORLD_SIZE", "1")),
-        "versions": versions,
-    }

@@ -26,7 +26,7 @@ from dxtrace.train.callbacks import Bar, MetricsFile, Probe, SaveBest, StopOnSig
 from dxtrace.train.examples import Encoder, Example
 from dxtrace.train.kernels.fast import unsupported, use_fast_layers
 from dxtrace.train.preflight import Timed, lora_config
-from dxtrace.train.run import Outcome, Prepared
+from dxtrace.train.prepared import Outcome, Prepared
 from dxtrace.train.trainer import ChainTrainer, Collator
 
 

@@ -16,8 +16,7 @@ from dxtrace.evaluate.metrics.direct import PUBLISHED
 from dxtrace.evaluate.report.figures import all_metrics, bars, cards, comparisons
 from dxtrace.evaluate.report.plots import abstention_plot, percent, reliability_diagram, stack
 from dxtrace.evaluate.report.tables import Markup, heading, keys, paragraph, table
-from dxtrace.evaluate.runner import Scored
-from dxtrace.evaluate.scoring import CaseResult
+from dxtrace.evaluate.scoring import CaseResult, Scored
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.provenance import CREDENTIALED_RULE
 from dxtrace.view import STATIC_STYLE, static_case_html

@@ -6,7 +6,7 @@ import math
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, PremiseRef, Step
-from dxtrace.evaluate.baselines import STEPS, answer_chain
+from dxtrace.evaluate.baselines.chains import STEPS, answer_chain
 from dxtrace.findings.recogniser import Evidence, support
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.quotes import find_quotes, span_of

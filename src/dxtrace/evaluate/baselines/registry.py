@@ -1,0 +1,68 @@
+"""What any system has to beat, behind the interface of a system: from a case to a chain.
+
+``majority``, ``tfidf`` and ``nearest`` learn from annotated cases; ``keywords`` knows the knowledge files alone;
+``untrained`` is the
+base model without an adapter; ``gold`` repeats the annotation: the ceiling of every metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.chain import Chain, ModelInfo
+from dxtrace.errors import InputError, UnknownName
+from dxtrace.evaluate.baselines import keywords
+from dxtrace.evaluate.baselines.chains import System
+from dxtrace.evaluate.baselines.learned import majority, nearest, tfidf
+
+#: Baselines by name.
+BASELINES = ("majority", "tfidf", "nearest", "keywords", "untrained", "gold")
+
+
+#: Those that learn from annotated cases.
+LEARNT = ("majority", "tfidf", "nearest")
+
+
+def make_baseline(
+    name: str,
+    train: Sequence[AnnotatedCase] = (),
+    threads: int | None = None,
+) -> System:
+    """Return a baseline by name (one of :data:`BASELINES`).
+
+    Raises:
+        UnknownName: no such baseline. InputError: it has to learn and there is no annotated case. MissingExtra: its
+        library
+        is not installed. ModelError: the base model cannot be loaded.
+    """
+    if name not in BASELINES:
+        raise UnknownName("baseline", name, BASELINES)
+    annotated = [case for case in train if case.gold is not None]
+    if name in LEARNT and not annotated:
+        raise InputError(
+            f"the baseline {name!r} learns from annotated cases: name them with --train",
+        )
+    if name == "majority":
+        return majority(annotated)
+    if name == "tfidf":
+        return tfidf(annotated)
+    if name == "nearest":
+        return nearest(annotated)
+    if name == "keywords":
+        return keywords.answer
+    return _gold if name == "gold" else _untrained(threads)
+
+
+def _gold(case: AnnotatedCase) -> Chain:
+    if case.gold is None:
+        raise InputError(f"case {case.id!r} has no gold chain")
+    return replace(case.gold, id=case.id, model=ModelInfo(name="baseline gold"))
+
+
+def _untrained(threads: int | None) -> System:
+    from dxtrace.models.loading import load as load_reasoner
+
+    reasoner = load_reasoner(adapter="none", threads=threads)
+    return lambda case: reasoner.reason(case.case)

@@ -1,0 +1,39 @@
+"""The front door's ``load``: a model by name, as a reasoner that is ready to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dxtrace.answering.reasoner import Reasoner
+from dxtrace.models.opening import open_model
+
+
+def load(
+    model: str = "default",
+    *,
+    adapter: str | Path | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+    report: Callable[[str, float], None] | None = None,
+) -> Reasoner:
+    """Load a model by name, file, folder or hub id (see :mod:`dxtrace.models`).
+
+    Args:
+        model: ``default``, a GGUF file, a Hugging Face folder or a hub id.
+        adapter: folder of an adapter; None: the one that ships with the model; ``none``: none.
+        engine: ``auto``, or the name of one.
+        threads: of the CPU; None for one a core.
+        report: called with what is being done and how far it is, from 0 to 1.
+
+    Raises:
+        UnknownName: no such model. ModelError: it cannot be fetched or loaded.
+        MissingExtra: the engine is not installed.
+    """
+    opened = open_model(model, adapter=adapter, engine=engine, threads=threads, report=report)
+    return Reasoner(
+        opened.engine,
+        opened.info,
+        calibration=opened.calibration,
+        notice=opened.notice,
+    )

@@ -1,0 +1,106 @@
+"""A run before and after it: what is trained on what, and what came of it."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dxtrace.models.torch_base import Located
+from dxtrace.provenance import Provenance
+from dxtrace.train.base import start_provenance
+from dxtrace.train.corpora import Cases
+from dxtrace.train.examples import Example, Report
+from dxtrace.train.precision import Chosen, Device
+from dxtrace.train.recipe import Recipe
+
+
+@dataclass
+class Prepared:
+    """Everything that is known before the first step."""
+
+    recipe: Recipe
+    device: Device
+    precision: Chosen
+    located: Located
+    cases: Cases
+    tokenizer: Any
+    train: list[Example]
+    dev: list[Example]
+    report: Report
+    dev_report: Report
+    start: Path | None = None
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        optimiser = self.recipe.optimiser
+        if optimiser.steps:
+            return optimiser.steps
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        passes = math.ceil(math.ceil(len(self.train) / processes) / optimiser.batch)
+        return math.ceil(math.ceil(passes / optimiser.accumulation) * optimiser.epochs)
+
+    def provenance(self) -> Provenance:
+        """What the adapter is made from."""
+        base = self.recipe.base
+        made = Provenance(
+            corpora=self.cases.corpora,
+            base_model=base.hub_id or base.model,
+            base_sha256=self.located.sha256,
+            recipe=self.recipe.name,
+            seed=self.recipe.run.seed,
+            marked_credentialed=self.cases.credentialed,
+        )
+        return made.joined(start_provenance(self.start)) if self.start else made
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. ``step`` is the last step done, ``best_step`` the one whose adapter was kept."""
+
+    folder: Path
+    state: Literal["done", "stopped early", "interrupted"]
+    step: int
+    best_step: int
+    loss: float | None
+    dev_loss: float | None
+
+    @property
+    def adapter(self) -> Path:
+        """Folder of the adapter."""
+        return self.folder / "adapter"
+
+
+def environment(prepared: Prepared) -> dict[str, Any]:
+    """Return what the run depends on besides its recipe: device, precision, versions."""
+    import importlib.metadata
+    import platform
+
+    names = (
+        "dxtrace",
+        "torch",
+        "transformers",
+        "trl",
+        "peft",
+        "accelerate",
+        "bitsandbytes",
+        "datasets",
+    )
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "device": prepared.device.name,
+        "precision": prepared.precision.name,
+        "precision_reason": prepared.precision.reason,
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
+        "versions": versions,
+    }
