@@ -100,6 +100,7 @@ _REFERENCE = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d[\d,]*(?:[.·]\d+)?\Z")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 
 
 @dataclass(frozen=True)
@@ -464,7 +465,8 @@ def _name_index() -> dict[tuple[str, ...], list[Quantity]]:
 
 
 def _number(word: str) -> float:
-    return float(word.replace(",", "").replace("·", "."))
+    plain = word.replace(",", "") if _THOUSANDS.match(word) else word.replace(",", ".")
+    return float(plain.replace("·", "."))
 
 
 def _as_number(word: str) -> float | None:

@@ -68,7 +68,7 @@ def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> l
     return list(found.values())
 
 
-def innermost(quotes: Iterable[Quote]) -> list[Quote]:
+def single_clauses(quotes: Iterable[Quote]) -> list[Quote]:
     """Return the quotes that hold no other quote, in the order of the note: single clauses."""
     inner: list[Quote] = []
     latest = -1

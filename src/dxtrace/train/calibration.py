@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.answering.differential import Calibration
+from dxtrace.answering.calibration import Calibration
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.compose import Composer
 from dxtrace.errors import InputError
