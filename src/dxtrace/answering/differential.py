@@ -68,7 +68,9 @@ def rank_diagnoses(
     names = [node.name for node in nodes]
     of_model = rank(engine, prompt, options)
     product = leave_open(
-        nodes, calibration.apply(names, of_model, findings), calibration.leave_open
+        nodes,
+        calibration.apply(names, of_model, findings),
+        calibration.leave_open,
     )
     of_findings: Sequence[float | None] = [None] * len(nodes)
     if findings is not None:

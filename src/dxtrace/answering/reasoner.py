@@ -167,7 +167,7 @@ class Reasoner:
         fitted = fit(case, count, budget)
         if not find_quotes(case.note, fitted.keep):
             raise CaseError(
-                "nothing in the note can be quoted: it needs at least one clause of words"
+                "nothing in the note can be quoted: it needs at least one clause of words",
             )
         parts = prompt_parts(self.engine.chat_template, fitted.text)
         return _Prompt(case, self.engine.encode_prompt(parts), fitted)

@@ -221,7 +221,7 @@ def _scopes(words: Sequence[str]) -> Iterator[Scope]:
 
 
 _NO_REPLIES = frozenset(
-    "n no neg negative none 0 false absent - – denied denies nil normal".split()
+    "n no neg negative none 0 false absent - – denied denies nil normal".split(),
 )
 _BOXES = {
     "☐": False,

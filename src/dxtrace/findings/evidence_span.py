@@ -13,7 +13,7 @@ _BOUNDARIES = frozenset({",", ";", "|"})
 _CONNECTORS = frozenset("and but with which who while when after because although however".split())
 _LEADING = frozenset("and but with which who while also then , ; : | ) - – • * so or".split())
 _TRAILING = frozenset(
-    "and but with which who while , ; : | ( - – . • * or the a an of in on at to is was".split()
+    "and but with which who while , ; : | ( - – . • * or the a an of in on at to is was".split(),
 )
 _DETERMINERS = frozenset("no not without denies a an the his her mild moderate severe".split())
 

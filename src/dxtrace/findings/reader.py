@@ -134,7 +134,9 @@ def _read_label(text: str, state: _State) -> int:
         return 0
     state.family, state.teaching = name == "family_history", False
     named_test = re.fullmatch(
-        r"(?:cxr|ct|mri|tte|echo\w*|e[ck]g|egd|imaging)", words, re.IGNORECASE
+        r"(?:cxr|ct|mri|tte|echo\w*|e[ck]g|egd|imaging)",
+        words,
+        re.IGNORECASE,
     )
     return 0 if named_test else label.end()
 

