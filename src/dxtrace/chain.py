@@ -32,6 +32,7 @@ DISCLAIMER = "For education and research only. Not for patient care. Not a medic
 HEADLINES: dict[str, str] = {
     "out_of_scope": "none of the illnesses that dxtrace knows",
     "not_supported": "not supported by this note",
+    "type_open": "type not stated",
 }
 
 EVIDENCE_MARK = " Supporting evidence: "
@@ -140,7 +141,8 @@ class Timing:
 class Chain:
     """A final diagnosis on one note and the steps that lead to it; also the gold chain of an annotated case.
 
-    ``diagnosis`` and ``category`` are empty, and the path with them, where the status names none. ``undecided``: what
+    ``diagnosis`` is empty where none is named: of an open type the path may end at a suspicion, and without support, or
+    out of scope, ``category`` and path are empty too. ``undecided``: what
     would decide a type that is left open. ``out_of_scope``: the probability that none of the known illnesses fits.
     """
 
@@ -180,14 +182,23 @@ class Chain:
             if self.note[item.evidence.start : item.evidence.end] != item.evidence.text:
                 raise GroundingError("a contradiction: its evidence is not in the note")
         end = self.path[-1] if self.path else ""
-        if end != self.diagnosis or (self.status in ("answered", "type_open") and not end):
+        if end != self.diagnosis and (self.diagnosis or self.status == "answered"):
             raise GroundingError("the path does not end at the diagnosis")
 
     @property
     def answer(self) -> Answer:
         """The chain as it is said: without offsets."""
         parts = (AnswerStep(s.rationale, flatten(s.evidence.text), s.supports) for s in self.steps)
-        return Answer(self.diagnosis or HEADLINES[self.status], tuple(parts))
+        return Answer(self.headline, tuple(parts))
+
+    @property
+    def headline(self) -> str:
+        """The diagnosis, or what is said in its place."""
+        if self.diagnosis or self.status == "answered":
+            return self.diagnosis
+        if self.status == "type_open":
+            return f"{self.category}, {HEADLINES[self.status]}"
+        return HEADLINES[self.status]
 
     def text(self, style: Style = "card") -> str:
         """Return the published text form."""

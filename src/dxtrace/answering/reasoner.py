@@ -87,6 +87,7 @@ class Reasoner:
         self.taxonomy = taxonomy or Taxonomy.default()
         self.calibration = calibration or Calibration()
         self.findings = findings or recogniser()
+        self._names = frozenset(node.name for node in self.taxonomy.diagnoses)
         self._labels = label_options(engine, self.taxonomy)
 
     def with_findings(self, findings: FindingRecogniser) -> Reasoner:
@@ -140,7 +141,7 @@ class Reasoner:
         chain = Chain(
             id=case.id,
             note=case.note,
-            diagnosis=outcome.node.name if outcome.node else "",
+            diagnosis=self._diagnosis(outcome.node),
             category=outcome.node.category if outcome.node else "",
             path=path,
             steps=tuple(steps),
@@ -198,10 +199,14 @@ class Reasoner:
         if reached is None:
             return _Outcome("not_supported", None, (), out_of_scope=none_fits)
         kept = [draft for draft in drafts if draft.supports in reached.path]
-        if reached.children:
+        if reached.children or reached.name not in self._names:
             undecided = _deciding_findings(reached, differential)
             return _Outcome("type_open", reached, kept, undecided, none_fits)
         return _Outcome("answered", reached, kept, out_of_scope=none_fits)
+
+    def _diagnosis(self, node: Node | None) -> str:
+        """Return the name of a node that may be final, else nothing: a suspicion is no diagnosis."""
+        return node.name if node is not None and node.name in self._names else ""
 
     def _warnings(self, case: Case, prompt: _Prompt) -> tuple[str, ...]:
         steering = None
@@ -214,23 +219,18 @@ class Reasoner:
 
 
 def _reached(taxonomy: Taxonomy, node: Node, drafts: Sequence[Draft]) -> Node | None:
-    """Return the diagnosis that the evidence reaches: the last of the path that has a step of its own, or below one.
+    """Return the node that the evidence reaches: the last of the path that has a step of its own; None without a step.
 
-    An illness without types is reached by any step; a type only by a step at its own node.
+    A node with no sibling to be told from ("Asthma" under its suspicion) is reached with the one above it.
     """
-    if not drafts:
-        return None
     supported = {draft.supports for draft in drafts}
-    diagnoses = {other.name: other for other in taxonomy.diagnoses}
-    for name in reversed(node.path):
-        has_sibling = any(
-            other.name != name and other.path[:-1] == diagnoses[name].path[:-1]
-            for other in diagnoses.values()
-            if name in diagnoses
-        )
-        if name in diagnoses and (name in supported or not has_sibling):
-            return diagnoses[name]
-    return None
+    nodes = {other.name: other for other in taxonomy.category_of(node).nodes}
+    reached = None
+    for index, name in enumerate(node.path):
+        only_child = reached is not None and len(reached.children) == 1
+        if only_child or supported.intersection(node.path[index:]):
+            reached = nodes[name]
+    return reached
 
 
 def _deciding_findings(node: Node, differential: Differential) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dxtrace.findings.measurements import Measurement
 from dxtrace.findings.patterns import Match
 from dxtrace.findings.reader import Sentence
 from dxtrace.notes.quotes import MAX_QUOTE, Quote
@@ -11,9 +12,12 @@ _LONG_CLAUSE = 24
 
 _BOUNDARIES = frozenset({",", ";", "|"})
 _CONNECTORS = frozenset("and but with which who while when after because although however".split())
-_LEADING = frozenset("and but with which who while also then , ; : | ) - – • * so or".split())
+_LEADING = frozenset(
+    "and but with which who while also then , ; : | ) - – • * so or of that by . ] than".split(),
+)
 _TRAILING = frozenset(
-    "and but with which who while , ; : | ( - – . • * or the a an of in on at to is was".split(),
+    "and but with which who while , ; : | ( - – . • * or the a an of in on at to is was were are for past his her"
+    " this during by that from has had as last no not than after before since when".split(),
 )
 _DETERMINERS = frozenset("no not without denies a an the his her mild moderate severe".split())
 
@@ -44,7 +48,7 @@ def _whole_clauses(sentence: Sentence, match: Match) -> tuple[int, int]:
     """Return the tokens of the clauses that the match stands in."""
     tokens = sentence.tokens
     first, last = match.first, match.last
-    inside = [m for m in sentence.measurements if m.last < match.first or m.first > match.last]
+    inside = _others(sentence, match)
     while first > 0 and not _breaks(sentence, first - 1):
         first -= 1
     while last + 1 < len(tokens) and not _breaks(sentence, last + 1):
@@ -55,6 +59,16 @@ def _whole_clauses(sentence: Sentence, match: Match) -> tuple[int, int]:
     while first > 1 and tokens[first - 1].text == "," and _adjective_run(sentence, first - 2):
         first = _adjective_run(sentence, first - 2) or first
     return first, last
+
+
+def _others(sentence: Sentence, match: Match) -> list[Measurement]:
+    """Return the measurements outside a match; ages and lengths of time belong to what they stand beside."""
+    return [
+        measurement
+        for measurement in sentence.measurements
+        if measurement.quantity not in {"age", "duration"}
+        and (measurement.last < match.first or measurement.first > match.last)
+    ]
 
 
 def _breaks(sentence: Sentence, index: int) -> bool:
@@ -69,7 +83,7 @@ def _breaks(sentence: Sentence, index: int) -> bool:
 def _tightened(sentence: Sentence, match: Match, first: int, last: int) -> tuple[int, int]:
     """Return a shorter range: from connector to connector around the match, measurements of others left out."""
     tokens = sentence.tokens
-    others = [m for m in sentence.measurements if m.last < match.first or m.first > match.last]
+    others = _others(sentence, match)
     new_first, new_last = match.first, match.last
     while new_first > first:
         previous = new_first - 1

@@ -81,7 +81,7 @@ _MAX_FILLERS = 7
 _MAX_UNKNOWN = 2
 _STOPS = frozenset(
     "and or but with without no not if for than who which when while per every against because due history years deficit"
-    " gap tolerance type class grade stage step day days hours".split()
+    " gap tolerance type class grade stage step day days hours".split(),
 )
 
 _UNIT = re.compile(
@@ -241,7 +241,12 @@ class _Reader:
             if word in _FILLERS or word in {")", "]"} or self._unit_at(place):
                 continue
             unknown += 1
-            if unknown > _MAX_UNKNOWN or not word.isalpha() or word in _STOPS or (word,) in _name_index():
+            if (
+                unknown > _MAX_UNKNOWN
+                or not word.isalpha()
+                or word in _STOPS
+                or (word,) in _name_index()
+            ):
                 return None
         return None
 
