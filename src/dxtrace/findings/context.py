@@ -41,7 +41,7 @@ def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
 
 # Cues that look ahead.
 _DENIED_BEFORE = _phrases(
-    "no, not, denies, denied, denying, deny, without, w o, negative for, absence of, free of, never, neither, nor, lack of,"
+    "no, not, neg for, neg, denies, denied, denying, deny, without, w o, negative for, absence of, free of, never, neither, nor, lack of,"
     " lacks, lacking, lacked, ∅, ⊖, - ve for, ve for, free from, ruling out, nope, zero, w out, wo, arent, werent, no evidence of, ruled out for, rules out, rule out of, excluded, excludes, failed to reveal,"
     " failed to show, unremarkable for, cannot, negative, absent, absence, nil, exclude, excluding, hasnt, didnt, doesnt, isnt, wasnt,"
     " havent, dont, nonreactive, ø, resolution of, resolved, non",
@@ -61,7 +61,7 @@ _UNCERTAIN_BEFORE = _phrases(
     " concerns for, rule out, r o, may, might, could, question of, questionable, evaluate for, evaluation for, evaluation of, to exclude,"
     " cannot exclude, risk of, risk for, at risk, if, whether, presumed, presumptive, should, would, return, call, in case of,"
     " watch for, screen for, screening for, screened for, assess for, worried about, fear of, fears, thought to be, likely, differential,"
-    " differential diagnosis, include, versus, vs, unable to exclude, test for, testing for, tests for, prevention of,"
+    " differential diagnosis, versus, vs, unable to exclude, test for, testing for, tests for, prevention of,"
     " prophylaxis, prophylactic, to prevent, potential, unclear, r / o, poss, prob, c f, ddx, eval for, concern about",
 )
 _UNCERTAIN_AFTER = _phrases(
