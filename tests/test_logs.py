@@ -13,7 +13,6 @@ from conftest import SHORT, Run
 from test_cli import UNREAD, run
 
 from dxtrace.answering.grammar import answer_grammar
-from dxtrace.answering.reasoner import Reasoner
 from dxtrace.engines.guard import Guard, check_grammar
 from dxtrace.errors import EngineError, GroundingError
 

@@ -193,7 +193,8 @@ def _scopes(words: Sequence[str]) -> Iterator[Scope]:
     pseudo = set(_covered(words, _PSEUDO))
     yield from _boxes(words)
     for first, last in _find(words, _DENIED_BEFORE, pseudo):
-        yield Scope("denied", first, last, last + 1, _end_of_denial(words, last + 1))
+        if words[last + 1 : last + 2] not in ([","], [";"], ["."], [")"], []):
+            yield Scope("denied", first, last, last + 1, _end_of_denial(words, last + 1))
     for index, word in enumerate(words):
         if (word.endswith("n't") or word == "cant") and index not in pseudo:
             yield Scope("denied", index, index, index + 1, _end_of_denial(words, index + 1))
@@ -248,6 +249,9 @@ def _boxes(words: Sequence[str]) -> Iterator[Scope]:
         if not ticked:
             yield Scope("denied", index, index + width - 1, index + width, end)
     for index in range(1, len(words)):
+        if list(words[index : index + 3]) in (["(", "-", ")"], ["(", "–", ")"], ["(", "−", ")"]):
+            start = _begin_of_subject(words, index)
+            yield Scope("denied", index, index + 2, start, index)
         reply = words[index] in _NO_REPLIES and words[index - 1] in {":", "|", "=", "["}
         if reply and _ends_phrase(words, index):
             yield Scope("denied", index, index, _begin_of_subject(words, index - 1), index)
@@ -455,8 +459,7 @@ def _only_tells(words: Sequence[str], index: int) -> bool:
     ]
     if before and before[-1] in {"by", "with", "to", "from", "per", "lives"}:
         had = any(
-            word in {"had", "has", "died", "diagnosed", "with"}
-            for word in words[index + 1 : index + 4]
+            word in {"had", "has", "died", "diagnosed"} for word in words[index + 1 : index + 4]
         )
         return not (had or (before[-1] == "with" and "contact" in words))
     # "father of two", "mother of three", "family physician": the patient, or a doctor.

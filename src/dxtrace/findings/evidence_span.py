@@ -37,11 +37,37 @@ def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
         first += 1
     while last > match.last and tokens[last].text in _TRAILING:
         last -= 1
+    first, last = _balanced(sentence, match, first, last)
     start, end = tokens[first].start, tokens[last].end
     text = " ".join(note[start:end].split())
     if len(text) > MAX_QUOTE or sum(char.isalpha() for char in text) < 2:
         return None
     return Quote(text, start, end)
+
+
+def _balanced(sentence: Sentence, match: Match, first: int, last: int) -> tuple[int, int]:
+    """Return the range with no half of a pair of brackets in it, wider or narrower."""
+    words = [token.text for token in sentence.tokens]
+    inside = words[first : last + 1]
+    if inside.count("(") > inside.count(")"):
+        closing = [
+            index for index in range(last + 1, min(last + 9, len(words))) if words[index] == ")"
+        ]
+        opening = max(index for index in range(first, last + 1) if words[index] == "(")
+        if closing:
+            last = closing[0]
+        elif opening > match.last:
+            last = opening - 1
+        elif opening < match.first:
+            first = opening + 1
+    elif inside.count(")") > inside.count("("):
+        closing_index = min(index for index in range(first, last + 1) if words[index] == ")")
+        before = [index for index in range(max(0, first - 9), first) if words[index] == "("]
+        if closing_index > match.last:
+            last = closing_index - 1
+        elif before:
+            first = before[-1]
+    return first, last
 
 
 def _whole_clauses(sentence: Sentence, match: Match) -> tuple[int, int]:

@@ -216,19 +216,19 @@ class _Reader:
         while start < len(self._words):
             for length in range(min(7, len(self._words) - start), 0, -1):
                 found = index.get(tuple(self._words[start : start + length]))
-                # "2.3 mg/dL" is no magnesium.
-                a_unit = (
-                    length == 1
-                    and len(self._words[start]) <= 2
-                    and start
-                    and _NUMBER.match(self._words[start - 1])
-                )
-                if found and not a_unit:
+                if found and not self._is_unit(start):
                     for quantity in found:
                         yield start, start + length - 1, quantity
                     start += length - 1
                     break
             start += 1
+
+    def _is_unit(self, place: int) -> bool:
+        """True for a word that is the unit of the number before it: "2.3 mg/dL" is no magnesium."""
+        if place == 0 or not _NUMBER.match(self._words[place - 1]):
+            return False
+        unit = _UNIT.match(self._text, self._tokens[place - 1].end - self._offset)
+        return unit is not None and unit.end() > self._tokens[place].start - self._offset
 
     def _skip_fillers(self, index: int) -> int | None:
         """Return the index of the number that belongs to a name which ends before ``index``."""
