@@ -50,7 +50,7 @@ _DENIED_BEFORE = _phrases(
 _DENIED_AFTER = _phrases(
     "absent, denied, negative, neg, ruled out, excluded, not seen, not detected, not present, not found, not identified,"
     " not demonstrated, not visualized, not noted, not palpable, not appreciated, undetectable, nonreactive, non reactive,"
-    " none, nil, subsided, settled, disappeared, gone, not reported, unlikely, was not, were not, is not, are not, resolved, not felt, not elevated, not heard, not observed",
+    " has not been a feature, not been a feature, not a feature, has never been, have never been, none, nil, subsided, settled, disappeared, gone, not reported, unlikely, was not, were not, is not, are not, resolved, not felt, not elevated, not heard, not observed",
 )
 _NORMAL = _phrases(
     "normal, unremarkable, intact, within normal limits, wnl, within the normal range, within normal range, within the"

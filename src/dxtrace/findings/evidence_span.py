@@ -30,6 +30,8 @@ def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
         sentence: where the words stand.
         match: the tokens that state the finding.
     """
+    if _qualified_from_outside(sentence, match):
+        return None
     first, last = _whole_clauses(sentence, match)
     first, last = _with_qualifiers(sentence, match, first, last)
     tokens = sentence.tokens
@@ -43,6 +45,18 @@ def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
     if len(text) > MAX_QUOTE or sum(char.isalpha() for char in text) < 2:
         return None
     return Quote(text, start, end)
+
+
+def _qualified_from_outside(sentence: Sentence, match: Match) -> bool:
+    """True if another line says what these words need: a list that is denied, a family section that names no relative."""
+    outside = [scope for scope in sentence.context.scopes if scope.first < 0]
+    covered = [scope for scope in outside if any(scope.covers(index) for index in match.tokens)]
+    inside = {
+        scope.property
+        for scope in sentence.context.scopes
+        if scope.first >= 0 and match.first <= scope.first <= match.last
+    }
+    return any(scope.property not in inside for scope in covered)
 
 
 def _balanced(sentence: Sentence, match: Match, first: int, last: int) -> tuple[int, int]:

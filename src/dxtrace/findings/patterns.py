@@ -245,7 +245,7 @@ class PatternIndex:
         for start, word in enumerate(words):
             for number, group, alternative in self._candidates(word):
                 end = _matched(words, start, alternative.words)
-                if end:
+                if end and not (alternative.flag and _is_compound(words, start)):
                     found[number][group].append((start, end - 1, alternative))
         for measurement in measured:
             for number, group, limit in self._limits.get(measurement.quantity, ()):
@@ -307,6 +307,21 @@ class PatternIndex:
                             found[number][group].append(
                                 (measurement.first, measurement.last, flags[measurement.flag]),
                             )
+
+
+# "high-sensitivity troponin" is not a high one.
+_COMPOUNDS = frozenset(
+    "sensitivity sensitive resolution density dose power school flow calorie fat altitude speed risk back grade"
+    " molecular pitched output salt protein frequency quality".split()
+)
+
+
+def _is_compound(words: Sequence[str], start: int) -> bool:
+    return (
+        words[start] in {"high", "low"}
+        and words[start + 1 : start + 2] != []
+        and words[start + 1] in _COMPOUNDS
+    )
 
 
 def _matched(words: Sequence[str], start: int, phrase: Sequence[tuple[str, bool]]) -> int:
