@@ -90,11 +90,23 @@ def plain(ready: Any, processor: bool, precision: str, batch: int) -> tuple[floa
     watch = timer(processor)
     with tempfile.TemporaryDirectory() as folder:
         settings = SFTConfig(
-            output_dir=folder, per_device_train_batch_size=batch, gradient_accumulation_steps=8 // batch,
-            max_steps=ready.steps, learning_rate=1e-3, lr_scheduler_type="cosine", warmup_steps=0.03, max_length=None,
-            bf16=precision == "bf16", use_cpu=True, logging_steps=1, report_to="none", save_strategy="no",
-            gradient_checkpointing=False, train_sampling_strategy="sequential", disable_tqdm=True,
-        )  # fmt: skip
+            output_dir=folder,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=8 // batch,
+            max_steps=ready.steps,
+            learning_rate=1e-3,
+            lr_scheduler_type="cosine",
+            warmup_steps=0.03,
+            max_length=None,
+            bf16=precision == "bf16",
+            use_cpu=True,
+            logging_steps=1,
+            report_to="none",
+            save_strategy="no",
+            gradient_checkpointing=False,
+            train_sampling_strategy="sequential",
+            disable_tqdm=True,
+        )
         lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
         trainer = SFTTrainer(
             model,

@@ -291,10 +291,30 @@ def mutated(rng: random.Random) -> bytes:
 
 
 _JUNK: list[Any] = [
-    None, 0, -1, 1e400, float("nan"), True, "", "$", "a$b$Cause_1", [], ["x", 1], {}, {"": {}}, {"$Cause_1": {}},
-    {"x$Input7": {}}, {"x$Input" + "9" * 5000: {}}, "\ud800", "\x00", "x" * 100_000, [[]], {"$": {"$": {"$": []}}},
-    {"x$Intermedia_2": {"x$Intermedia_2": {"x$Intermedia_2": {}}}}, {"x$Cause_1": {"y$Input2": {"z$Cause_1": {}}}},
-]  # fmt: skip
+    None,
+    0,
+    -1,
+    1e400,
+    float("nan"),
+    True,
+    "",
+    "$",
+    "a$b$Cause_1",
+    [],
+    ["x", 1],
+    {},
+    {"": {}},
+    {"$Cause_1": {}},
+    {"x$Input7": {}},
+    {"x$Input" + "9" * 5000: {}},
+    "\ud800",
+    "\x00",
+    "x" * 100_000,
+    [[]],
+    {"$": {"$": {"$": []}}},
+    {"x$Intermedia_2": {"x$Intermedia_2": {"x$Intermedia_2": {}}}},
+    {"x$Cause_1": {"y$Input2": {"z$Cause_1": {}}}},
+]
 
 
 def _broken(data: Any, rng: random.Random) -> Any:

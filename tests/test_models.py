@@ -56,9 +56,15 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
         archive.writestr(f"{info}/RECORD", "")
     known = store.Packaged(
-        "tiny", "tiny-model==1.0", "tiny_model/tiny.gguf", sha256(wheel.read_bytes()), sha256(b"GGUF tiny" * 1000),
-        wheel.stat().st_size, "CC0-1.0", "for tests",
-    )  # fmt: skip
+        "tiny",
+        "tiny-model==1.0",
+        "tiny_model/tiny.gguf",
+        sha256(wheel.read_bytes()),
+        sha256(b"GGUF tiny" * 1000),
+        wheel.stat().st_size,
+        "CC0-1.0",
+        "for tests",
+    )
     monkeypatch.setattr(store, "PACKAGED", (known,))
     for name, value in offline(folder).items():
         monkeypatch.setenv(name, value)

@@ -83,7 +83,9 @@ def test_every_statement_is_the_text_of_the_note() -> None:
     ],
 )
 def test_a_finding_is_stated_by_what_the_clause_says(
-    note: str, finding: str, expected: bool
+    note: str,
+    finding: str,
+    expected: bool,
 ) -> None:
     assert (finding in stated(note)) is expected
 

@@ -20,9 +20,12 @@ from dxtrace.view import Reading, ViewCase, library, notebook_html, page
 pytestmark = pytest.mark.slow
 
 QUOTES = [
-    "two weeks of worsening breathlessness", "Sleeps on three pillows", "on three pillows. Sleeps", "BNP 1200 pg/mL",
+    "two weeks of worsening breathlessness",
+    "Sleeps on three pillows",
+    "on three pillows. Sleeps",
+    "BNP 1200 pg/mL",
     "LVEF 25 %",
-]  # fmt: skip
+]
 
 #: Joins the text of all marks of a step.
 MARKED = "n => [...document.querySelectorAll(`mark[data-steps~='${n}']`)].map(m => m.textContent).join('')"

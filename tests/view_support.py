@@ -104,17 +104,30 @@ class Quick:
                 yield steps[-1]
             self.answered += 1
             yield Chain(
-                case.id, case.note, "HFrEF", "Heart Failure", path, tuple(steps), self.differential(case), (),
-                self.model, Timing(total_s=self.delay),
-            )  # fmt: skip
+                case.id,
+                case.note,
+                "HFrEF",
+                "Heart Failure",
+                path,
+                tuple(steps),
+                self.differential(case),
+                (),
+                self.model,
+                Timing(total_s=self.delay),
+            )
         finally:
             self.busy.release()
 
 
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @contextmanager

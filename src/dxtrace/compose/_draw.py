@@ -138,10 +138,14 @@ def draw(rng: random.Random, compiled: Compiled, target: Target, style: Style, s
     """Draw one patient with the target diagnosis for a note of the given style and side."""
     patients = _by_node(compiled.knowledge.patients, target.node)
     draft = Draft(
-        rng, compiled, target, style, side,
+        rng,
+        compiled,
+        target,
+        style,
+        side,
         age=rng.randint(round(patients.age[0]), round(patients.age[1])),
         female=rng.random() < patients.women,
-    )  # fmt: skip
+    )
     draft.findings = _draw_findings(draft)
     _draw_numbers(draft)
     _draw_words(draft)
@@ -198,9 +202,10 @@ def _draw_findings(draft: Draft) -> list[Said]:
         if share >= 1 and said not in chosen and _compatible(said, chosen):
             chosen.append(said)
     told = [
-        (s, p) for s, p in candidates
+        (s, p)
+        for s, p in candidates
         if p >= _USUAL and finding_of(s).kind == "symptom" and _compatible(s, chosen)
-    ]  # fmt: skip
+    ]
     if told and not any(finding_of(s).kind == "symptom" for s in chosen):
         chosen.append(rng.choices([s for s, _ in told], [p for _, p in told])[0])
     limit = rng.randint(*draft.style.findings)
@@ -303,9 +308,13 @@ def _draw_words(draft: Draft) -> None:
         draft.values[name] = rng.choice(options)
     she = draft.female
     draft.values |= {
-        "He": "She" if she else "He", "he": "she" if she else "he", "His": "Her" if she else "His",
-        "his": "her" if she else "his", "him": "her" if she else "him", "man": "woman" if she else "man",
-    }  # fmt: skip
+        "He": "She" if she else "He",
+        "he": "she" if she else "he",
+        "His": "Her" if she else "His",
+        "his": "her" if she else "his",
+        "him": "her" if she else "him",
+        "man": "woman" if she else "man",
+    }
     onset = _by_node(draft.compiled.knowledge.onset, draft.node)
     number, unit = max(1, round(_number(rng, onset.range, 0))), str(onset.unit)
     above, step = _ROUNDED.get(unit, (number, 1))
@@ -321,9 +330,10 @@ def _draw_other(draft: Draft) -> None:
         s for s in draft.compiled.negatives if s.negative and not present & set(s.negative.absent)
     ]
     neutrals = [
-        s for s in draft.compiled.neutrals
+        s
+        for s in draft.compiled.neutrals
         if s.neutral and not present & set(s.neutral.absent) and draft.allows(s.neutral.when)
-    ]  # fmt: skip
+    ]
     draft.negatives = _sample(rng, negatives, draft.style.negatives)
     alike = [s for s in neutrals if s.neutral and s.neutral.points_to]
     plain = [s for s in neutrals if s.neutral and not s.neutral.points_to]

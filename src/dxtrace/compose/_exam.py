@@ -15,9 +15,12 @@ from dxtrace.knowledge.background import background
 
 #: The quantity by which a vital sign is recognised in a template of the line of vital signs.
 _SLOT = {
-    "temperature": ("{temp_c}", "{temp_f}"), "heart_rate": ("{hr}",), "blood_pressure": ("{sbp}",),
-    "respiratory_rate": ("{rr}",), "oxygen_saturation": ("{spo2}",),
-}  # fmt: skip
+    "temperature": ("{temp_c}", "{temp_f}"),
+    "heart_rate": ("{hr}",),
+    "blood_pressure": ("{sbp}",),
+    "respiratory_rate": ("{rr}",),
+    "oxygen_saturation": ("{spo2}",),
+}
 
 #: How a fragment names the system that it belongs to.
 _LABEL = re.compile(

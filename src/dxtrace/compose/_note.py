@@ -18,8 +18,13 @@ from dxtrace.knowledge import leaked_names
 from dxtrace.knowledge.taxonomy import Taxonomy
 
 _ALL_BLOCKS: Mapping[str, Block] = {
-    **BLOCKS, "vitals": vitals, "ed": emergency, "exam": examination, "labs": laboratory, "imaging": studies,
-}  # fmt: skip
+    **BLOCKS,
+    "vitals": vitals,
+    "ed": emergency,
+    "exam": examination,
+    "labs": laboratory,
+    "imaging": studies,
+}
 
 #: Blocks that may say a section's statements: the first that the note has.
 _HOMES = {

@@ -21,12 +21,18 @@ LABEL = re.compile(
 _ORDERS = tuple(
     (re.compile(rf"\b(?:{plain})"), ordered)
     for plain, ordered in (
-        ("(?:by mouth|inhaled|each nostril) ", ""), ("once daily", "daily"), ("twice daily", "BID"),
+        ("(?:by mouth|inhaled|each nostril) ", ""),
+        ("once daily", "daily"),
+        ("twice daily", "BID"),
         ("three times daily", "{by} TID"),
-        ("BID", "{by} BID"), ("every morning", "{by} QAM"), ("daily", "{by} DAILY"),
-        ("nightly|at bedtime|at night", "{by} QHS"), ("as needed", "PRN"), ("weekly", "{by} QWEEK"),
+        ("BID", "{by} BID"),
+        ("every morning", "{by} QAM"),
+        ("daily", "{by} DAILY"),
+        ("nightly|at bedtime|at night", "{by} QHS"),
+        ("as needed", "PRN"),
+        ("weekly", "{by} QWEEK"),
     )
-)  # fmt: skip
+)
 
 
 def past_history(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:

@@ -280,6 +280,11 @@ def _shuffled(voice: Voice, rows: Sequence[Row]) -> list[Row]:
 
 
 _PRINTERS: dict[Print, Callable[[Voice, Sequence[Row]], list[Item]]] = {
-    "dense": _dense, "chart": _chart, "table": _table, "columns": _columns,
-    "pipes": _pipes, "short": _short, "prose": _prose,
-}  # fmt: skip
+    "dense": _dense,
+    "chart": _chart,
+    "table": _table,
+    "columns": _columns,
+    "pipes": _pipes,
+    "short": _short,
+    "prose": _prose,
+}

@@ -15,9 +15,19 @@ from dxtrace.provenance import CorpusInfo
 
 #: What can be wrong with a file, a line or an observation; reports count problems by these names.
 ProblemKind = Literal[
-    "unreadable", "bad-json", "bad-shape", "bad-note", "no-diagnosis", "unknown-diagnosis", "unknown-node", "off-path",
-    "unaligned", "section", "duplicate-id", "data-list",
-]  # fmt: skip
+    "unreadable",
+    "bad-json",
+    "bad-shape",
+    "bad-note",
+    "no-diagnosis",
+    "unknown-diagnosis",
+    "unknown-node",
+    "off-path",
+    "unaligned",
+    "section",
+    "duplicate-id",
+    "data-list",
+]
 
 
 #: The tag (value ``true``) of a case that is under a credentialed-use agreement: it stays with the case in every file.

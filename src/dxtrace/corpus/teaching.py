@@ -219,9 +219,17 @@ def _card(manifest: dict[str, Any]) -> str:
     sizes = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
     return _CARD.format(
         category=next((name for top, name in sizes if total < top), "100K<n<1M"),
-        files=files, table=table, styles=styles, hard=hard, diagnoses=len(diagnoses), id=manifest["corpus"]["id"],
-        sha256=manifest["corpus"]["sha256"], seed=manifest["seed"], size=manifest["size"], version=manifest["version"],
-    )  # fmt: skip
+        files=files,
+        table=table,
+        styles=styles,
+        hard=hard,
+        diagnoses=len(diagnoses),
+        id=manifest["corpus"]["id"],
+        sha256=manifest["corpus"]["sha256"],
+        seed=manifest["seed"],
+        size=manifest["size"],
+        version=manifest["version"],
+    )
 
 
 _CARD = """---

@@ -17,9 +17,34 @@ LIGHT, FULL = 0.35, 1.0
 
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+(?:[.,]\d+)*|[.;,:]")
 _SUFFIXES = (
-    "ational", "ations", "ation", "ities", "ically", "ments", "ment", "ness", "ingly", "edly", "ions", "ings", "ing",
-    "ally", "ies", "ied", "ion", "ous", "ive", "ity", "ed", "es", "ly", "al", "s", "e", "y",
-)  # fmt: skip
+    "ational",
+    "ations",
+    "ation",
+    "ities",
+    "ically",
+    "ments",
+    "ment",
+    "ness",
+    "ingly",
+    "edly",
+    "ions",
+    "ings",
+    "ing",
+    "ally",
+    "ies",
+    "ied",
+    "ion",
+    "ous",
+    "ive",
+    "ity",
+    "ed",
+    "es",
+    "ly",
+    "al",
+    "s",
+    "e",
+    "y",
+)
 
 
 @dataclass(frozen=True)

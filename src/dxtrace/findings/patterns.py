@@ -312,7 +312,7 @@ class PatternIndex:
 # "high-sensitivity troponin" is not a high one.
 _COMPOUNDS = frozenset(
     "sensitivity sensitive resolution density dose power school flow calorie fat altitude speed risk back grade"
-    " molecular pitched output salt protein frequency quality".split()
+    " molecular pitched output salt protein frequency quality".split(),
 )
 
 

@@ -39,7 +39,7 @@ _PLAIN = frozenset(
 _OF_AGE = (
     (re.compile(r"\b(?:young|younger|early adult)\b(?! relative)"), range(46)),
     (re.compile(r"\b(?:elderly|older (?:adult|pa|pe|wo|man|men|ones))\b"), range(60, 121)),
-)  # fmt: skip
+)
 
 
 def fitting(

@@ -28,10 +28,17 @@ from dxtrace.train.probe import score_generations
 
 #: Keys of the log that metrics.jsonl holds, and their names there.
 _KEPT = {
-    "token_loss": "loss", "label_loss": "label_loss", "loss": "objective", "learning_rate": "learning_rate",
-    "grad_norm": "grad_norm", "epoch": "epoch", "targets": "targets", "tokens": "tokens", "eval_loss": "dev_loss",
+    "token_loss": "loss",
+    "label_loss": "label_loss",
+    "loss": "objective",
+    "learning_rate": "learning_rate",
+    "grad_norm": "grad_norm",
+    "epoch": "epoch",
+    "targets": "targets",
+    "tokens": "tokens",
+    "eval_loss": "dev_loss",
     "eval_label_loss": "dev_label_loss",
-}  # fmt: skip
+}
 
 
 class MetricsFile(TrainerCallback):  # type: ignore[misc]

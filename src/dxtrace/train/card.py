@@ -15,8 +15,17 @@ from dxtrace.train.recipe import Recipe
 
 #: Losses that the public card of the Llama 3.2 3B model reported, by step: sums over 8 micro-batches.
 PUBLIC_LOSSES = {
-    10: 22.38, 30: 19.23, 50: 17.03, 70: 15.23, 90: 15.08, 110: 15.07, 130: 14.57, 150: 13.90, 170: 14.35, 180: 13.71,
-}  # fmt: skip
+    10: 22.38,
+    30: 19.23,
+    50: 17.03,
+    70: 15.23,
+    90: 15.08,
+    110: 15.07,
+    130: 14.57,
+    150: 13.90,
+    170: 14.35,
+    180: 13.71,
+}
 
 _SCALE = (
     "The public card's numbers are sums over the 8 micro-batches of a step (a fault of transformers 4.46.0 to 4.48.0, "
@@ -26,9 +35,13 @@ _SCALE = (
 
 
 def write_card(
-    folder: Path, recipe: Recipe, provenance: Provenance, metrics: Sequence[Mapping[str, Any]],
-    example: Chain | None = None, evaluation: Mapping[str, Any] | None = None,
-) -> Path:  # fmt: skip
+    folder: Path,
+    recipe: Recipe,
+    provenance: Provenance,
+    metrics: Sequence[Mapping[str, Any]],
+    example: Chain | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+) -> Path:
     """Write ``README.md`` into an adapter's folder and return its path.
 
     Args:

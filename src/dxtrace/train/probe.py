@@ -67,7 +67,12 @@ def _answer(model: Any, encoder: Encoder, case: AnnotatedCase, room: int) -> str
     end = encoder.tokenizer.eos_token_id
     with torch.inference_mode():
         written = model.generate(
-            input_ids=inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=room, do_sample=False,
-            use_cache=True, eos_token_id=end, pad_token_id=end,
-        )  # fmt: skip
+            input_ids=inputs,
+            attention_mask=torch.ones_like(inputs),
+            max_new_tokens=room,
+            do_sample=False,
+            use_cache=True,
+            eos_token_id=end,
+            pad_token_id=end,
+        )
     return str(encoder.tokenizer.decode(written[0, len(prompt) :], skip_special_tokens=True))

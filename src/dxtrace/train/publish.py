@@ -17,8 +17,13 @@ RULE_SOURCE = (
 )
 
 _SHARED = (
-    "adapter_model.safetensors", "adapter_config.json", "README.md", "provenance.json", "calibration.json", "loss.png",
-)  # fmt: skip
+    "adapter_model.safetensors",
+    "adapter_config.json",
+    "README.md",
+    "provenance.json",
+    "calibration.json",
+    "loss.png",
+)
 
 
 def check_publishable(folder: Path) -> list[Path]:
@@ -82,9 +87,11 @@ def publish(folder: Path, to: str, private: bool = True) -> str:
     try:
         api.create_repo(to, private=private, exist_ok=True)
         api.upload_folder(
-            repo_id=to, folder_path=str(files[0].parent), allow_patterns=[file.name for file in files],
+            repo_id=to,
+            folder_path=str(files[0].parent),
+            allow_patterns=[file.name for file in files],
             commit_message="Add the adapter, its card and its provenance",
-        )  # fmt: skip
+        )
     except LocalTokenNotFoundError:
         raise ModelError(
             "the hub knows no one here: run 'hf auth login', or set HF_TOKEN",

@@ -150,23 +150,45 @@ class Session:
         measuring = bool(self.prepared.dev)
         return SFTConfig(
             output_dir=str(self.folder / "checkpoints"),
-            num_train_epochs=optimiser.epochs, max_steps=optimiser.steps or -1,
-            per_device_train_batch_size=optimiser.batch, per_device_eval_batch_size=optimiser.batch,
+            num_train_epochs=optimiser.epochs,
+            max_steps=optimiser.steps or -1,
+            per_device_train_batch_size=optimiser.batch,
+            per_device_eval_batch_size=optimiser.batch,
             gradient_accumulation_steps=optimiser.accumulation,
-            learning_rate=optimiser.learning_rate, lr_scheduler_type=optimiser.schedule, warmup_steps=optimiser.warmup,
-            weight_decay=optimiser.weight_decay, max_grad_norm=optimiser.max_grad_norm, adam_beta2=optimiser.beta2,
+            learning_rate=optimiser.learning_rate,
+            lr_scheduler_type=optimiser.schedule,
+            warmup_steps=optimiser.warmup,
+            weight_decay=optimiser.weight_decay,
+            max_grad_norm=optimiser.max_grad_norm,
+            adam_beta2=optimiser.beta2,
             optim="paged_adamw_8bit" if optimiser.eight_bit else "adamw_torch_fused",
-            bf16=cuda and name == "bf16", fp16=cuda and name == "fp16", use_cpu=self.prepared.device.kind == "cpu",
+            bf16=cuda and name == "bf16",
+            fp16=cuda and name == "fp16",
+            use_cpu=self.prepared.device.kind == "cpu",
             gradient_checkpointing=run.recompute,
-            seed=run.seed, data_seed=run.seed, dataloader_num_workers=0, dataloader_pin_memory=cuda,
-            logging_strategy="steps", logging_steps=run.log_every, logging_first_step=True,
-            disable_tqdm=True, report_to="none",
-            eval_strategy="steps" if measuring else "no", eval_steps=run.eval_every,
-            save_strategy="steps", save_steps=run.save_every, save_total_limit=run.keep,
-            metric_for_best_model="eval_loss" if measuring else None, greater_is_better=False if measuring else None,
-            max_length=None, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
-            packing=False, project=recipe.name, ddp_find_unused_parameters=False,
-        )  # fmt: skip
+            seed=run.seed,
+            data_seed=run.seed,
+            dataloader_num_workers=0,
+            dataloader_pin_memory=cuda,
+            logging_strategy="steps",
+            logging_steps=run.log_every,
+            logging_first_step=True,
+            disable_tqdm=True,
+            report_to="none",
+            eval_strategy="steps" if measuring else "no",
+            eval_steps=run.eval_every,
+            save_strategy="steps",
+            save_steps=run.save_every,
+            save_total_limit=run.keep,
+            metric_for_best_model="eval_loss" if measuring else None,
+            greater_is_better=False if measuring else None,
+            max_length=None,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            remove_unused_columns=False,
+            packing=False,
+            project=recipe.name,
+            ddp_find_unused_parameters=False,
+        )
 
     def _finish(self, trainer: ChainTrainer, state: Any) -> Outcome:
         best = _best(trainer)
@@ -195,9 +217,13 @@ class Session:
         losses = [row["token_loss"] for row in history if "token_loss" in row]
         dev = {row["step"]: row["eval_loss"] for row in history if "eval_loss" in row}
         return Outcome(
-            self.folder, state, trainer.state.global_step, best,
-            losses[-1] if losses else None, dev.get(best, min(dev.values(), default=None)),
-        )  # fmt: skip
+            self.folder,
+            state,
+            trainer.state.global_step,
+            best,
+            losses[-1] if losses else None,
+            dev.get(best, min(dev.values(), default=None)),
+        )
 
 
 def as_dataset(rows: list[Example]) -> Dataset:

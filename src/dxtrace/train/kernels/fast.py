@@ -220,8 +220,22 @@ class _Function(torch.autograd.Function):
         result = down.forward(fourth).add_(middle)
         ctx.layer = layer
         ctx.save_for_backward(
-            flat, middle, scale1, scale2, first, second, third, fourth, both, q, k, v, cos, sin, *kept,
-        )  # fmt: skip
+            flat,
+            middle,
+            scale1,
+            scale2,
+            first,
+            second,
+            third,
+            fourth,
+            both,
+            q,
+            k,
+            v,
+            cos,
+            sin,
+            *kept,
+        )
         return result.view(x.shape)
 
     @staticmethod
