@@ -162,7 +162,7 @@ def test_the_weight_decides_how_much_the_findings_count() -> None:
 
 def test_the_fit_finds_the_numbers_that_made_the_answers() -> None:
     pytest.importorskip("scipy")
-    from dxtrace.train.calibration import Reading, fit
+    from dxtrace.train.calibration import ScoredCase, fit
 
     rng = np.random.default_rng(0)
     names = list("abcdef")
@@ -173,7 +173,7 @@ def test_the_fit_finds_the_numbers_that_made_the_answers() -> None:
         model = np.exp(log_p - log_p.max())
         model = dict(zip(names, (model / model.sum()).tolist(), strict=True))
         true = Calibration(2.0, {}, 0.7).apply(names, list(model.values()), said)
-        readings.append(Reading(model, said, str(rng.choice(names, p=true))))
+        readings.append(ScoredCase(model, said, str(rng.choice(names, p=true))))
     found = fit(readings)
     assert found.calibration.temperature == pytest.approx(2.0, rel=0.15)
     assert found.calibration.support == pytest.approx(0.7, rel=0.15)
