@@ -1,10 +1,12 @@
-"""CPU training throughput: dxtrace's run against a plain TRL script, same model, rows, loss and steps.
+"""CPU training throughput: dxtrace's run against a plain TRL script, same model, rows, loss and
+steps.
 
     python benchmarks/train.py [--model smollm2-135m] [--data FOLDER] [--steps 3] [--threads 2]
 
-The plain script is what TRL's documentation shows: SFTTrainer on the same token ids and labels, PEFT's LoRA, padding by
-its own collator, 32-bit or bfloat16 (``--plain-precision``). Both see the same rows in the same order of steps. Tokens
-are those read; padding does not count. Prints a table and JSON. On a shared machine use ``--processor-time``.
+The plain script is what TRL's documentation shows: SFTTrainer on the same token ids and labels,
+PEFT's LoRA, padding by its own collator, 32-bit or bfloat16 (``--plain-precision``). Both see the
+same rows in the same order of steps. Tokens are those read; padding does not count. Prints a table
+and JSON. On a shared machine use ``--processor-time``.
 """
 
 from __future__ import annotations

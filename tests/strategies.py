@@ -1,10 +1,13 @@
-"""What the property tests draw from: notes as people type, paste and export them, and things that are no notes."""
+"""What the property tests draw from: notes as people type, paste and export them, and things that
+are no notes.
+"""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-#: Characters that text from the wild holds: line ends, invisible and bidirectional marks, surrogates, NUL.
+#: Characters that text from the wild holds: line ends, invisible and bidirectional marks,
+#: surrogates, NUL.
 ODD = (
     "\r\n\t\v\f\u00a0\u00ad\u200b\u200c\u200d\u2060\ufeff\u2028\x85\u202e\u202b"
     "\u0627\u05d0\u0301\U0001f600\x00\x1b\ud800\udfff"

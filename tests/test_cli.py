@@ -1,4 +1,6 @@
-"""The command line: what it prints, what it refuses, exit codes; real processes wherever a model answers."""
+"""The command line: what it prints, what it refuses, exit codes; real processes wherever a model
+answers.
+"""
 
 from __future__ import annotations
 

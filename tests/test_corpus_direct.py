@@ -1,4 +1,7 @@
-"""DiReCT's release: layouts, alignment, gold chain, amended notes, damaged files. All notes here are invented."""
+"""DiReCT's release: layouts, alignment, gold chain, amended notes, damaged files.
+
+All notes here are invented.
+"""
 
 from __future__ import annotations
 

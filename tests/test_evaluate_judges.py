@@ -1,4 +1,6 @@
-"""Judges: how good each is on labelled pairs, what guards stop, what a model is asked and what is kept of it."""
+"""Judges: how good each is on labelled pairs, what guards stop, what a model is asked and what is
+kept of it.
+"""
 
 from __future__ import annotations
 

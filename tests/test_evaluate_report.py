@@ -1,4 +1,6 @@
-"""From files to a report: broken rows, published folders, resuming, comparing, what the page shows and hides."""
+"""From files to a report: broken rows, published folders, resuming, comparing, what the page shows
+and hides.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Nothing of a note reaches a log, an error or a traceback, whatever is turned up and whatever fails."""
+"""Nothing of a note reaches a log, an error or a traceback, whatever is turned up and whatever
+fails.
+"""
 
 from __future__ import annotations
 

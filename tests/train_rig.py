@@ -15,7 +15,8 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
-#: Small enough for a few steps in a second or two; one thread, so that sums do not depend on the machine.
+#: Small enough for a few steps in a second or two; one thread, so that sums do not depend on the
+#: machine.
 SMALL = (
     "data.limit=24",
     "data.max_tokens=2560",

@@ -73,7 +73,9 @@ def differential_of(diagnosis: str) -> Differential:
 
 @dataclass
 class Quick:
-    """An answerer without a model: quotes clauses of the note, ``delay`` seconds apart; one request at a time."""
+    """An answerer without a model: quotes clauses of the note, ``delay`` seconds apart; one request
+    at a time.
+    """
 
     name: str = "quick"
     delay: float = 0.0

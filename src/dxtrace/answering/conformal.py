@@ -1,7 +1,9 @@
-"""Sets of diagnoses that hold the right one with a stated coverage (split conformal prediction, Vovk et al. 2005).
+"""Sets of diagnoses that hold the right one with a stated coverage (split conformal prediction,
+Vovk et al. 2005).
 
-The nonconformity score of a case is one minus the probability of its right diagnosis (Sadinle et al. 2019, "LAC"); its
-quantile over calibration cases is stored by coverage. The guarantee holds for cases like those that it was fitted on.
+The nonconformity score of a case is one minus the probability of its right diagnosis (Sadinle et
+al. 2019, "LAC"); its quantile over calibration cases is stored by coverage. The guarantee holds for
+cases like those that it was fitted on.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ COVERAGES = (0.8, 0.9, 0.95, 0.99)
 
 
 def conformal_quantile(scores: Sequence[float], coverage: float) -> float:
-    """Return the quantile of nonconformity scores with the finite-sample correction: the ceil((n + 1) c)-th smallest.
+    """Return the quantile of nonconformity scores with the finite-sample correction: the ceil((n +
+    1) c)-th smallest.
 
     Args:
         scores: one minus the probability of the right diagnosis, a calibration case each.

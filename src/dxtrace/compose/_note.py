@@ -98,7 +98,9 @@ def _items(voice: Voice, part: Part, homes: Mapping[str, list[Said]]) -> list[It
 
 @cache
 def _headings(category: str, headings: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the headings that do not name the illness: "PE" is no heading in a note on pulmonary embolism."""
+    """Return the headings that do not name the illness: "PE" is no heading in a note on pulmonary
+    embolism.
+    """
     entry = Taxonomy.default().category(category)
     return (
         tuple(heading for heading in headings if not leaked_names(heading, entry)) or headings[-1:]

@@ -1,4 +1,5 @@
-"""The kinds of notes that the composer writes: which parts, in which order, under which headings, in whose words.
+"""The kinds of notes that the composer writes: which parts, in which order, under which headings,
+in whose words.
 
 Everything here is about form. A style is ``hard`` if only the hard test uses it.
 """
@@ -42,9 +43,9 @@ class Part:
 class Style:
     """A kind of note. Number pairs are the fewest and the most of something in a note.
 
-    ``abbreviates``, ``typos``, ``wraps`` and ``masks`` are the shares of notes that do so; ``reports`` is the share of
-    studies printed as a whole report; a ``long`` note leaves little out; one of a ``planned`` visit is not written of
-    an illness of hours or days.
+    ``abbreviates``, ``typos``, ``wraps`` and ``masks`` are the shares of notes that do so;
+    ``reports`` is the share of studies printed as a whole report; a ``long`` note leaves little
+    out; one of a ``planned`` visit is not written of an illness of hours or days.
     """
 
     name: str

@@ -1,8 +1,9 @@
 """What a sentence says *about* its words: denied, normal, uncertain, of a relative, of the past.
 
-ConText (Harkema et al. 2009, doi 10.1016/j.jbi.2009.05.002) in kind: cues with a direction, each of which reaches over
-the words on one side until something ends its scope. Polarity, certainty, experiencer and time are four properties of
-their own; a normal result is a kind of denial that a pattern may also ask for by its word.
+ConText (Harkema et al. 2009, doi 10.1016/j.jbi.2009.05.002) in kind: cues with a direction, each of
+which reaches over the words on one side until something ends its scope. Polarity, certainty,
+experiencer and time are four properties of their own; a normal result is a kind of denial that a
+pattern may also ask for by its word.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ Property = Literal["denied", "normal", "uncertain", "family", "other", "past"]
 
 @dataclass(frozen=True)
 class Scope:
-    """One cue (tokens ``first`` to ``last``) and the tokens that it reaches, ``start`` to ``end`` (half open)."""
+    """One cue (tokens ``first`` to ``last``) and the tokens that it reaches, ``start`` to ``end``
+    (half open).
+    """
 
     property: Property
     first: int
@@ -281,7 +284,9 @@ def _find(
     phrases: tuple[tuple[str, ...], ...],
     pseudo: set[int] | frozenset[int] = frozenset(),
 ) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) of every phrase that stands among the words, longest first, none of them pseudo."""
+    """Yield (first, last) of every phrase that stands among the words, longest first, none of them
+    pseudo.
+    """
     by_first = _first_words(phrases)
     for index, word in enumerate(words):
         for phrase in by_first.get(word, ()):
@@ -344,7 +349,9 @@ def _end_of_phrase(words: Sequence[str], start: int, *, list_too: bool = False) 
 
 
 def _ends_phrase(words: Sequence[str], last: int) -> bool:
-    """True if a cue that looks back ends its phrase: nothing of its own follows that it could qualify."""
+    """True if a cue that looks back ends its phrase: nothing of its own follows that it could
+    qualify.
+    """
     if last + 1 >= len(words):
         return True
     return words[last + 1] in {
@@ -369,7 +376,9 @@ def _ends_phrase(words: Sequence[str], last: int) -> bool:
 
 
 def _begin_of_subject(words: Sequence[str], first: int) -> int:
-    """Return where the subject of a predicate begins: a list if the verb is plural, else its own part."""
+    """Return where the subject of a predicate begins: a list if the verb is plural, else its own
+    part.
+    """
     plural = first > 0 and words[first - 1] in {"are", "were", "all", "both"}
     for index in range(first - 1, -1, -1):
         if words[index] in _END:

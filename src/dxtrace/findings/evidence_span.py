@@ -1,4 +1,6 @@
-"""The quote for a finding: the words that state it, with all that qualifies them, cut where clauses end."""
+"""The quote for a finding: the words that state it, with all that qualifies them, cut where clauses
+end.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ _DETERMINERS = frozenset("no not without denies a an the his her mild moderate s
 
 
 def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
-    """Return the piece of a note that states a finding, or None if it cannot be cut without clipping a qualifier.
+    """Return the piece of a note that states a finding, or None if it cannot be cut without
+    clipping a qualifier.
 
     Args:
         note: the text that offsets refer to.
@@ -48,7 +51,9 @@ def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
 
 
 def _qualified_from_outside(sentence: Sentence, match: Match) -> bool:
-    """True if another line says what these words need: a list that is denied, a family section that names no relative."""
+    """True if another line says what these words need: a list that is denied, a family section that
+    names no relative.
+    """
     outside = [scope for scope in sentence.context.scopes if scope.first < 0]
     covered = [scope for scope in outside if any(scope.covers(index) for index in match.tokens)]
     inside = {
@@ -102,7 +107,9 @@ def _whole_clauses(sentence: Sentence, match: Match) -> tuple[int, int]:
 
 
 def _others(sentence: Sentence, match: Match) -> list[Measurement]:
-    """Return the measurements outside a match; ages and lengths of time belong to what they stand beside."""
+    """Return the measurements outside a match; ages and lengths of time belong to what they stand
+    beside.
+    """
     return [
         measurement
         for measurement in sentence.measurements
@@ -121,7 +128,9 @@ def _breaks(sentence: Sentence, index: int) -> bool:
 
 
 def _tightened(sentence: Sentence, match: Match, first: int, last: int) -> tuple[int, int]:
-    """Return a shorter range: from connector to connector around the match, measurements of others left out."""
+    """Return a shorter range: from connector to connector around the match, measurements of others
+    left out.
+    """
     tokens = sentence.tokens
     others = _others(sentence, match)
     new_first, new_last = match.first, match.last
@@ -139,7 +148,9 @@ def _tightened(sentence: Sentence, match: Match, first: int, last: int) -> tuple
 
 
 def _adjective_run(sentence: Sentence, index: int) -> int | None:
-    """Return where one or two words between commas begin, or None where more than that stands there."""
+    """Return where one or two words between commas begin, or None where more than that stands
+    there.
+    """
     tokens = sentence.tokens
     start = index
     while start > 0 and tokens[start - 1].text not in _BOUNDARIES and index - start < 3:
@@ -191,7 +202,8 @@ def _with_qualifiers(
                 if consumed:
                     first, changed = scope.first, True
                 else:
-                    # What the cue reaches is not what states the finding: leave it out of the quote.
+                    # What the cue reaches is not what states the finding: leave it out of the
+                    # quote.
                     inside = [index for index in range(first, match.first) if scope.covers(index)]
                     if inside:
                         first, changed = max(inside) + 1, True

@@ -1,7 +1,9 @@
-"""Measurements in a sentence: which quantity, how much of it in one unit, and whether the note calls it high or low.
+"""Measurements in a sentence: which quantity, how much of it in one unit, and whether the note
+calls it high or low.
 
-A threshold of ``knowledge/`` ("potassium below 3.5") is compared with these and never with the ranges that invented
-notes draw from. The quantities, their names and units are data: ``measurements.yaml``.
+A threshold of ``knowledge/`` ("potassium below 3.5") is compared with these and never with the
+ranges that invented notes draw from. The quantities, their names and units are data:
+``measurements.yaml``.
 """
 
 from __future__ import annotations
@@ -112,7 +114,9 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 
 @dataclass(frozen=True)
 class Quantity:
-    """One quantity: the words that name it, its unit, factors from other units, and what a value of it can be."""
+    """One quantity: the words that name it, its unit, factors from other units, and what a value of
+    it can be.
+    """
 
     name: str
     names: tuple[str, ...]
@@ -127,9 +131,11 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A measured quantity: from ``low`` to ``high`` in its main unit, as tokens ``first`` to ``last`` of a sentence.
+    """A measured quantity: from ``low`` to ``high`` in its main unit, as tokens ``first`` to
+    ``last`` of a sentence.
 
-    ``flag``: "up" or "down" where the note marks it so or prints a range that it lies outside of; else "".
+    ``flag``: "up" or "down" where the note marks it so or prints a range that it lies outside of;
+        else "".
     """
 
     quantity: str
@@ -140,7 +146,9 @@ class Measurement:
     flag: str = ""
 
     def meets(self, op: str, low: float, high: float) -> bool:
-        """True if every value from ``self.low`` to ``self.high`` stands in the relation to the limit."""
+        """True if every value from ``self.low`` to ``self.high`` stands in the relation to the
+        limit.
+        """
         match op:
             case "<":
                 return self.high < low
@@ -318,7 +326,9 @@ class _Reader:
             yield Measurement(other, value.second, value.second, first, last)
 
     def _next_value(self, quantity: Quantity, value: _Value, first: int) -> Iterator[Measurement]:
-        """Yield the value in the unit that is asked for, behind one in another: "FEV1 1.20 L (40 % predicted)"."""
+        """Yield the value in the unit that is asked for, behind one in another: "FEV1 1.20 L (40 %
+        predicted)".
+        """
         for index in range(value.last + 1, min(value.last + 6, len(self._words))):
             if self._words[index] in {",", ";"}:
                 return
@@ -351,7 +361,9 @@ class _Reader:
         return "down" if value.high < float(reference["low"]) else ""
 
     def _preceding(self, quantity: Quantity, first: int, last: int) -> Iterator[Measurement]:
-        """Yield a value that stands before its name: "a 30 pack-year history", "a 4-kg weight loss"."""
+        """Yield a value that stands before its name: "a 30 pack-year history", "a 4-kg weight
+        loss".
+        """
         for start in range(max(0, first - 7), first):
             if not _NUMBER.match(self._words[start]) or (
                 start and self._words[start - 1] in {"-", "/", "x"}
@@ -373,7 +385,9 @@ class _Reader:
                 return
 
     def unnamed(self) -> Iterator[Measurement]:
-        """Yield values whose unit alone says what they are: beats a minute, degrees, a pair in mmHg."""
+        """Yield values whose unit alone says what they are: beats a minute, degrees, a pair in
+        mmHg.
+        """
         known = quantities()
         for index, word in enumerate(self._words):
             if not _NUMBER.match(word) or (index and self._words[index - 1] in {"/", "-", "–"}):
@@ -469,7 +483,9 @@ class _Reader:
 
 @dataclass(frozen=True)
 class _Value:
-    """A number as written: its range, its bound, what stands behind a slash, its last token, unit, end in the text."""
+    """A number as written: its range, its bound, what stands behind a slash, its last token, unit,
+    end in the text.
+    """
 
     low: float
     high: float

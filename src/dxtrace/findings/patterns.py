@@ -1,8 +1,10 @@
-"""What a clause must say to state a finding: a small language, and its matcher over the words of a sentence.
+"""What a clause must say to state a finding: a small language, and its matcher over the words of a
+sentence.
 
-``cough* & week*|chronic`` asks for one word of each group; ``[hr > 100]`` for a measurement; ``~ulcer`` for a word
-that is denied or called normal; ``-lead`` forbids one; ``@up`` stands for a list of words. Every other word has to be
-affirmed, in this patient: what :mod:`dxtrace.findings.context` says about the words decides.
+``cough* & week*|chronic`` asks for one word of each group; ``[hr > 100]`` for a measurement;
+``~ulcer`` for a word that is denied or called normal; ``-lead`` forbids one; ``@up`` stands for a
+list of words. Every other word has to be affirmed, in this patient: what
+:mod:`dxtrace.findings.context` says about the words decides.
 """
 
 from __future__ import annotations
@@ -281,7 +283,9 @@ class PatternIndex:
         measured: Sequence[Measurement],
         found: dict[int, dict[int, list[tuple[int, int, Alternative]]]],
     ) -> None:
-        """Let a value that the note itself flags meet ``@up`` or ``@down`` of a pattern that names its quantity."""
+        """Let a value that the note itself flags meet ``@up`` or ``@down`` of a pattern that names
+        its quantity.
+        """
         flagged = [measurement for measurement in measured if measurement.flag]
         if not flagged:
             return
@@ -295,7 +299,8 @@ class PatternIndex:
                 }
                 for measurement in flagged:
                     if measurement.flag in flags:
-                        # Beside its own name only: the flag of one value says nothing about another.
+                        # Beside its own name only: the flag of one value says nothing about
+                        # another.
                         near = [
                             span
                             for other, spans in found[number].items()
@@ -369,7 +374,8 @@ def _assign(
         if len({span[:2] for span in chosen}) < len(chosen) and not all(
             isinstance(span[2], Limit) for span in chosen
         ):
-            # One word cannot be two: "pressure" is not both the blood pressure and the chest pressure.
+            # One word cannot be two: "pressure" is not both the blood pressure and the chest
+            # pressure.
             if _repeated_words(chosen):
                 continue
         cues = frozenset(
@@ -413,7 +419,9 @@ def _holds(
     person: str,
     past_allowed: bool,
 ) -> bool:
-    """True if the words of a span are said as their alternative needs: affirmed, or denied, of the right person."""
+    """True if the words of a span are said as their alternative needs: affirmed, or denied, of the
+    right person.
+    """
     start, end, alternative = span
     said: set[Property] = set()
     for index in range(start, end + 1):

@@ -1,4 +1,6 @@
-"""A note read sentence by sentence: tokens, what is said about them, what is measured, and whose they are."""
+"""A note read sentence by sentence: tokens, what is said about them, what is measured, and whose
+they are.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ _ROW_OF_NO = re.compile(
 )
 _ITEM = re.compile(r"\s*(?:[-*•+–>]|\d{1,2}[.)])\s*|\s{2,}|\t")
 
-#: Longest item of a list of what is denied, in words; and how far, in characters, the next one may stand.
+#: Longest item of a list of what is denied, in words; and how far, in characters, the next one may
+#: stand.
 _ITEM_WORDS, _LIST_GAP = 6, 5
 
 #: Words that end a clause when nothing else does.
@@ -46,8 +49,8 @@ _BREAKS = frozenset({",", ";", "|", "(", ")"})
 class Sentence:
     """One sentence of a note, read.
 
-    ``clauses``: the number of the clause that each token stands in. ``quotable``: not a heading, not teaching text, not
-    text that talks to a model.
+    ``clauses``: the number of the clause that each token stands in. ``quotable``: not a heading,
+    not teaching text, not text that talks to a model.
     """
 
     start: int
@@ -80,7 +83,10 @@ def read_sentences(
 
 
 def _at_inline_headings(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the parts of a sentence, cut before headings that stand within it: "... for 2 h. FAMILY HISTORY: ..."."""
+    """Yield the parts of a sentence, cut before headings that stand within it: "... for 2 h.
+
+    FAMILY HISTORY: ...".
+    """
     begin = start
     for match in _INLINE_HEADING.finditer(note, start, end):
         if match.start() > begin and section_named(match["words"]) is not None:
@@ -91,7 +97,9 @@ def _at_inline_headings(note: str, start: int, end: int) -> Iterator[tuple[int, 
 
 @dataclass
 class _State:
-    """What an earlier line says about the next: under which label it stands, and whether a denied list is open."""
+    """What an earlier line says about the next: under which label it stands, and whether a denied
+    list is open.
+    """
 
     section: str = ""
     family: bool = False
@@ -138,7 +146,9 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
 
 
 def _read_label(text: str, state: _State) -> int:
-    """Return how long the label of a section is that the sentence opens with; note what the label says."""
+    """Return how long the label of a section is that the sentence opens with; note what the label
+    says.
+    """
     label = _LABEL.match(text)
     if label is None:
         return 0
@@ -167,7 +177,9 @@ def _denies_to_its_end(context: Context, count: int) -> bool:
 
 
 def _is_item(note: str, start: int, end: int) -> bool:
-    """True for an item of a list: with its mark, or a short line that is no sentence and no heading."""
+    """True for an item of a list: with its mark, or a short line that is no sentence and no
+    heading.
+    """
     line = note[start:end].strip()
     short = len(line.split()) <= _ITEM_WORDS and ":" not in line
     return short or _ITEM.match(note[max(0, start - 1) : end]) is not None

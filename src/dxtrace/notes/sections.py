@@ -16,7 +16,8 @@ SECTIONS = (
 )
 
 
-#: Zero-width and byte-order characters: they take no room on a page, so a note of nothing else is empty.
+#: Zero-width and byte-order characters: they take no room on a page, so a note of nothing else is
+#: empty.
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 
 
@@ -208,7 +209,8 @@ _LINE_HEADING = re.compile(
 )
 
 
-# Headings that are everyday words: a heading only with a colon, or alone on a line in capitals or marked as a heading.
+# Headings that are everyday words: a heading only with a colon, or alone on a line in capitals or
+# marked as a heading.
 _EVERYDAY = {
     "history",
     "case",

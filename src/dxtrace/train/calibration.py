@@ -1,4 +1,6 @@
-"""Fitting an adapter's calibration: temperature, the weight of the findings, conformal quantiles, and the scope."""
+"""Fitting an adapter's calibration: temperature, the weight of the findings, conformal quantiles,
+and the scope.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,15 @@ from dxtrace.knowledge.taxonomy import Taxonomy
 #: Seed of the cases that are composed for fitting; no corpus of ours has it.
 SEED = 40_961
 
-#: A type of an illness is named only if it is more likely than not, given the illness (see Calibration.leave_open).
+#: A type of an illness is named only if it is more likely than not, given the illness (see
+#: Calibration.leave_open).
 LEAVE_OPEN = 0.6667
 
 #: Share of in-scope cases that the threshold of the scope keeps.
 IN_SCOPE_KEPT = 0.9
 
-#: Strength of the ridge penalty on standardised coefficients of the scope: few cases, many features.
+#: Strength of the ridge penalty on standardised coefficients of the scope: few cases, many
+#: features.
 _RIDGE = 0.02
 
 #: Bounds of 1 / temperature and of the weight of the findings.
@@ -40,7 +44,9 @@ _BOUNDS = ((0.05, 5.0), (0.0, 5.0))
 
 @dataclass(frozen=True)
 class ScoredCase:
-    """One case: the model's probability of every diagnosis, what the note states, the gold diagnosis (or None)."""
+    """One case: the model's probability of every diagnosis, what the note states, the gold
+    diagnosis (or None).
+    """
 
     probabilities: Mapping[str, float]
     findings: Mapping[str, float]
@@ -49,7 +55,9 @@ class ScoredCase:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted calibration, and the mean negative log-likelihood of the gold diagnosis in nats, before and after."""
+    """A fitted calibration, and the mean negative log-likelihood of the gold diagnosis in nats,
+    before and after.
+    """
 
     calibration: Calibration
     cases: int
@@ -62,7 +70,8 @@ class Fit:
 
 
 def composed(count: int) -> list[AnnotatedCase]:
-    """Return cases in the wordings and styles that training does not use: as strange to a model as real notes are.
+    """Return cases in the wordings and styles that training does not use: as strange to a model as
+    real notes are.
 
     They share these with the hard test, but no patient; a handful of numbers is fitted on them.
     """
@@ -88,7 +97,8 @@ def score_cases(
 
 
 def fit(cases: Sequence[ScoredCase]) -> Fit:
-    """Fit temperature and the weight of the findings by maximum likelihood, a convex problem of two numbers.
+    """Fit temperature and the weight of the findings by maximum likelihood, a convex problem of two
+    numbers.
 
     The conformal quantiles come from the same cases: two numbers hardly adapt to hundreds.
 
@@ -132,7 +142,9 @@ def _probability_of_gold(case: ScoredCase, calibration: Calibration) -> float:
 
 
 def differential_of(case: ScoredCase, calibration: Calibration) -> Differential:
-    """Return the differential that a calibration makes of a scored case, over the diagnoses that ship."""
+    """Return the differential that a calibration makes of a scored case, over the diagnoses that
+    ship.
+    """
     nodes = [node for node in Taxonomy.default().diagnoses if node.name in case.probabilities]
     if not nodes:
         names = list(case.probabilities)
@@ -153,10 +165,11 @@ def differential_of(case: ScoredCase, calibration: Calibration) -> Differential:
 
 
 def fit_scope(features: Sequence[Mapping[str, float]], outside: Sequence[bool]) -> ScopeModel:
-    """Fit the probability that none of the illnesses fits: logistic regression with a ridge penalty.
+    """Fit the probability that none of the illnesses fits: logistic regression with a ridge
+    penalty.
 
-    Both classes weigh the same, however many cases they have. The threshold keeps :data:`IN_SCOPE_KEPT` of the cases in
-    scope.
+    Both classes weigh the same, however many cases they have. The threshold keeps
+    :data:`IN_SCOPE_KEPT` of the cases in scope.
 
     Args:
         features: of each case (:func:`dxtrace.answering.scope.scope_features`).
@@ -203,15 +216,16 @@ def calibrate(
     report: Callable[[str, float], None],
     scope: Sequence[AnnotatedCase] = (),
 ) -> Fit:
-    """Fit the calibration of an adapter and write it beside it (``calibration.json``), where it is read from.
+    """Fit the calibration of an adapter and write it beside it (``calibration.json``), where it is
+    read from.
 
     Args:
         adapter: its folder.
         cases: with gold diagnoses.
         reasoner: answers with this adapter.
         report: called with what is being done and how far it is, from 0 to 1.
-        scope: further cases to fit the scope on; those without a gold diagnosis are out of scope. None: the scope that
-            the adapter has stays as it is.
+        scope: further cases to fit the scope on; those without a gold diagnosis are out of scope.
+            None: the scope that the adapter has stays as it is.
 
     Raises:
         InputError: no case has a gold diagnosis, or the file cannot be written.

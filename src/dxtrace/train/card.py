@@ -13,7 +13,8 @@ from dxtrace.chain import DISCLAIMER, Chain
 from dxtrace.provenance import CREDENTIALED_RULE, Provenance
 from dxtrace.train.recipe import Recipe
 
-#: Losses that the public card of the Llama 3.2 3B model reported, by step: sums over 8 micro-batches.
+#: Losses that the public card of the Llama 3.2 3B model reported, by step: sums over 8
+#: micro-batches.
 PUBLIC_LOSSES = {
     10: 22.38,
     30: 19.23,
@@ -204,7 +205,9 @@ def _shown(value: Any) -> str:
 
 
 def read_evaluation(file: Path) -> dict[str, Any]:
-    """Return the top-level numbers and texts of a JSON file of measures; what is nested is left out."""
+    """Return the top-level numbers and texts of a JSON file of measures; what is nested is left
+    out.
+    """
     data = json.loads(file.read_text("utf-8"))
     return {key: value for key, value in data.items() if isinstance(value, (int, float, str))}
 

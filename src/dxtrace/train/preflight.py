@@ -31,7 +31,9 @@ class Memory:
 
 @dataclass(frozen=True)
 class Timed:
-    """What a few timed steps showed: tokens a second, and the peak of memory (bytes) at the longest row."""
+    """What a few timed steps showed: tokens a second, and the peak of memory (bytes) at the longest
+    row.
+    """
 
     tokens_per_s: float
     peak: int
@@ -139,9 +141,9 @@ def inspect(prepared: Prepared, timed: Timed | None = None) -> Preflight:
 def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
     """Return the number of trainable parameters, and the memory estimate at the longest row.
 
-    Weights as they are stored (4-bit: 0.52 bytes for linear layers, QLoRA's table 1); adapter 16 bytes a parameter
-    (value, gradient, two moments, 32-bit); activations per token and layer 12 widths + 5 MLP widths, or one width with
-    recomputation and one layer in full.
+    Weights as they are stored (4-bit: 0.52 bytes for linear layers, QLoRA's table 1); adapter 16
+    bytes a parameter (value, gradient, two moments, 32-bit); activations per token and layer 12
+    widths + 5 MLP widths, or one width with recomputation and one layer in full.
     """
     import torch
     from peft import get_peft_model

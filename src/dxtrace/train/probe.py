@@ -27,8 +27,10 @@ def score_generations(
         room: longest answer, in tokens.
 
     Returns:
-        ``form``: answers that parse; ``grounded``: quotes that stand in the note, of all quotes; ``diagnosis`` and
-        ``first_node``: answers with the gold diagnosis, and whose first step supports the gold path's first node.
+        ``form``: answers that parse; ``grounded``: quotes that stand in the note, of all quotes;
+            ``diagnosis`` and
+        ``first_node``: answers with the gold diagnosis, and whose first step supports the gold
+            path's first node.
     """
     counts = dict.fromkeys(("form", "diagnosis", "first_node"), 0)
     quotes = grounded = 0

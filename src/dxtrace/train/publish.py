@@ -30,7 +30,8 @@ def check_publishable(folder: Path) -> list[Path]:
     """Return the files of an adapter that would be shared.
 
     Raises:
-        InputError: it is no adapter, has no provenance or card, or was made from credentialed data; quotes the rule.
+        InputError: it is no adapter, has no provenance or card, or was made from credentialed data;
+        quotes the rule.
     """
     folder = (
         folder / "adapter" if (folder / "adapter" / "adapter_config.json").is_file() else folder

@@ -71,7 +71,9 @@ class Session:
         return self._finish(trainer, state)
 
     def trainer(self, callbacks: list[Any]) -> ChainTrainer:
-        """Return the trainer, the base model loaded and the adapter new, or that which the run goes on from."""
+        """Return the trainer, the base model loaded and the adapter new, or that which the run goes
+        on from.
+        """
         prepared, recipe = self.prepared, self.recipe
         torch.manual_seed(recipe.run.seed)
         tokenizer, model = load_base(
@@ -111,7 +113,9 @@ class Session:
         )
 
     def autocast(self) -> Any:
-        """Return the dtype that the trainer casts matrix products to, where accelerate does not (CPU, Apple)."""
+        """Return the dtype that the trainer casts matrix products to, where accelerate does not
+        (CPU, Apple).
+        """
         prepared = self.prepared
         if prepared.device.kind == "cuda" or prepared.precision.name == "fp32":
             return None
@@ -227,7 +231,9 @@ class Session:
 
 
 def as_dataset(rows: list[Example]) -> Dataset:
-    """Return rows as a dataset: ids, labels, weights, length, and (first token, number of tokens) of the diagnosis."""
+    """Return rows as a dataset: ids, labels, weights, length, and (first token, number of tokens)
+    of the diagnosis.
+    """
     return Dataset.from_dict(
         {
             "input_ids": [list(row.ids) for row in rows],
@@ -240,7 +246,9 @@ def as_dataset(rows: list[Example]) -> Dataset:
 
 
 def peak_memory() -> int:
-    """Return the most memory (bytes) in use so far: on the GPU if there is one, else of this process."""
+    """Return the most memory (bytes) in use so far: on the GPU if there is one, else of this
+    process.
+    """
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_reserved())
     if sys.platform == "win32":
@@ -252,7 +260,9 @@ def peak_memory() -> int:
 
 
 def _name_base(file: Path, name: str) -> None:
-    """Write the base model's public name into an adapter's configuration, in place of a folder of this machine."""
+    """Write the base model's public name into an adapter's configuration, in place of a folder of
+    this machine.
+    """
     config = json.loads(file.read_text("utf-8"))
     file.write_text(
         json.dumps(config | {"base_model_name_or_path": name}, indent=2, sort_keys=True),
@@ -269,7 +279,9 @@ def _measured(trainer: ChainTrainer) -> bool:
 
 
 def _best(trainer: ChainTrainer) -> int:
-    """Return the step of the lowest development loss among the checkpoints that are there, else the last step."""
+    """Return the step of the lowest development loss among the checkpoints that are there, else the
+    last step.
+    """
     folder = Path(trainer.args.output_dir)
     there = {
         checkpoints.step_of(path)

@@ -53,7 +53,8 @@ def sweep(
     console: Console | None = None,
     report: store.Report | None = None,
 ) -> list[Trial]:
-    """Train ``recipe`` once for each value and write ``sweep.json`` and ``sweep.png``; best development loss first.
+    """Train ``recipe`` once for each value and write ``sweep.json`` and ``sweep.png``; best
+    development loss first.
 
     With ``resume``, finished runs are kept and a broken one goes on.
 
