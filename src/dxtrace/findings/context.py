@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from typing import Literal
 
+from dxtrace.files import parse_yaml
 from dxtrace.findings.tokens import Token, tokenise
 
 Property = Literal["denied", "normal", "uncertain", "family", "other", "past"]
@@ -36,94 +38,88 @@ class Scope:
         return self.start <= index < self.end and not self.first <= index <= self.last
 
 
-def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        tuple(token.text for token in tokenise(part)) for part in text.split(",") if part.strip()
-    )
+@cache
+def _lists() -> dict[str, list[str]]:
+    text = resources.files("dxtrace.findings").joinpath("cues.yaml").read_text("utf-8")
+    lists: dict[str, list[str]] = parse_yaml(text)
+    return lists
+
+
+def _cues(name: str) -> tuple[tuple[str, ...], ...]:
+    """Return the phrases of a list of cues, each as its words."""
+    return tuple(tuple(token.text for token in tokenise(phrase)) for phrase in _lists()[name])
 
 
 # Cues that look ahead.
-_DENIED_BEFORE = _phrases(
-    "no, not, neg for, neg, denies, denied, denying, deny, without, w o, negative for, absence of, free of, never, neither, nor, lack of,"
-    " lacks, lacking, lacked, ∅, ⊖, - ve for, ve for, free from, ruling out, nope, zero, w out, wo, arent, werent, no evidence of, ruled out for, rules out, rule out of, excluded, excludes, failed to reveal,"
-    " failed to show, unremarkable for, cannot, negative, absent, absence, nil, exclude, excluding, hasnt, didnt, doesnt, isnt, wasnt,"
-    " havent, dont, nonreactive, ø, resolution of, resolved, non",
-)
+_DENIED_BEFORE = _cues("denied_before")
 # ... and cues that look back.
-_DENIED_AFTER = _phrases(
-    "absent, denied, negative, neg, ruled out, excluded, not seen, not detected, not present, not found, not identified,"
-    " not demonstrated, not visualized, not noted, not palpable, not appreciated, undetectable, nonreactive, non reactive,"
-    " has not been a feature, not been a feature, not a feature, has never been, have never been, none, nil, subsided, settled, disappeared, gone, not reported, unlikely, was not, were not, is not, are not, resolved, not felt, not elevated, not heard, not observed",
-)
-_NORMAL = _phrases(
-    "normal, unremarkable, intact, within normal limits, wnl, within the normal range, within normal range, within the"
-    " reference range, within reference range, within normal, benign, no abnormalities, no abnormality, no pathological findings",
-)
-_UNCERTAIN_BEFORE = _phrases(
-    "possible, possibly, probable, probably, suspected, suspicion of, suspicious for, suspect, concern for, concerning for,"
-    " concerns for, rule out, r o, may, might, could, question of, questionable, evaluate for, evaluation for, evaluation of, to exclude,"
-    " cannot exclude, risk of, risk for, at risk, if, whether, presumed, presumptive, should, would, return, call, in case of,"
-    " watch for, screen for, screening for, screened for, assess for, worried about, fear of, fears, thought to be, likely, differential,"
-    " differential diagnosis, versus, vs, unable to exclude, test for, testing for, tests for, prevention of,"
-    " prophylaxis, prophylactic, to prevent, potential, unclear, r / o, poss, prob, c f, ddx, eval for, concern about",
-)
-_UNCERTAIN_AFTER = _phrases(
-    "is suspected, was suspected, suspected, possible, is possible, cannot be excluded, not excluded, could not be excluded,"
-    " is considered, was considered, were considered, is unclear, in question, equivocal, indeterminate, is unlikely",
-)
-_PAST = _phrases(
-    "history of, h o, hx of, hx, prior, previous, previously, past, formerly, former, in childhood, as a child, s p,"
-    " status post, remote, remotely, in the past, childhood",
-)
+_DENIED_AFTER = _cues("denied_after")
+_NORMAL = _cues("normal")
+_UNCERTAIN_BEFORE = _cues("uncertain_before")
+_UNCERTAIN_AFTER = _cues("uncertain_after")
+_PAST = _cues("past")
 # A cue in these words is none.
-_PSEUDO = _phrases(
-    "not only, no increase, no doubt, no change, no relief, without relief, no improvement, without improvement, not relieved,"
-    " not improve, not improved, no response to, did not help, not help, not respond, didn't help, did not respond, not resolve, not resolved, no longer able,"
-    " not certain, cannot lie, cannot remember, cannot recall, cannot walk, cannot move, cannot feel, cannot speak, can not lie,"
-    " cannot sleep, cannot see, cannot raise, cannot breathe, cannot lift, cannot concentrate, cannot tolerate, not able,"
-    " normal saline, the past, past few, past several, past week, past month, past year, past medical history, past day, past hour,"
-    " past hours, past days, past weeks, past months, past years, past two, past three, history of present illness, for the past, over the past,"
-    " in the past few, previously healthy, previously well, previous healthy, past 24, past 48, if any, likely to, no less than, not been able,"
-    " without contrast, non contrast, non smoker, non traumatic, non productive, non radiating, non pitting, non st, non insulin, non exertional, non bloody,"
-    " cannot control, not well controlled, not controlled, not taking, not take, not taken, never smoked, never smoker, normal pressure,"
-    " lower limit of normal, upper limit of normal, above normal, below normal, times normal, than normal, out of normal, more likely, most likely,"
-    " not compressible, not compress, no pulse, not oriented, not know, not recognize, not recognise, not recall, not remember, not respond to, not reversible, not return,"
-    " call center, call centre, no fixed, no p waves, no discernible, no visible p, may 1, return of, returned, not vary, never married,"
-    " absent p waves, absent pulse, absent pulses, absent reflexes, absent breath, negative pressure, gram negative, beta blocker, may be",
-)
+_PSEUDO = _cues("pseudo")
 # "-week history of cough": how long, not how long ago.
 _TIME_UNITS = frozenset(
-    "second minute hour day week month year hr wk yr mo long short several-day seconds minutes hours days weeks months years".split(),
+    [
+        "second",
+        "minute",
+        "hour",
+        "day",
+        "week",
+        "month",
+        "year",
+        "hr",
+        "wk",
+        "yr",
+        "mo",
+        "long",
+        "short",
+        "several-day",
+        "seconds",
+        "minutes",
+        "hours",
+        "days",
+        "weeks",
+        "months",
+        "years",
+    ],
 )
 
-_RELATIVES = frozenset(
-    "mother father mom dad brother brothers sister sisters sibling siblings son sons daughter daughters uncle uncles aunt"
-    " aunts cousin cousins grandmother grandfather grandparent grandparents grandma grandpa maternal paternal parent parents"
-    " relative relatives nephew niece twin family familial fh fhx mother's father's brother's sister's mum kin".split(),
-)
-_OTHERS = frozenset(
-    "roommate roommates flatmate housemate coworker coworkers colleague friend friends neighbor neighbour contact contacts"
-    " household wife husband partner spouse girlfriend boyfriend classmate classmates inmate child children".split(),
-)
+_RELATIVES = frozenset(_lists()["relatives"])
+_OTHERS = frozenset(_lists()["others"])
 # A person who tells of the patient, or does something with them, is not the one who has it.
-_TELLS = frozenset(
-    "states state reports report reported says said noticed notices noted notes brought brings describes described found"
-    " witnessed observed recalls observes tells told adds confirms confirmed called calls complains thinks believes worried saw sees"
-    " heard hears accompanied denies and is mentions stated explains claims".split(),
+_TELLS = frozenset(_lists()["tells"])
+_BEFORE_TELLER = frozenset(
+    ["by", "with", "from", "per", "to", "of", "his", "her", "their", "for", "and"]
 )
-_BEFORE_TELLER = frozenset("by with from per to of his her their for and".split())
 
 # What ends the scope of a cue that looks ahead.
 _END = frozenset(
-    "but however except although though yet ; . which who because whereas despite until then".split(),
+    [
+        "but",
+        "however",
+        "except",
+        "although",
+        "though",
+        "yet",
+        ";",
+        ".",
+        "which",
+        "who",
+        "because",
+        "whereas",
+        "despite",
+        "until",
+        "then",
+    ],
 )
-_SUBJECTS = frozenset("he she they it patient there his her".split())
-_VERBS = frozenset(
-    "has had is was are were presents presented reports reported complains complained developed develops shows showed"
-    " reveals revealed demonstrates demonstrated noted notes appears appeared takes took experienced experiences feels felt"
-    " described admits endorses became becomes began remains continues occurs occurred vomited".split(),
+_SUBJECTS = frozenset(["he", "she", "they", "it", "patient", "there", "his", "her"])
+_VERBS = frozenset(_lists()["verbs"])
+_AFFIRMS = frozenset(
+    ["positive", "+", "with", "reports", "complains", "admits", "endorses", "has", "had"]
 )
-_AFFIRMS = frozenset("positive + with reports complains admits endorses has had".split())
 
 _NO_RESULT = re.compile(
     r"\b(?:pending|awaited|awaiting|inconclusive|non-?diagnostic|not (?:available|done|performed|obtained|recorded|tested|yet)"
@@ -225,7 +221,22 @@ def _scopes(words: Sequence[str]) -> Iterator[Scope]:
 
 
 _NO_REPLIES = frozenset(
-    "n no neg negative none 0 false absent - – denied denies nil normal".split(),
+    [
+        "n",
+        "no",
+        "neg",
+        "negative",
+        "none",
+        "0",
+        "false",
+        "absent",
+        "-",
+        "–",
+        "denied",
+        "denies",
+        "nil",
+        "normal",
+    ],
 )
 _BOXES = {
     "☐": False,

@@ -13,15 +13,106 @@ from dxtrace.notes.quotes import MAX_QUOTE, Quote
 _LONG_CLAUSE = 24
 
 _BOUNDARIES = frozenset({",", ";", "|"})
-_CONNECTORS = frozenset("and but with which who while when after because although however".split())
+_CONNECTORS = frozenset(
+    [
+        "and",
+        "but",
+        "with",
+        "which",
+        "who",
+        "while",
+        "when",
+        "after",
+        "because",
+        "although",
+        "however",
+    ]
+)
 _LEADING = frozenset(
-    "and but with which who while also then , ; : | ) - – • * so or of that by . ] than".split(),
+    [
+        "and",
+        "but",
+        "with",
+        "which",
+        "who",
+        "while",
+        "also",
+        "then",
+        ",",
+        ";",
+        ":",
+        "|",
+        ")",
+        "-",
+        "–",
+        "•",
+        "*",
+        "so",
+        "or",
+        "of",
+        "that",
+        "by",
+        ".",
+        "]",
+        "than",
+    ],
 )
 _TRAILING = frozenset(
-    "and but with which who while , ; : | ( - – . • * or the a an of in on at to is was were are for past his her"
-    " this during by that from has had as last no not than after before since when".split(),
+    [
+        "and",
+        "but",
+        "with",
+        "which",
+        "who",
+        "while",
+        ",",
+        ";",
+        ":",
+        "|",
+        "(",
+        "-",
+        "–",
+        ".",
+        "•",
+        "*",
+        "or",
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "is",
+        "was",
+        "were",
+        "are",
+        "for",
+        "past",
+        "his",
+        "her",
+        "this",
+        "during",
+        "by",
+        "that",
+        "from",
+        "has",
+        "had",
+        "as",
+        "last",
+        "no",
+        "not",
+        "than",
+        "after",
+        "before",
+        "since",
+        "when",
+    ],
 )
-_DETERMINERS = frozenset("no not without denies a an the his her mild moderate severe".split())
+_DETERMINERS = frozenset(
+    ["no", "not", "without", "denies", "a", "an", "the", "his", "her", "mild", "moderate", "severe"]
+)
 
 
 def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:

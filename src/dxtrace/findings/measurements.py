@@ -16,8 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
+from dxtrace.files import parse_yaml
 from dxtrace.findings.tokens import Token, tokenise
 
 #: Days in a unit of time.
@@ -44,7 +43,20 @@ DAYS = {
 _NUMBER_WORDS = {
     word: number
     for number, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve".split(),
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+        ],
         start=1,
     )
 } | {
@@ -60,12 +72,120 @@ _NUMBER_WORDS = {
 
 # What may stand between the name of a quantity and its number.
 _FILLERS = frozenset(
-    "of is was were are at be been a an the level levels count counts concentration value values reading readings : = ~ ≈"
-    " | ( [ , + - – — about around approximately approx nearly almost measured found to up only elevated raised increased"
-    " high higher low lower decreased reduced normal borderline severely markedly mildly moderately slightly significantly"
-    " on admission arrival presentation ratio score ct noted resting average mean currently now with from as by range ranged"
-    " ranging between initial peak maximum repeat serum plasma total rate predicted her his unintentional significant"
-    " * • ' today has had showed shows grade over notable for remarkable a come came back returned".split(),
+    [
+        "of",
+        "is",
+        "was",
+        "were",
+        "are",
+        "at",
+        "be",
+        "been",
+        "a",
+        "an",
+        "the",
+        "level",
+        "levels",
+        "count",
+        "counts",
+        "concentration",
+        "value",
+        "values",
+        "reading",
+        "readings",
+        ":",
+        "=",
+        "~",
+        "≈",
+        "|",
+        "(",
+        "[",
+        ",",
+        "+",
+        "-",
+        "–",
+        "—",
+        "about",
+        "around",
+        "approximately",
+        "approx",
+        "nearly",
+        "almost",
+        "measured",
+        "found",
+        "to",
+        "up",
+        "only",
+        "elevated",
+        "raised",
+        "increased",
+        "high",
+        "higher",
+        "low",
+        "lower",
+        "decreased",
+        "reduced",
+        "normal",
+        "borderline",
+        "severely",
+        "markedly",
+        "mildly",
+        "moderately",
+        "slightly",
+        "significantly",
+        "on",
+        "admission",
+        "arrival",
+        "presentation",
+        "ratio",
+        "score",
+        "ct",
+        "noted",
+        "resting",
+        "average",
+        "mean",
+        "currently",
+        "now",
+        "with",
+        "from",
+        "as",
+        "by",
+        "range",
+        "ranged",
+        "ranging",
+        "between",
+        "initial",
+        "peak",
+        "maximum",
+        "repeat",
+        "serum",
+        "plasma",
+        "total",
+        "rate",
+        "predicted",
+        "her",
+        "his",
+        "unintentional",
+        "significant",
+        "*",
+        "•",
+        "'",
+        "today",
+        "has",
+        "had",
+        "showed",
+        "shows",
+        "grade",
+        "over",
+        "notable",
+        "for",
+        "remarkable",
+        "a",
+        "come",
+        "came",
+        "back",
+        "returned",
+    ],
 )
 _COMPARATORS = {
     "<": "<",
@@ -82,8 +202,40 @@ _MAX_FILLERS = 7
 # ... and so many words besides ("FEV1 stood at 64 %"), but none of these.
 _MAX_UNKNOWN = 2
 _STOPS = frozenset(
-    "and or but with without no not if for than who which when while per every against because due history years deficit"
-    " gap tolerance type class grade stage step day days hours".split(),
+    [
+        "and",
+        "or",
+        "but",
+        "with",
+        "without",
+        "no",
+        "not",
+        "if",
+        "for",
+        "than",
+        "who",
+        "which",
+        "when",
+        "while",
+        "per",
+        "every",
+        "against",
+        "because",
+        "due",
+        "history",
+        "years",
+        "deficit",
+        "gap",
+        "tolerance",
+        "type",
+        "class",
+        "grade",
+        "stage",
+        "step",
+        "day",
+        "days",
+        "hours",
+    ],
 )
 
 _UNIT = re.compile(
@@ -166,7 +318,7 @@ class Measurement:
 def quantities() -> dict[str, Quantity]:
     """Return every quantity that can be measured, by its name."""
     text = resources.files("dxtrace.findings").joinpath("measurements.yaml").read_text("utf-8")
-    entries = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    entries = parse_yaml(text)
     return {name: _quantity(name, entry) for name, entry in entries.items()}
 
 

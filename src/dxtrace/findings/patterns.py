@@ -13,37 +13,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
 
 from dxtrace.errors import KnowledgeError
+from dxtrace.files import parse_yaml
 from dxtrace.findings.context import Context, Property
 from dxtrace.findings.measurements import DAYS, Measurement, quantities
 from dxtrace.findings.tokens import Token, tokenise
-
-#: Lists of words that many patterns use.
-MACROS: dict[str, str] = {
-    "up": "elevated|raised|high|higher|increased|increase|increases|rise|rises|rising|rose|elevation|elevations|↑|upregulated|"
-    "above normal|upper|hyper*|markedly abnormal|excess|excessive",
-    "down": "low|lower|reduced|decreased|decrease|decreases|fall|falling|fell|diminished|depressed|↓|below normal|drop|dropped|"
-    "reduction|impaired|deficient|deficiency|suppressed|undetectable|declined|decline|subnormal",
-    "normal": "normal|unremarkable|within normal limits|wnl|within normal|within the normal range|intact|clear|no abnormalit*|not elevated|negative",
-    "positive": "positive|reactive|detected|confirmed|confirms|confirming|identified|present|isolated|grew|growth|grown|+|pos|revealed|"
-    "found|demonstrated|seen|showed|shows|yielded",
-    "sudden": "sudden*|abrupt*|acute*|instantaneous*|all at once|out of the blue|within seconds|within minutes|thunderclap|suddenly",
-    "gradual": "gradual*|insidious*|progressive*|slowly|slow|over months|over years|over weeks|worsening|creeping|steadily|"
-    "increasing*|over the past month*|over the past year*|over several",
-    "recurrent": "recurrent*|recurring|episode*|episodic*|attack*|intermittent*|repeated*|spell*|bout*|paroxysm*|comes and goes|"
-    "on and off|off and on|frequent*|several times|times a|times per|again and again|occasional*",
-    "chronic": "chronic*|persist*|long standing|longstanding|prolonged|for week*|for month*|for year*|week*|month*|year*|long term|ongoing|lasting",
-    "recent": "recent*|day* ago|week* ago|month* ago|postoperative*|post op|last week|last month|past week|past month|just|newly|earlier this",
-    "severe": "severe*|extreme*|excruciating|intense|worst|unbearable|marked*|massive|profound*|critical*",
-    "right": "right|rt|r|right sided|rightward",
-    "left": "left|lt|l|left sided|leftward",
-    "bilateral": "bilateral*|both|b l|bibasal*|bibasilar|symmetric*|bilat",
-    "relative": "mother*|father*|brother*|sister*|sibling*|son|sons|daughter*|uncle*|aunt*|cousin*|grandmother*|grandfather*|"
-    "grandparent*|maternal|paternal|parent*|relative*|family history|familial|fh|fhx|family|twin|nephew|niece|mom|dad|mum|grandma|grandpa",
-    "imaging": "ct|cta|mri|mr|mra|x ray|x rays|xr|cxr|radiograph*|film|films|scan|scans|echo|echocardiogra*|tte|tee|ultrasound|ultrasonogra*|"
-    "sonogra*|us|doppler|imaging|angiogra*|tomogra*|pet|hrct|ctpa|scintigra*|fluoroscop*|esophagram|barium",
-}
 
 _MEASURE = re.compile(
     r"\[\s*(?P<name>\w+)\s*(?:(?P<op><=|>=|<|>)\s*(?P<value>\d+(?:\.\d+)?)|(?P<low>\d+(?:\.\d+)?)\s*\.\.\s*(?P<high>\d+(?:\.\d+)?))"
@@ -97,6 +74,14 @@ class Match:
     pattern: str
 
 
+@cache
+def macros() -> dict[str, list[str]]:
+    """Return the lists of words that patterns share, by name (``macros.yaml``)."""
+    text = resources.files("dxtrace.findings").joinpath("macros.yaml").read_text("utf-8")
+    lists: dict[str, list[str]] = parse_yaml(text)
+    return lists
+
+
 def parse_pattern(text: str, synonyms: Mapping[str, Sequence[str]] | None = None) -> Pattern:
     """Read one pattern.
 
@@ -145,9 +130,9 @@ def _alternatives(
     plain = choice[1:].strip() if denied or forbidden else choice
     if plain.startswith("@"):
         name = plain[1:]
-        if name not in MACROS:
+        if name not in macros():
             raise KnowledgeError(f"pattern {text!r}: unknown macro @{name}")
-        for word in MACROS[name].split("|"):
+        for word in macros()[name]:
             yield Words(
                 _words(word, text),
                 denied,
@@ -316,8 +301,30 @@ class PatternIndex:
 
 # "high-sensitivity troponin" is not a high one.
 _COMPOUNDS = frozenset(
-    "sensitivity sensitive resolution density dose power school flow calorie fat altitude speed risk back grade"
-    " molecular pitched output salt protein frequency quality".split(),
+    [
+        "sensitivity",
+        "sensitive",
+        "resolution",
+        "density",
+        "dose",
+        "power",
+        "school",
+        "flow",
+        "calorie",
+        "fat",
+        "altitude",
+        "speed",
+        "risk",
+        "back",
+        "grade",
+        "molecular",
+        "pitched",
+        "output",
+        "salt",
+        "protein",
+        "frequency",
+        "quality",
+    ],
 )
 
 
