@@ -241,7 +241,7 @@ def _short(voice: Voice, rows: Sequence[Row]) -> list[Item]:
     separator = voice.rng.choice((", ", ", ", "; ", "  "))
     text: Callable[[Row], str] = lambda r: (
         f"{r.dense} {r.value}{_unit(r) if units else ''}{_arrow(r)}"
-    )  # noqa: E731
+    )
     return _joined(_shuffled(voice, rows), text, separator, voice.rng.randint(3, 9))
 
 

@@ -264,6 +264,17 @@ _NUMBER = re.compile(r"\d[\d,]*(?:[.·]\d+)?\Z")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 
 
+# Values of blood, unless the sentence is about another fluid.
+_OF_BLOOD = frozenset(
+    ["wbc", "neutrophils_pct", "eosinophils_pct", "eosinophils", "glucose", "ldh", "albumin", "ph"]
+)
+_OTHER_FLUID = re.compile(
+    r"\b(?:csf|cerebrospinal|lumbar puncture|synovial|joint|arthrocentesis|pleural|ascit\w+|peritoneal"
+    r"|paracentesis|thoracentesis|urin\w+|bal|bronchoalveolar|sputum|stool|semen|fluid)\b",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True)
 class Quantity:
     """One quantity: the words that name it, its unit, factors from other units, and what a value of
@@ -346,7 +357,10 @@ def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> li
         offset: where the text stands in the note.
     """
     reader = _Reader(text, tokens, offset)
-    return [*reader.named(), *reader.unnamed(), *reader.ages(), *reader.durations()]
+    values = [*reader.named(), *reader.unnamed(), *reader.ages(), *reader.durations()]
+    if _OTHER_FLUID.search(text):
+        values = [value for value in values if value.quantity not in _OF_BLOOD]
+    return values
 
 
 class _Reader:
@@ -362,7 +376,7 @@ class _Reader:
         """Yield values that follow, or precede, the name of their quantity."""
         for first, last, quantity in self._names():
             index = self._skip_fillers(last + 1)
-            value = self._value(index, quantity) if index is not None else None
+            value = self._value(index) if index is not None else None
             if value is not None:
                 found = list(self._measured(quantity, value, first))
                 yield from found or self._next_value(quantity, value, first)
@@ -417,7 +431,7 @@ class _Reader:
         match = _UNIT.match(self._text, token.start - self._offset)
         return match is not None and match.start(1) == token.start - self._offset
 
-    def _value(self, index: int, quantity: Quantity) -> _Value | None:
+    def _value(self, index: int) -> _Value | None:
         """Read a number, a range or a pair at ``index``, with its unit, flag and reference range."""
         words = self._words
         bound = ""
@@ -485,7 +499,7 @@ class _Reader:
             if self._words[index] in {",", ";"}:
                 return
             if _NUMBER.match(self._words[index]):
-                other = self._value(index, quantity)
+                other = self._value(index)
                 if other is not None and other.unit:
                     yield from self._measured(quantity, other, first)
                 return
@@ -521,7 +535,7 @@ class _Reader:
                 start and self._words[start - 1] in {"-", "/", "x"}
             ):
                 continue
-            value = self._value(start, quantity)
+            value = self._value(start)
             between = self._words[value.last + 1 : first] if value else []
             plain = not any(word in {",", ";", "and", "with", ":"} for word in between)
             if value and value.last < first and plain and (value.unit or not quantity.needs_unit):
@@ -544,7 +558,7 @@ class _Reader:
         for index, word in enumerate(self._words):
             if not _NUMBER.match(word) or (index and self._words[index - 1] in {"/", "-", "–"}):
                 continue
-            value = self._value(index, known["temp"])
+            value = self._value(index)
             if value is None:
                 continue
             unit = value.unit
@@ -695,9 +709,7 @@ def _convert(value: float, quantity: Quantity, unit: str) -> float | None:
         value = (value - 32) / 1.8
     elif plain in factors:
         value *= float(factors[plain])
-    elif plain and not _same_unit(plain, quantity.unit):
-        return None
-    elif not plain and quantity.needs_unit:
+    elif (plain and not _same_unit(plain, quantity.unit)) or (not plain and quantity.needs_unit):
         return None
     elif quantity.rescale and value > quantity.rescale[0]:
         value *= quantity.rescale[1]

@@ -16,11 +16,13 @@ from dxtrace.notes.sections import section_named
 from dxtrace.notes.sentences import sentences
 
 _LABEL = re.compile(
-    r"[\s>*•#-]*(?:\d{1,2}[.)]\s*)?(?:\*\*|__)?(?P<words>[A-Za-z][A-Za-z/&() '-]{1,45}?)(?:\*\*|__)?\s*:(?:\*\*)?(?=\s|\Z)",
+    r"[\s>*•#-]*(?:\d{1,2}[.)]\s*)?(?:\*\*|__)?(?P<words>[A-Za-z][A-Za-z/&() '-]{1,45}?)"
+    r"(?:\*\*|__)?\s*:(?:\*\*)?(?=\s|\Z)",
 )
 _TEACHING_LABEL = re.compile(
     r"(?:discharge|patient|return|follow.?up|home|general)\s+(?:instructions?|education|precautions?|teaching|advice)"
-    r"|instructions?|education|when to (?:call|return|seek)|differential(?: diagnos[ie]s)?|ddx|teaching|handout|leaflet",
+    r"|instructions?|education|when to (?:call|return|seek)|differential(?: diagnos[ie]s)?|ddx"
+    r"|teaching|handout|leaflet",
     re.IGNORECASE,
 )
 # A line that opens a list of what is denied.
