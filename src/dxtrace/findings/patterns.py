@@ -378,13 +378,9 @@ def _assign(
             clauses[first] != clauses[last] and last - first >= _CROSSING
         ):
             continue
-        if len({span[:2] for span in chosen}) < len(chosen) and not all(
-            isinstance(span[2], Limit) for span in chosen
-        ):
-            # One word cannot be two: "pressure" is not both the blood pressure and the chest
-            # pressure.
-            if _repeated_words(chosen):
-                continue
+        # One word cannot be two: "pressure" is not both the blood pressure and the chest pressure.
+        if _repeated_words(chosen):
+            continue
         cues = frozenset(
             index
             for start, end, item in chosen
