@@ -208,6 +208,9 @@ def _scopes(words: Sequence[str]) -> Iterator[Scope]:
     for first, last in _find(words, _NORMAL, pseudo):
         yield from _normal_scopes(words, first, last)
     for first, last in _find(words, _UNCERTAIN_BEFORE, pseudo):
+        # "VS:" opens the vital signs.
+        if words[first] == "vs" and words[last + 1 : last + 2] == [":"]:
+            continue
         yield Scope(
             "uncertain",
             first,

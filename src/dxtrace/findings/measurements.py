@@ -379,7 +379,10 @@ class _Reader:
             value = self._value(index) if index is not None else None
             if value is not None:
                 found = list(self._measured(quantity, value, first))
-                yield from found or self._next_value(quantity, value, first)
+                found = found or list(self._next_value(quantity, value, first))
+                if not found and (quantity.before or quantity.needs_unit):
+                    found = list(self._preceding(quantity, first, last))
+                yield from found
             elif quantity.before or quantity.needs_unit:
                 yield from self._preceding(quantity, first, last)
 
@@ -486,10 +489,11 @@ class _Reader:
             high = math.nextafter(high, -math.inf)
         elif value.bound == ">":
             low, high = math.nextafter(low, math.inf), math.inf
-        yield Measurement(quantity.name, low, high, first, last, flag)
         if pressure and value.second is not None:
-            other = "dbp" if quantity.name == "sbp" else "sbp"
-            yield Measurement(other, value.second, value.second, first, last)
+            yield Measurement("sbp", value.low, value.high, first, last)
+            yield Measurement("dbp", value.second, value.second, first, last)
+        else:
+            yield Measurement(quantity.name, low, high, first, last, flag)
 
     def _next_value(self, quantity: Quantity, value: _Value, first: int) -> Iterator[Measurement]:
         """Yield the value in the unit that is asked for, behind one in another: "FEV1 1.20 L (40 %

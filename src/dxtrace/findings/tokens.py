@@ -42,12 +42,16 @@ def tokenise(text: str, offset: int = 0) -> list[Token]:
     tokens = []
     for match in _TOKEN.finditer(text):
         start, end = match.span()
-        joins_words = match[0] in "-/‐‑" and _letter(text, start - 1) and _letter(text, end)
+        joins_words = match[0] in "-/‐‑" and _joins(text, start - 1, end)
         if not joins_words:
             word = _NOT.sub("n't", match[0].lower()).translate(_PLAIN)
             tokens.append(Token(word, start + offset, end + offset))
     return tokens
 
 
-def _letter(text: str, index: int) -> bool:
-    return 0 <= index < len(text) and text[index].isalpha()
+def _joins(text: str, before: int, after: int) -> bool:
+    """True for a mark between letters, or between a letter and a digit ("x-ray", "IGF-1")."""
+    if before < 0 or after >= len(text):
+        return False
+    both = text[before] + text[after]
+    return both.isalnum() and not both.isdigit()
