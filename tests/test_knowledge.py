@@ -4,11 +4,14 @@ a note may say.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dxtrace.errors import KnowledgeError, UnknownName
+from dxtrace.findings.patterns import parse_pattern
 from dxtrace.knowledge import find_problems, leaked_names, load, premises, slug, written
 from dxtrace.knowledge.schema import CategoryKnowledge
 from dxtrace.knowledge.taxonomy import Taxonomy
@@ -26,12 +29,43 @@ def test_a_file_loads_and_supports_every_diagnosis(category: str) -> None:
     nodes = {node.name for node in TAXONOMY.category(category).nodes}
     known = premises(category)
     assert {premise.node for premise in known} == nodes
-    assert len({premise.id for premise in known}) == len(known) == len(knowledge.findings)
+    count = len(knowledge.findings) + len(knowledge.proofs)
+    assert len({premise.id for premise in known}) == len(known) == count
     for premise in known:
         assert premise.id.startswith(slug(category) + "/") and premise.source.strip()
-        assert len(set(premise.rationales)) == len(premise.rationales) >= 3
+        assert len(set(premise.rationales)) == len(premise.rationales)
+        assert len(premise.rationales) >= 3 or premise.kind == "proof"
         for text in premise.rationales:
             assert "\n" not in text and "Supporting evidence:" not in text and text == text.strip()
+
+
+@pytest.mark.parametrize("category", written())
+def test_every_finding_says_what_states_it_and_claims_no_more(category: str) -> None:
+    """Patterns that can be read, a plain rationale, a source for every number, and enough wordings."""
+    knowledge = load(category)
+    for finding in knowledge.findings:
+        assert finding.states, finding.id
+        assert finding.plain, finding.id
+        # A number in a plain rationale would claim more than the clause says; names hold some.
+        assert not re.search(r"\d+(?:\.\d+)? ?(?:mg|mm|%|/|cm|kg|years|weeks)", finding.plain), finding.id
+        patterns = [parse_pattern(text) for text in finding.states]
+        assert any(pattern.groups for pattern in patterns)
+    few = [finding.id for finding in knowledge.findings if len(finding.says.all) < 11]
+    assert len(few) <= len(knowledge.findings) // 10, few
+
+
+@pytest.mark.parametrize("category", written())
+def test_what_speaks_against_nodes_and_what_proves_them_is_known(category: str) -> None:
+    knowledge = load(category)
+    nodes = {node.name for node in TAXONOMY.category(category).nodes}
+    for proof in knowledge.proofs:
+        assert proof.node in nodes
+        assert proof.source.strip()
+        assert [parse_pattern(text) for text in proof.states]
+    for contrary in knowledge.contrary:
+        assert set(contrary.against) <= nodes
+        assert contrary.source.strip()
+        assert [parse_pattern(text) for text in contrary.states]
 
 
 def test_lookup_by_any_name_and_errors() -> None:
@@ -104,7 +138,7 @@ def test_a_broken_file_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(
                 loading,
                 "parse_yaml",
-                lambda _, real=knowledge.parse_yaml, broken=broken: real(broken),
+                lambda _, real=loading.parse_yaml, broken=broken: real(broken),
             )
             with pytest.raises(KnowledgeError, match=r"stroke\.yaml: ") as caught:
                 load("Stroke")
