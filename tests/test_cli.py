@@ -41,7 +41,7 @@ UNREAD = Reasoner(Unread())
 @pytest.fixture
 def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything but the model's weights be real."""
-    monkeypatch.setattr(Reasoner, "load", lambda *_args, **_options: UNREAD)
+    monkeypatch.setattr("dxtrace.models.loading.load", lambda *_args, **_options: UNREAD)
 
 
 def run(
@@ -306,7 +306,7 @@ def test_failures_have_codes_and_no_traceback(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(Reasoner, "load", fail)
+    monkeypatch.setattr("dxtrace.models.loading.load", fail)
     found, out, err = run(capsys, "reason", "-", stdin=SHORT.encode())
     assert (found, out) == (code, "")
     assert said in err

@@ -51,7 +51,7 @@ def test_an_engine_that_fails_with_the_note_in_its_message(
     def fail(*_: object) -> Any:
         raise Talkative
 
-    monkeypatch.setattr(Reasoner, "load", lambda *_args, **_options: UNREAD)
+    monkeypatch.setattr("dxtrace.models.loading.load", lambda *_args, **_options: UNREAD)
     monkeypatch.setattr(UNREAD.engine, method, fail, raising=False)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "case.txt").write_text(NOTE)
@@ -122,7 +122,7 @@ def test_a_broken_promise_is_reported_without_the_text(
     with pytest.raises(GroundingError) as caught:
         chain.verify()
     assert CANARY not in str(caught.value)
-    monkeypatch.setattr(Reasoner, "load", lambda *_args, **_options: chain.verify())
+    monkeypatch.setattr("dxtrace.models.loading.load", lambda *_args, **_options: chain.verify())
     code, out, err = run(capsys, "reason", "-", stdin=SHORT.encode())
     assert code == 1
     assert CANARY not in out + err

@@ -64,7 +64,10 @@ Top = Annotated[int, typer.Option(min=1, help="How many diagnoses of the differe
 
 
 def demo(model: Model = "default") -> None:
-    """Answer a built-in case: fetches the model the first time."""
+    """Answer a built-in case.
+
+    The model is fetched the first time.
+    """
     text = resources.files("dxtrace").joinpath("demo_case.txt").read_text("utf-8")
     _answer(Case.from_text(text, "demo"), Format.text, model, None, EngineChoice.auto, 5, None)
 
@@ -81,7 +84,10 @@ def reason(
     top: Top = 5,
     threads: Threads = None,
 ) -> None:
-    """Answer one case: final diagnosis, differential, and steps whose evidence is quoted from it."""
+    """Answer one case, with quoted evidence.
+
+    The answer is a final diagnosis, a differential, and steps that each quote the case.
+    """
     _answer(read_case(file), format, model, adapter, engine, top, threads)
 
 
@@ -113,7 +119,11 @@ def batch(
     ] = 0,
     threads: Threads = None,
 ) -> None:
-    """Answer many cases; interrupted, it goes on where it stopped. A bad case becomes an error row."""
+    """Answer many cases; the run can be resumed.
+
+    The same command after an interruption answers what is missing. A case that cannot be read
+    becomes an error row.
+    """
     from dxtrace.answering.batch import Batch
     from dxtrace.models.loading import load as load_reasoner
 
