@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dxtrace.answering.calibration import Calibration
 from dxtrace.answering.choice import Options, best, rank
-from dxtrace.answering.differential import Calibration, label_options, rank_diagnoses
+from dxtrace.answering.differential import label_options, rank_diagnoses
 from dxtrace.chain import flatten
 from dxtrace.engines.base import Branch, Engine, PromptPart, Work
 from dxtrace.errors import InputError

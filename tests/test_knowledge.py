@@ -89,7 +89,7 @@ def test_what_a_schema_cannot_say_is_found() -> None:
 
 
 def test_a_broken_file_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dxtrace import knowledge
+    from dxtrace.knowledge import loading
 
     load.cache_clear()
     try:
@@ -100,7 +100,7 @@ def test_a_broken_file_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         ):
             broken = text
             monkeypatch.setattr(
-                knowledge,
+                loading,
                 "parse_yaml",
                 lambda _, real=knowledge.parse_yaml, broken=broken: real(broken),
             )

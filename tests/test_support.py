@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dxtrace.answering.differential import Calibration, leave_open
+from dxtrace.answering.calibration import Calibration
+from dxtrace.answering.differential import leave_open
 from dxtrace.compose import Composer
 from dxtrace.errors import InputError
 from dxtrace.findings.recogniser import support
 from dxtrace.knowledge import Wordings
 from dxtrace.knowledge.taxonomy import Taxonomy
-from dxtrace.notes.quotes import find_quotes, innermost
+from dxtrace.notes.quotes import find_quotes, single_clauses
 
 NOTE = """Chief Complaint: Swollen ankles.
 She needs three pillows to sleep and wakes breathless at night. Pitting edema to both knees. Bibasilar crackles.
@@ -100,7 +101,7 @@ def test_a_category_of_which_nothing_is_known_has_no_evidence() -> None:
 )
 def test_single_clauses_hold_no_other_and_cover_all(pieces: list[str]) -> None:
     quotes = find_quotes("".join(pieces))
-    inner = innermost(quotes)
+    inner = single_clauses(quotes)
     for quote in inner:
         assert not any(quote.start <= o.start and o.end <= quote.end for o in quotes if o != quote)
     for quote in quotes:

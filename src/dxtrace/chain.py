@@ -15,14 +15,25 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from dxtrace.errors import GroundingError, InputError
 
 Style = Literal["card", "trained"]
 
+#: ``answered``: a diagnosis, borne out. ``type_open``: the illness is, its type is not. ``not_supported``: the note states
+#: nothing that bears out the most probable diagnosis. ``out_of_scope``: probably none of the illnesses that are known.
+Status = Literal["answered", "type_open", "not_supported", "out_of_scope"]
+
 DISCLAIMER = "For education and research only. Not for patient care. Not a medical device."
+
+#: What stands in place of a diagnosis where none is named.
+HEADLINES: dict[str, str] = {
+    "out_of_scope": "none of the illnesses that dxtrace knows",
+    "not_supported": "not supported by this note",
+    "type_open": "type not stated",
+}
 
 EVIDENCE_MARK = " Supporting evidence: "
 _DIAGNOSIS = re.compile(r"\A\s*FINAL DIAGNOSIS:[ \t]*(?P<diagnosis>[^\n]+?)[ \t]*(?:\n|\Z)")
@@ -52,21 +63,39 @@ class PremiseRef:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the node of the path that it supports, why, and the evidence."""
+    """One step: the node of the path that it supports, why, the evidence, and how probably it states the finding."""
 
     supports: str
     rationale: str
     evidence: Span
     premise: PremiseRef | None = None
+    probability: float | None = None
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """A piece of the note that speaks against nodes: why, its evidence, and how strongly (``veto`` or ``strong``)."""
+
+    against: tuple[str, ...]
+    strength: str
+    rationale: str
+    evidence: Span
+    premise: PremiseRef
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """One entry of a differential; ``probability`` lies between 0 and 1."""
+    """One entry of a differential; probabilities lie between 0 and 1.
+
+    ``model`` and ``findings`` are the two opinions of which ``probability`` is the calibrated product: what the model
+    says alone, and what the findings stated in the note say alone.
+    """
 
     diagnosis: str
     category: str
     probability: float
+    model: float | None = None
+    findings: float | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +139,12 @@ class Timing:
 
 @dataclass(frozen=True)
 class Chain:
-    """A final diagnosis on one note and the steps that lead to it; also the gold chain of an annotated case."""
+    """A final diagnosis on one note and the steps that lead to it; also the gold chain of an annotated case.
+
+    ``diagnosis`` is empty where none is named: of an open type the path may end at a suspicion, and without support, or
+    out of scope, ``category`` and path are empty too. ``undecided``: what
+    would decide a type that is left open. ``out_of_scope``: the probability that none of the known illnesses fits.
+    """
 
     id: str
     note: str
@@ -120,6 +154,10 @@ class Chain:
     steps: tuple[Step, ...]
     differential: Differential = Differential(())
     warnings: tuple[str, ...] = ()
+    status: Status = "answered"
+    contradictions: tuple[Contradiction, ...] = ()
+    undecided: tuple[str, ...] = ()
+    out_of_scope: float | None = None
     model: ModelInfo = field(default=ModelInfo(), compare=False)
     timing: Timing = field(default=Timing(), compare=False)
 
@@ -140,14 +178,27 @@ class Chain:
                 raise GroundingError(
                     f"step {number}: supports {step.supports!r}, which is not on the path",
                 )
-        if not self.path or self.path[-1] != self.diagnosis:
+        for item in self.contradictions:
+            if self.note[item.evidence.start : item.evidence.end] != item.evidence.text:
+                raise GroundingError("a contradiction: its evidence is not in the note")
+        end = self.path[-1] if self.path else ""
+        if end != self.diagnosis and (self.diagnosis or self.status == "answered"):
             raise GroundingError("the path does not end at the diagnosis")
 
     @property
     def answer(self) -> Answer:
         """The chain as it is said: without offsets."""
         parts = (AnswerStep(s.rationale, flatten(s.evidence.text), s.supports) for s in self.steps)
-        return Answer(self.diagnosis, tuple(parts))
+        return Answer(self.headline, tuple(parts))
+
+    @property
+    def headline(self) -> str:
+        """The diagnosis, or what is said in its place."""
+        if self.diagnosis or self.status == "answered":
+            return self.diagnosis
+        if self.status == "type_open":
+            return f"{self.category}, {HEADLINES[self.status]}"
+        return HEADLINES[self.status]
 
     def text(self, style: Style = "card") -> str:
         """Return the published text form."""
@@ -158,11 +209,15 @@ class Chain:
         return {
             "id": self.id,
             "note": self.note,
-            "diagnosis": self.diagnosis,
-            "category": self.category,
+            "status": self.status,
+            "diagnosis": self.diagnosis or None,
+            "category": self.category or None,
             "path": list(self.path),
             "differential": [vars(entry) for entry in self.differential.entries],
             "steps": [step_to_json(number, step) for number, step in enumerate(self.steps, 1)],
+            "contradictions": [asdict(item) for item in self.contradictions],
+            "undecided": list(self.undecided),
+            "out_of_scope": self.out_of_scope,
             "text": self.text(),
             "warnings": list(self.warnings),
             "model": vars(self.model),
@@ -180,14 +235,18 @@ class Chain:
             return cls(
                 id=str(data["id"]),
                 note=data["note"],
-                diagnosis=data["diagnosis"],
-                category=data["category"],
+                diagnosis=data["diagnosis"] or "",
+                category=data["category"] or "",
                 path=tuple(data["path"]),
                 steps=tuple(_step_from_json(step) for step in data["steps"]),
                 differential=Differential(
                     tuple(Ranked(**entry) for entry in data.get("differential", ())),
                 ),
                 warnings=tuple(data.get("warnings", ())),
+                status=data.get("status", "answered"),
+                contradictions=tuple(map(_contradiction, data.get("contradictions", ()))),
+                undecided=tuple(data.get("undecided", ())),
+                out_of_scope=data.get("out_of_scope"),
                 model=ModelInfo(**data.get("model", {})),
                 timing=Timing(**data.get("timing", {})),
             )
@@ -263,8 +322,19 @@ def step_to_json(number: int, step: Step) -> dict[str, Any]:
         "supports": step.supports,
         "rationale": step.rationale,
         "premise": vars(step.premise) if step.premise else None,
+        "probability": step.probability,
         "evidence": vars(step.evidence),
     }
+
+
+def _contradiction(data: Mapping[str, Any]) -> Contradiction:
+    return Contradiction(
+        against=tuple(data["against"]),
+        strength=data["strength"],
+        rationale=data["rationale"],
+        evidence=Span(**data["evidence"]),
+        premise=PremiseRef(**data["premise"]),
+    )
 
 
 def _step_from_json(data: Mapping[str, Any]) -> Step:
@@ -274,4 +344,5 @@ def _step_from_json(data: Mapping[str, Any]) -> Step:
         rationale=data["rationale"],
         evidence=Span(**data["evidence"]),
         premise=PremiseRef(**premise) if premise else None,
+        probability=data.get("probability"),
     )

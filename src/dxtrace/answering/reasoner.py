@@ -1,4 +1,4 @@
-"""From a case to a chain: rank the diagnoses, force the winner, write the steps, verify every quote."""
+"""From a case to a chain: rank the diagnoses, decide what the note bears out, write the steps, verify every quote."""
 
 from __future__ import annotations
 
@@ -6,32 +6,57 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dxtrace.answering.differential import Calibration, label_options, rank_diagnoses
-from dxtrace.answering.grammar import MIN_STEPS
-from dxtrace.answering.step_writer import Writer
-from dxtrace.chain import Chain, Differential, ModelInfo, PremiseRef, Step, Timing
+from dxtrace.answering.calibration import Calibration
+from dxtrace.answering.differential import label_options, rank_diagnoses
+from dxtrace.answering.scope import scope_features
+from dxtrace.answering.step_writer import Draft, draft_steps
+from dxtrace.chain import (
+    Chain,
+    Contradiction,
+    Differential,
+    ModelInfo,
+    PremiseRef,
+    Status,
+    Step,
+    Timing,
+)
 from dxtrace.engines.base import Engine, Work
 from dxtrace.errors import CaseError, GroundingError
-from dxtrace.findings.recogniser import support
-from dxtrace.knowledge import Wordings
+from dxtrace.findings.context import TALKS_TO_A_MODEL
+from dxtrace.findings.recogniser import ContraryStatement, FindingRecogniser, Reading, recogniser
+from dxtrace.knowledge import load as load_knowledge
+from dxtrace.knowledge import slug
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import prompt_parts
-from dxtrace.notes.quotes import Quote, find_quotes, span_of
+from dxtrace.notes.quotes import find_quotes, span_of
 from dxtrace.notes.truncation import Fitted, fit
 
 #: Tokens kept free for the answer, at most half of what the model reads.
 ANSWER_TOKENS = 1536
 
+#: Findings named as what would decide a type that is left open.
+_UNDECIDED = 3
+
 
 @dataclass(frozen=True)
-class _Reading:
-    """A case as the model reads it: prompt ids, and what may be quoted."""
+class _Prompt:
+    """A case as the model reads it: prompt ids, and what of the note they hold."""
 
     case: Case
-    prompt: list[int]
-    quotes: list[Quote]
+    ids: list[int]
     fitted: Fitted
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What is answered: the node that the evidence reaches (None: no diagnosis is named), why, and its steps."""
+
+    status: Status
+    node: Node | None
+    drafts: Sequence[Draft]
+    undecided: tuple[str, ...] = ()
+    out_of_scope: float | None = None
 
 
 class Reasoner:
@@ -44,29 +69,42 @@ class Reasoner:
         taxonomy: Taxonomy | None = None,
         calibration: Calibration | None = None,
         notice: str | None = None,
-        wordings: Wordings = "all",
+        findings: FindingRecogniser | None = None,
     ) -> None:
-        """
+        """Prepare what does not depend on a case.
+
         Args:
             engine: runs the model.
             model: says in every answer what answered.
             taxonomy: the diagnoses; default the one that ships.
             calibration: corrects the probabilities of the differential.
             notice: a warning to give with every answer.
-            wordings: which ways of saying a finding it knows; ``training`` on the hard test of a teaching corpus.
+            findings: recognises what a note states; default one that knows all wordings.
         """
         self.notice = notice
-        self.wordings = wordings
         self.engine = engine
         self.model = model or ModelInfo()
         self.taxonomy = taxonomy or Taxonomy.default()
         self.calibration = calibration or Calibration()
+        self.findings = findings or recogniser()
+        self._names = frozenset(node.name for node in self.taxonomy.diagnoses)
         self._labels = label_options(engine, self.taxonomy)
-        support(wordings)  # takes a second: part of loading, not of the first answer
+
+    def with_findings(self, findings: FindingRecogniser) -> Reasoner:
+        """Return a reasoner on the same engine that recognises findings otherwise (on a hard split)."""
+        return Reasoner(
+            self.engine,
+            self.model,
+            self.taxonomy,
+            self.calibration,
+            self.notice,
+            findings,
+        )
 
     def differential(self, case: Case) -> Differential:
         """Return every diagnosis with its probability on this case, highest first."""
-        return self._rank(self._read(case))
+        prompt = self._prompt(case)
+        return self._rank(prompt, self.findings.read(case, prompt.fitted.keep))
 
     def reason(self, case: Case) -> Chain:
         """Return the verified chain on a case.
@@ -82,43 +120,44 @@ class Reasoner:
         raise GroundingError("no answer was written")  # pragma: no cover
 
     def stream(self, case: Case) -> Iterator[Differential | Step | Chain]:
-        """Yield the differential, then each step as it is written, last the whole verified chain.
+        """Yield the differential, then each step, last the whole verified chain.
 
         Raises:
             As :meth:`reason`.
         """
         started = time.perf_counter()
         before = replace(self.engine.work)
-        reading = self._read(case)
-        differential = self._rank(reading)
+        prompt = self._prompt(case)
+        reading = self.findings.read(case, prompt.fitted.keep)
+        differential = self._rank(prompt, reading)
         yield differential
-        node = self.taxonomy.find(differential.top.diagnosis)
-        steps: list[Step] = []
-        guessed: list[int] = []
-        for step, borne_out in self._write(reading, node):
-            _check(step, case, node)
+        outcome = self._decide(case, reading, differential)
+        steps = []
+        for draft in outcome.drafts:
+            step = _step(case, draft)
             steps.append(step)
-            if not borne_out:
-                guessed.append(len(steps))
             yield step
-        found = (self.notice, reading.fitted.warning, _too_few(steps), _guessed(guessed))
-        warnings = [text for text in found if text]
+        path = outcome.node.path if outcome.node else ()
         chain = Chain(
             id=case.id,
             note=case.note,
-            diagnosis=node.name,
-            category=node.category,
-            path=node.path,
+            diagnosis=self._diagnosis(outcome.node),
+            category=outcome.node.category if outcome.node else "",
+            path=path,
             steps=tuple(steps),
             differential=differential,
-            warnings=tuple(warnings),
+            warnings=self._warnings(case, prompt),
+            status=outcome.status,
+            contradictions=tuple(_contradictions(case, reading, differential)),
+            undecided=outcome.undecided,
+            out_of_scope=outcome.out_of_scope,
             model=self.model,
             timing=_timing(before, self.engine.work, time.perf_counter() - started),
         )
         chain.verify()
         yield chain
 
-    def _read(self, case: Case) -> _Reading:
+    def _prompt(self, case: Case) -> _Prompt:
         def count(texts: Sequence[str]) -> list[int]:
             return [len(ids) for ids in self.engine.encode(texts)]
 
@@ -127,57 +166,114 @@ class Reasoner:
         answer = min(ANSWER_TOKENS, self.engine.context // 2)
         budget = self.engine.context - answer - len(self.engine.encode_prompt(frame)) - 8
         fitted = fit(case, count, budget)
-        quotes = find_quotes(case.note, fitted.keep)
-        if not quotes:
+        if not find_quotes(case.note, fitted.keep):
             raise CaseError(
                 "nothing in the note can be quoted: it needs at least one clause of words",
             )
-        prompt = self.engine.encode_prompt(prompt_parts(self.engine.chat_template, fitted.text))
-        return _Reading(case, prompt, quotes, fitted)
+        parts = prompt_parts(self.engine.chat_template, fitted.text)
+        return _Prompt(case, self.engine.encode_prompt(parts), fitted)
 
-    def _rank(self, reading: _Reading) -> Differential:
-        findings = (
-            support(self.wordings).scores(reading.quotes) if self.calibration.support else None
-        )
+    def _rank(self, prompt: _Prompt, reading: Reading) -> Differential:
         return rank_diagnoses(
             self.engine,
-            reading.prompt,
+            prompt.ids,
             self.taxonomy,
             self._labels,
             self.calibration,
-            findings,
+            reading.scores,
         )
 
-    def _write(self, reading: _Reading, node: Node) -> Iterator[tuple[Step, bool]]:
-        """Yield steps, each with whether its quote could say what its premise needs."""
-        for draft in Writer(
-            self.engine,
-            reading.prompt,
-            node,
-            support(self.wordings),
-            reading.quotes,
-        ).steps():
-            source = PremiseRef(draft.premise.id, draft.premise.source) if draft.premise else None
-            step = Step(draft.supports, draft.rationale, span_of(reading.case, draft.quote), source)
-            yield step, draft.borne_out or draft.premise is None
+    def _decide(self, case: Case, reading: Reading, differential: Differential) -> _Outcome:
+        """Decide what may be answered: nothing beyond what pieces of the note state."""
+        node = self.taxonomy.find(differential.top.diagnosis)
+        none_fits = None
+        scope = self.calibration.scope
+        if scope is not None:
+            words = len(case.note.split())
+            features = scope_features(self.findings, reading, differential, words)
+            none_fits = scope.probability(features)
+            if none_fits >= scope.threshold:
+                return _Outcome("out_of_scope", None, (), out_of_scope=none_fits)
+        drafts = draft_steps(self.findings, reading, node, self.calibration.min_probability)
+        reached = _reached(self.taxonomy, node, drafts)
+        if reached is None:
+            return _Outcome("not_supported", None, (), out_of_scope=none_fits)
+        kept = [draft for draft in drafts if draft.supports in reached.path]
+        if reached.children or reached.name not in self._names:
+            undecided = _deciding_findings(reached, differential)
+            return _Outcome("type_open", reached, kept, undecided, none_fits)
+        return _Outcome("answered", reached, kept, out_of_scope=none_fits)
+
+    def _diagnosis(self, node: Node | None) -> str:
+        """Return the name of a node that may be final, else nothing: a suspicion is no diagnosis."""
+        return node.name if node is not None and node.name in self._names else ""
+
+    def _warnings(self, case: Case, prompt: _Prompt) -> tuple[str, ...]:
+        steering = None
+        if TALKS_TO_A_MODEL.search(case.note):
+            steering = (
+                "the note holds text that talks to a language model; it is not read as evidence"
+            )
+        found = (self.notice, prompt.fitted.warning, steering)
+        return tuple(text for text in found if text)
 
 
-def _check(step: Step, case: Case, node: Node) -> None:
-    """Verify one step before anybody sees it."""
-    Chain(case.id, case.note, node.name, node.category, node.path, (step,)).verify()
+def _reached(taxonomy: Taxonomy, node: Node, drafts: Sequence[Draft]) -> Node | None:
+    """Return the node that the evidence reaches: the last of the path that has a step of its own; None without a step.
+
+    A node with no sibling to be told from ("Asthma" under its suspicion) is reached with the one above it.
+    """
+    supported = {draft.supports for draft in drafts}
+    nodes = {other.name: other for other in taxonomy.category_of(node).nodes}
+    reached = None
+    for index, name in enumerate(node.path):
+        only_child = reached is not None and len(reached.children) == 1
+        if only_child or supported.intersection(node.path[index:]):
+            reached = nodes[name]
+    return reached
 
 
-def _too_few(steps: list[Step]) -> str | None:
-    if len(steps) >= MIN_STEPS:
-        return None
-    return f"the note is too short for {MIN_STEPS} steps: it holds only {len(steps)} separate piece(s) of evidence"
+def _deciding_findings(node: Node, differential: Differential) -> tuple[str, ...]:
+    """Return premises of decisive findings that would tell the likeliest types of a diagnosis apart."""
+    below = {other.name for other in node.walk()} - {node.name}
+    likeliest = [entry.diagnosis for entry in differential.entries if entry.diagnosis in below][:2]
+    findings = load_knowledge(node.category).findings
+    decisive = [
+        finding.premise for finding in findings if finding.decisive and finding.node in likeliest
+    ]
+    return tuple(decisive[:_UNDECIDED])
 
 
-def _guessed(numbers: list[int]) -> str | None:
-    if not numbers:
-        return None
-    which = ", ".join(map(str, numbers))
-    return f"step {which}: the words quoted do not plainly say what the reason needs; the model guessed"
+def _step(case: Case, draft: Draft) -> Step:
+    """Return a draft as a step; verified before anybody sees it."""
+    reference = PremiseRef(draft.premise.id, draft.premise.source)
+    evidence = span_of(case, draft.quote)
+    if case.note[evidence.start : evidence.end] != evidence.text:
+        raise GroundingError("a step's evidence is not in the note")
+    return Step(draft.supports, draft.rationale, evidence, reference, round(draft.probability, 4))
+
+
+def _contradictions(
+    case: Case,
+    reading: Reading,
+    differential: Differential,
+) -> Iterator[Contradiction]:
+    """Yield what the note says against the three likeliest diagnoses before contrary findings counted."""
+    likely = {entry.category for entry in differential.entries[:3]}
+    for statement in reading.contrary:
+        if statement.category in likely:
+            yield _contradiction(case, statement)
+
+
+def _contradiction(case: Case, statement: ContraryStatement) -> Contradiction:
+    item = statement.contrary
+    return Contradiction(
+        against=item.against,
+        strength=item.strength,
+        rationale=item.plain,
+        evidence=span_of(case, statement.quote),
+        premise=PremiseRef(f"{slug(statement.category)}/{item.id}", item.source),
+    )
 
 
 def _timing(before: Work, after: Work, total: float) -> Timing:

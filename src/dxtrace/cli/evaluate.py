@@ -13,9 +13,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.chain import Chain
 from dxtrace.cli._progress import STDERR
 from dxtrace.corpus import Corpus, open_corpus
+from dxtrace.corpus.policy import FairReasoner
 from dxtrace.errors import InputError
 from dxtrace.evaluate import (
     BASELINES,
@@ -274,13 +274,7 @@ def _systems(
 def _reasoner(model: str, adapter: str | None, threads: int | None) -> System:
     from dxtrace.models.loading import load as load_reasoner
 
-    reasoner = load_reasoner(model, adapter=adapter, threads=threads)
-
-    def answer(case: AnnotatedCase) -> Chain:
-        reasoner.wordings = case.wordings
-        return reasoner.reason(case.case)
-
-    return answer
+    return FairReasoner(load_reasoner(model, adapter=adapter, threads=threads)).reason
 
 
 def _score_run(work: _Work, name: str, system: System) -> Scored:

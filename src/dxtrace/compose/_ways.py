@@ -13,6 +13,7 @@ _FALLBACK: dict[Register, tuple[Register, ...]] = {
     "terse": ("terse", "full", "lay"),
     "full": ("full", "lay", "terse"),
     "lay": ("lay", "full", "terse"),
+    "vignette": ("vignette", "full", "lay", "terse"),
 }
 
 
@@ -25,7 +26,10 @@ class Ways:
     def pick(self, rng: random.Random, register: Register) -> tuple[str, Register]:
         """Return one way and its register: the one asked for, or the nearest that has any."""
         for near in _FALLBACK[register]:
-            if texts := self.by_register[near]:
+            texts = self.by_register[near]
+            if near == "full":
+                texts += self.by_register["vignette"]
+            if texts:
                 return rng.choice(texts), near
         raise LookupError("no way to say it")
 

@@ -41,8 +41,8 @@ def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
 
 # Cues that look ahead.
 _DENIED_BEFORE = _phrases(
-    "no, not, denies, denied, denying, deny, without, w o, negative for, absence of, free of, never, neither, nor, lack of,"
-    " lacks, lacking, lacked, no evidence of, ruled out for, rules out, rule out of, excluded, excludes, failed to reveal,"
+    "no, not, neg for, neg, denies, denied, denying, deny, without, w o, negative for, absence of, free of, never, neither, nor, lack of,"
+    " lacks, lacking, lacked, ∅, ⊖, - ve for, ve for, free from, ruling out, nope, zero, w out, wo, arent, werent, no evidence of, ruled out for, rules out, rule out of, excluded, excludes, failed to reveal,"
     " failed to show, unremarkable for, cannot, negative, absent, absence, nil, exclude, excluding, hasnt, didnt, doesnt, isnt, wasnt,"
     " havent, dont, nonreactive, ø, resolution of, resolved, non",
 )
@@ -50,7 +50,7 @@ _DENIED_BEFORE = _phrases(
 _DENIED_AFTER = _phrases(
     "absent, denied, negative, neg, ruled out, excluded, not seen, not detected, not present, not found, not identified,"
     " not demonstrated, not visualized, not noted, not palpable, not appreciated, undetectable, nonreactive, non reactive,"
-    " none, nil, not reported, unlikely, was not, were not, is not, are not, resolved, not felt, not elevated, not heard, not observed",
+    " none, nil, subsided, settled, disappeared, gone, not reported, unlikely, was not, were not, is not, are not, resolved, not felt, not elevated, not heard, not observed",
 )
 _NORMAL = _phrases(
     "normal, unremarkable, intact, within normal limits, wnl, within the normal range, within normal range, within the"
@@ -61,8 +61,8 @@ _UNCERTAIN_BEFORE = _phrases(
     " concerns for, rule out, r o, may, might, could, question of, questionable, evaluate for, evaluation for, evaluation of, to exclude,"
     " cannot exclude, risk of, risk for, at risk, if, whether, presumed, presumptive, should, would, return, call, in case of,"
     " watch for, screen for, screening for, screened for, assess for, worried about, fear of, fears, thought to be, likely, differential,"
-    " differential diagnosis, include, versus, vs, unable to exclude, test for, testing for, tests for, prevention of,"
-    " prophylaxis, prophylactic, to prevent, potential, unclear, r / o",
+    " differential diagnosis, versus, vs, unable to exclude, test for, testing for, tests for, prevention of,"
+    " prophylaxis, prophylactic, to prevent, potential, unclear, r / o, poss, prob, c f, ddx, eval for, concern about",
 )
 _UNCERTAIN_AFTER = _phrases(
     "is suspected, was suspected, suspected, possible, is possible, cannot be excluded, not excluded, could not be excluded,"
@@ -191,6 +191,7 @@ def read_context(text: str, tokens: Sequence[Token], *, family_section: bool = F
 
 def _scopes(words: Sequence[str]) -> Iterator[Scope]:
     pseudo = set(_covered(words, _PSEUDO))
+    yield from _boxes(words)
     for first, last in _find(words, _DENIED_BEFORE, pseudo):
         yield Scope("denied", first, last, last + 1, _end_of_denial(words, last + 1))
     for index, word in enumerate(words):
@@ -217,6 +218,50 @@ def _scopes(words: Sequence[str]) -> Iterator[Scope]:
             yield Scope("uncertain", first, last, _begin_of_subject(words, first), first)
     yield from _past_scopes(words, pseudo)
     yield from _person_scopes(words)
+
+
+_NO_REPLIES = frozenset(
+    "n no neg negative none 0 false absent - – denied denies nil normal".split(),
+)
+_BOXES = {
+    "☐": False,
+    "✗": False,
+    "✘": False,
+    "□": False,
+    "☒": True,
+    "☑": True,
+    "✓": True,
+    "✔": True,
+    "■": True,
+}
+
+
+def _boxes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield denials of forms: "[ ] fever", "☐ fever", "fever: N", "fever | no"."""
+    opened = [
+        (index, width, ticked)
+        for index in range(len(words))
+        for width, ticked in _box_at(words, index)
+    ]
+    for place, (index, width, ticked) in enumerate(opened):
+        end = opened[place + 1][0] if place + 1 < len(opened) else len(words)
+        if not ticked:
+            yield Scope("denied", index, index + width - 1, index + width, end)
+    for index in range(1, len(words)):
+        reply = words[index] in _NO_REPLIES and words[index - 1] in {":", "|", "=", "["}
+        if reply and _ends_phrase(words, index):
+            yield Scope("denied", index, index, _begin_of_subject(words, index - 1), index)
+
+
+def _box_at(words: Sequence[str], index: int) -> Iterator[tuple[int, bool]]:
+    """Yield (width, ticked) of a box to tick that stands at ``index``."""
+    if words[index] in _BOXES:
+        yield 1, _BOXES[words[index]]
+    elif words[index] in {"[", "("} and index + 1 < len(words):
+        if words[index + 1] in {"]", ")"}:
+            yield 2, False
+        elif words[index + 1] in {"x", "✓", "✔"} and words[index + 2 : index + 3] in (["]"], [")"]):
+            yield 3, True
 
 
 @cache

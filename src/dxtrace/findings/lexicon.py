@@ -52,6 +52,11 @@ class Lexicon:
             self._stop = {str(word) for word in data["stop"]}
             self._names: set[str] = set()
             self._entries: dict[tuple[str, ...], _Entry] = {}
+            #: The affirmed ways to say a term, by its name.
+            self.synonyms: dict[str, tuple[str, ...]] = {
+                str(group[0]): tuple(str(way) for way in group[1:] if not str(way).startswith("!"))
+                for group in data["groups"]
+            }
             for group in data["groups"]:
                 self._add(group)
             self._before, self._after = set(data["denies_before"]), set(data["denies_after"])

@@ -77,6 +77,13 @@ _COMPARATORS = {
 }
 _MAX_FILLERS = 7
 
+# ... and so many words besides ("FEV1 stood at 64 %"), but none of these.
+_MAX_UNKNOWN = 2
+_STOPS = frozenset(
+    "and or but with without no not if for than who which when while per every against because due history years deficit"
+    " gap tolerance type class grade stage step day days hours".split(),
+)
+
 _UNIT = re.compile(
     r"\s*-?\s*\(?\s*("
     r"%"
@@ -100,6 +107,7 @@ _REFERENCE = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d[\d,]*(?:[.·]\d+)?\Z")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 
 
 @dataclass(frozen=True)
@@ -196,7 +204,8 @@ class _Reader:
             index = self._skip_fillers(last + 1)
             value = self._value(index, quantity) if index is not None else None
             if value is not None:
-                yield from self._measured(quantity, value, first)
+                found = list(self._measured(quantity, value, first))
+                yield from found or self._next_value(quantity, value, first)
             elif quantity.before or quantity.needs_unit:
                 yield from self._preceding(quantity, first, last)
 
@@ -223,15 +232,22 @@ class _Reader:
 
     def _skip_fillers(self, index: int) -> int | None:
         """Return the index of the number that belongs to a name which ends before ``index``."""
+        unknown = 0
         for place in range(index, min(index + _MAX_FILLERS, len(self._words))):
             word = self._words[place]
             if _NUMBER.match(word) or word in _COMPARATORS:
                 return place
             # A unit may stand in the heading of a column: "Total cholesterol (mg/dL) | 426".
-            if word not in _FILLERS and not self._unit_at(place):
-                bracket = word in {")", "]"}
-                if not bracket:
-                    return None
+            if word in _FILLERS or word in {")", "]"} or self._unit_at(place):
+                continue
+            unknown += 1
+            if (
+                unknown > _MAX_UNKNOWN
+                or not word.isalpha()
+                or word in _STOPS
+                or (word,) in _name_index()
+            ):
+                return None
         return None
 
     def _unit_at(self, place: int) -> bool:
@@ -300,6 +316,17 @@ class _Reader:
         if pressure and value.second is not None:
             other = "dbp" if quantity.name == "sbp" else "sbp"
             yield Measurement(other, value.second, value.second, first, last)
+
+    def _next_value(self, quantity: Quantity, value: _Value, first: int) -> Iterator[Measurement]:
+        """Yield the value in the unit that is asked for, behind one in another: "FEV1 1.20 L (40 % predicted)"."""
+        for index in range(value.last + 1, min(value.last + 6, len(self._words))):
+            if self._words[index] in {",", ";"}:
+                return
+            if _NUMBER.match(self._words[index]):
+                other = self._value(index, quantity)
+                if other is not None and other.unit:
+                    yield from self._measured(quantity, other, first)
+                return
 
     def _last_token(self, end: int, least: int) -> int:
         last = least
@@ -464,7 +491,8 @@ def _name_index() -> dict[tuple[str, ...], list[Quantity]]:
 
 
 def _number(word: str) -> float:
-    return float(word.replace(",", "").replace("·", "."))
+    plain = word.replace(",", "") if _THOUSANDS.match(word) else word.replace(",", ".")
+    return float(plain.replace("·", "."))
 
 
 def _as_number(word: str) -> float | None:

@@ -1,13 +1,15 @@
-"""Which findings of ``knowledge/`` a note says, where, and what they say for each diagnosis.
+"""Which findings of ``knowledge/`` a note states, where, and what they say for and against each diagnosis.
 
-A second opinion beside the model's, which has read few notes: naive Bayes with the frequencies of the knowledge files,
-on clauses of which it is not sure which finding they say, if any. How much it counts is fitted
-(:class:`dxtrace.answering.differential.Calibration`). The same reading tells which pieces of a note are evidence for a diagnosis.
+A clause states a finding if it meets one of the finding's patterns (:mod:`dxtrace.findings.patterns`): only such a clause
+is ever quoted. For the ranking, clauses that meet no pattern count by their similarity as well. The ranking is naive
+Bayes with the frequencies of the knowledge files, on clauses of which it is not sure which finding they state, if any;
+how much it counts beside the model is fitted (:class:`dxtrace.answering.differential.Calibration`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,153 +17,302 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dxtrace import knowledge
-from dxtrace.findings.similarity import Profiles
+from dxtrace.findings.evidence_span import quote_of
+from dxtrace.findings.lexicon import Lexicon
+from dxtrace.findings.patterns import Limit, Pattern, PatternIndex, parse_pattern
+from dxtrace.findings.reader import Sentence, read_sentences
+from dxtrace.findings.similarity import FindingIndex
 from dxtrace.knowledge import Premise, Wordings
+from dxtrace.knowledge.schema import Contrary
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
-from dxtrace.notes.quotes import Quote, innermost
+from dxtrace.notes.case import Case
+from dxtrace.notes.quotes import Quote, find_quotes, single_clauses
 
-#: A clause says a finding with odds ``exp(SHARP * (likeness - EVEN))`` against saying none. Chosen on development
+#: A clause says a finding with odds ``exp(SLOPE * (similarity - MIDPOINT))`` against saying none. Chosen on development
 #: cases of which a third of the wordings was hidden, from a coarse grid: 8, 12, 16 and 0.4, 0.5, 0.6.
-SHARP, EVEN = 12.0, 0.5
+SLOPE, MIDPOINT = 12.0, 0.5
 
-#: A likeness below this is none: one common word.
-_NONE = 0.1
+#: Odds of a finding whose pattern is met, and what is left of the odds of one that has patterns of which none is.
+_STATED_ODDS, _UNMET = 40.0, 0.25
+
+#: A similarity below this is none: one common word.
+_MIN_SIMILARITY = 0.1
 
 #: Added to every frequency: findings are met, and misread, in patients without the illness.
 _CHANCE = 0.01
 
-#: A piece of a note is evidence if it says a finding on the path of the diagnosis with this probability, of which the
-#: best are kept; a premise is offered for it if half as probable as the likeliest, and said plainly if this like it.
-#: On 60 cases of the hard test with their true diagnosis 0.01, 0.02 and 0.04 give a precision and recall (characters)
-#: of 0.72 and 0.59, 0.76 and 0.56, 0.78 and 0.51; on 30 of the development split 0.81 and 0.90, 0.83 and 0.89, 0.87 and
-#: 0.89.
-_EVIDENCE, _AS_LIKELY, _PLAIN = 0.02, 0.5, 0.35
+#: How often a note on a patient with a diagnosis names it as a result or as established.
+_PROOF_FREQUENCY = 0.5
 
-#: Where none of the best is left, a quote must come this near to the likest of its premise.
-_NEAR = 0.7
+#: What a contrary finding takes from the log score of the nodes that it speaks against, in nats.
+CONTRARY_NATS = {"veto": 6.0, "strong": 2.0}
+
+#: Kinds of findings that are results: a test that is pending, or named without its result, states none of them.
+_RESULTS = frozenset({"lab", "imaging", "procedure", "criterion", "proof", "contrary"})
 
 _Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What may be quoted for a diagnosis: its premises, and by premise id the quotes that may be given for each.
+class Statement:
+    """A piece of a note that states a finding: its premise, the quote, and the probability that it does."""
 
-    ``chosen``: pieces apart from each other that say most for the diagnosis. ``nearly``: all that come near the
-    likest, for premises of which no chosen one is left. ``plain``: pairs in which the words plainly say the finding.
+    premise: Premise
+    quote: Quote
+    probability: float
+
+
+@dataclass(frozen=True)
+class ContraryStatement:
+    """A piece of a note that speaks against nodes."""
+
+    contrary: Contrary
+    category: str
+    quote: Quote
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a note states.
+
+    ``scores``: for every diagnosis, what the note says for it, in nats. ``statements``: in the order of the note, one
+    for each finding and piece. ``contrary``: what speaks against diagnoses.
     """
 
-    premises: tuple[Premise, ...]
-    chosen: dict[str, list[Quote]]
-    nearly: dict[str, list[Quote]]
-    plain: frozenset[tuple[str, Quote]]
+    statements: tuple[Statement, ...]
+    contrary: tuple[ContraryStatement, ...]
+    scores: Mapping[str, float]
 
 
-class Support:
+class FindingRecogniser:
     """Recognises findings of all categories in the clauses of a note."""
 
     def __init__(self, wordings: Wordings = "all") -> None:
-        """
+        """Build the indexes.
+
         Args:
-            wordings: which ways of saying a finding it knows.
+            wordings: which wordings the similarity knows. The patterns are the same with both: they were written with
+                all wordings in view, so of a hard test only the model and the similarity have seen nothing.
         """
+        self.wordings = wordings
         self._premises: list[Premise] = []
-        self._range: dict[str, range] = {}
         for category in knowledge.written():
-            own = knowledge.premises(category, wordings)
-            self._range[category] = range(len(self._premises), len(self._premises) + len(own))
-            self._premises += own
-        self._profiles = Profiles(self._premises)
+            self._premises += knowledge.premises(category, wordings)
+        self._similarity = FindingIndex(self._premises)
+        self._patterns = PatternIndex()
+        self._contrary: list[tuple[str, Contrary]] = []
+        self._persons: dict[int, str] = {}
+        self._limited: dict[int, frozenset[str]] = {}
+        self._has_patterns = np.zeros(len(self._premises), dtype=bool)
+        self._add_patterns()
         self._ratios = _ratios()
 
-    def scores(self, quotes: Iterable[Quote]) -> dict[str, float]:
-        """Return, for every diagnosis, what the clauses among ``quotes`` say for it, in nats.
+    def _add_patterns(self) -> None:
+        synonyms = Lexicon.default().synonyms
+        for number, premise in enumerate(self._premises):
+            patterns = [parse_pattern(text, synonyms) for text in premise.states]
+            for pattern in patterns:
+                past = premise.kind not in {"symptom", "sign"}
+                self._patterns.add(number, pattern, past_allowed=past)
+            self._has_patterns[number] = bool(patterns)
+            self._persons[number] = premise.of
+            self._limited[number] = _quantities_of(patterns)
+        for category in knowledge.written():
+            for contrary in knowledge.load(category).contrary:
+                number = len(self._premises) + len(self._contrary)
+                self._contrary.append((category, contrary))
+                self._persons[number] = contrary.of
+                for text in contrary.states:
+                    self._patterns.add(number, parse_pattern(text, synonyms))
 
-        Of a clause: the log of its likelihood given the diagnosis against that over all diagnoses, where it says each
-        finding, or none, with the probability that its words give.
-        """
-        says, none = self._said(self._profiles.likeness(innermost(quotes)))
-        scores = np.log(none[:, None] + says @ self._ratios).sum(axis=0)
-        return {
-            node.name: float(score)
-            for node, score in zip(Taxonomy.default().diagnoses, scores, strict=True)
-        }
-
-    def evidence(self, node: Node, quotes: Sequence[Quote], most: int) -> Evidence:
-        """Return what may be quoted for a diagnosis.
+    def read(self, case: Case, keep: tuple[tuple[int, int], ...] | None = None) -> Reading:
+        """Return what a note states.
 
         Args:
-            node: the diagnosis.
-            quotes: pieces of one note.
-            most: how many pieces are chosen at most.
+            case: the case.
+            keep: half-open ranges of the note that the model reads (default: all of it).
         """
-        places = [
-            place
-            for place in self._range.get(node.category, ())
-            if (known := self._premises[place]).node in node.path
-            and (not known.only or node.name in known.only)
+        statements: dict[tuple[int, int, int], Statement] = {}
+        contrary: dict[str, ContraryStatement] = {}
+        measured: list[tuple[int, int, str]] = []
+        silent: list[tuple[int, int]] = []
+        for sentence in read_sentences(case, keep):
+            if not sentence.quotable:
+                silent.append((sentence.start, sentence.end))
+                continue
+            for measurement in sentence.measurements:
+                start = sentence.tokens[measurement.first].start
+                measured.append(
+                    (start, sentence.tokens[measurement.last].end, measurement.quantity),
+                )
+            for number, quote in self._stated(case.note, sentence):
+                if number >= len(self._premises):
+                    category, item = self._contrary[number - len(self._premises)]
+                    contrary.setdefault(
+                        f"{category}/{item.id}",
+                        ContraryStatement(item, category, quote),
+                    )
+                else:
+                    premise = self._premises[number]
+                    key = number, quote.start, quote.end
+                    statements.setdefault(key, Statement(premise, quote, 0.9))
+        stated: dict[int, list[tuple[int, int]]] = {key[0]: [] for key in statements}
+        for (number, start, end), _ in statements.items():
+            stated[number].append((start, end))
+        clauses = [
+            quote
+            for quote in single_clauses(find_quotes(case.note, keep))
+            if not any(a < quote.end and quote.start < b for a, b in silent)
         ]
-        likeness = self._profiles.likeness(quotes)
-        says = self._said(likeness)[0][:, places]
-        likeness = likeness[:, places]
-        kept = _apart(quotes, says.sum(axis=1), most)
-        premises = tuple(self._premises[place] for place in places)
-        chosen, nearly = ({premise.id: list[Quote]() for premise in premises} for _ in range(2))
-        plain = set()
-        for column, premise in enumerate(premises):
-            best = likeness[:, column].max(initial=0.0)
-            for row in map(int, np.flatnonzero(likeness[:, column] > _NONE)):
-                quote, like = quotes[row], likeness[row, column]
-                if like >= _NEAR * best:
-                    nearly[premise.id].append(quote)
-                if row in kept and says[row, column] >= _AS_LIKELY * says[row].max():
-                    chosen[premise.id].append(quote)
-                if like >= _PLAIN:
-                    plain.add((premise.id, quote))
-        return Evidence(premises, chosen, nearly, frozenset(plain))
+        scores = self._scores(clauses, stated, measured)
+        self._subtract(scores, contrary.values())
+        return Reading(tuple(statements.values()), tuple(contrary.values()), scores)
 
-    def _said(self, likeness: _Matrix) -> tuple[_Matrix, _Matrix]:
-        """Return the probability that each quote says each finding (quotes, premises), and that it says none."""
-        odds = np.where(likeness > _NONE, np.exp(SHARP * (likeness - EVEN)), 0.0)
-        whole = 1 + odds.sum(axis=1)
-        return odds / whole[:, None], 1 / whole
+    def _stated(self, note: str, sentence: Sentence) -> list[tuple[int, Quote]]:
+        """Return (number of the finding or contrary, quote) of every pattern that the sentence meets."""
+        matches = self._patterns.matches(
+            sentence.tokens,
+            sentence.context,
+            sentence.measurements,
+            self._persons,
+            sentence.clauses,
+        )
+        found = []
+        for match in matches:
+            own = match.owner < len(self._premises)
+            kind = self._premises[match.owner].kind if own else "contrary"
+            if sentence.context.no_result and kind in _RESULTS:
+                continue
+            quote = quote_of(note, sentence, match)
+            if quote is not None:
+                found.append((match.owner, quote))
+        return found
+
+    def _scores(
+        self,
+        clauses: Sequence[Quote],
+        stated: Mapping[int, Sequence[tuple[int, int]]],
+        measured: Sequence[tuple[int, int, str]],
+    ) -> dict[str, float]:
+        """Return, for every diagnosis, what the clauses say for it, in nats.
+
+        Of a clause: the log of its likelihood given the diagnosis against that over all diagnoses, where it states each
+        finding, or none, with the probability that patterns and words give. A finding counts once, where it is stated
+        best.
+        """
+        similarity = self._similarity.similarity(clauses)
+        odds = np.where(
+            similarity > _MIN_SIMILARITY,
+            np.exp(SLOPE * (similarity - MIDPOINT)),
+            0.0,
+        )
+        odds[:, self._has_patterns] *= _UNMET
+        self._drop_contradicted(odds, clauses, measured)
+        for number, spans in stated.items():
+            for row, clause in enumerate(clauses):
+                if any(start < clause.end and clause.start < end for start, end in spans):
+                    odds[row, number] = _STATED_ODDS
+                    break
+        odds = np.where(odds >= odds.max(axis=0, initial=0.0), odds, 0.0)
+        total = 1 + odds.sum(axis=1)
+        posterior, none = odds / total[:, None], 1 / total
+        logs = np.log(none[:, None] + posterior @ self._ratios).sum(axis=0)
+        nodes = Taxonomy.default().diagnoses
+        return {node.name: float(score) for node, score in zip(nodes, logs, strict=True)}
+
+    def _drop_contradicted(
+        self,
+        odds: _Matrix,
+        clauses: Sequence[Quote],
+        measured: Sequence[tuple[int, int, str]],
+    ) -> None:
+        """Clear the odds of findings that are limits on a quantity which a clause measures: only a pattern can meet them."""
+        for row, clause in enumerate(clauses):
+            own = {
+                name for start, end, name in measured if start < clause.end and clause.start < end
+            }
+            if own:
+                for number, names in self._limited.items():
+                    if names & own:
+                        odds[row, number] = 0.0
+
+    def _subtract(
+        self,
+        scores: dict[str, float],
+        contrary: Iterable[ContraryStatement],
+    ) -> None:
+        """Take from each diagnosis what the strongest contrary finding against its path says."""
+        penalties: dict[str, float] = {}
+        for statement in contrary:
+            item = statement.contrary
+            for node in Taxonomy.default().diagnoses:
+                if node.category == statement.category and set(item.against) & set(node.path):
+                    nats = CONTRARY_NATS[item.strength]
+                    penalties[node.name] = max(penalties.get(node.name, 0.0), nats)
+        for name, nats in penalties.items():
+            scores[name] -= nats
+
+    def weight(self, premise: Premise, node: Node) -> float:
+        """Return how much a finding speaks for a node rather than for any diagnosis, in nats: the log of its ratio."""
+        number = _numbers(self.wordings)[premise.id]
+        below = [
+            place
+            for place, diagnosis in enumerate(Taxonomy.default().diagnoses)
+            if diagnosis.category == node.category
+            and node.name in (*diagnosis.path, diagnosis.name)
+        ]
+        return math.log(float(self._ratios[number, below].mean()))
 
 
-def _apart(quotes: Sequence[Quote], relevance: _Matrix, most: int) -> set[int]:
-    """Return the places of the most relevant quotes that do not overlap."""
-    kept: list[int] = []
-    for place in map(int, np.argsort(-relevance, kind="stable")):
-        if len(kept) == most or relevance[place] < _EVIDENCE:
-            break
-        quote = quotes[place]
-        if all(
-            quote.end <= quotes[other].start or quotes[other].end <= quote.start for other in kept
-        ):
-            kept.append(place)
-    return set(kept)
+def _quantities_of(patterns: Sequence[Pattern]) -> frozenset[str]:
+    """Return the quantities on which a pattern alone sets a limit."""
+    names: set[str] = set()
+    for pattern in patterns:
+        for group in pattern.groups:
+            names.update(item.quantity for item in group if isinstance(item, Limit))
+    return frozenset(names - {"age", "duration"})
 
 
 @cache
-def support(wordings: Wordings = "all") -> Support:
-    """Return the one :class:`Support` for these wordings; made on the first call, in about a second."""
-    return Support(wordings)
+def _numbers(wordings: Wordings) -> dict[str, int]:
+    ids = [
+        premise.id
+        for category in knowledge.written()
+        for premise in knowledge.premises(category, wordings)
+    ]
+    return {id: number for number, id in enumerate(ids)}
+
+
+@cache
+def recogniser(wordings: Wordings = "all") -> FindingRecogniser:
+    """Return the one :class:`FindingRecogniser` for these wordings; built on the first call."""
+    return FindingRecogniser(wordings)
 
 
 @cache
 def _ratios() -> _Matrix:
     """Return how much oftener each finding is met in each diagnosis than over all of them (premises, diagnoses)."""
     nodes = Taxonomy.default().diagnoses
-    often = np.array(
-        [
-            [
-                knowledge.frequency(finding, node)
-                if node.category == category and knowledge.occurs(finding, node)
-                else 0.0
-                for node in nodes
-            ]
-            for category in knowledge.written()
-            for finding in knowledge.load(category).findings
-        ],
-    )
+    rows = []
+    for category in knowledge.written():
+        known = knowledge.load(category)
+        for finding in known.findings:
+            rows.append([_frequency(finding, node, category) for node in nodes])
+        for proof in known.proofs:
+            rows.append(
+                [
+                    _PROOF_FREQUENCY
+                    if node.category == category and proof.node in node.path
+                    else 0.0
+                    for node in nodes
+                ],
+            )
+    often = np.array(rows)
     ratios: _Matrix = (often + _CHANCE) / (often.mean(axis=1, keepdims=True) + _CHANCE)
     return ratios
+
+
+def _frequency(finding: knowledge.Finding, node: Node, category: str) -> float:
+    if node.category == category and knowledge.occurs(finding, node):
+        return knowledge.frequency(finding, node)
+    return 0.0

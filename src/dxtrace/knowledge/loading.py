@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 from dxtrace.errors import KnowledgeError
 from dxtrace.files import parse_yaml
 from dxtrace.knowledge.checks import find_problems
-from dxtrace.knowledge.schema import CategoryKnowledge, Finding, Quantity
+from dxtrace.knowledge.schema import CategoryKnowledge, Finding, Proof
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.knowledge.wordings import Wordings, ways_of
 
@@ -25,7 +24,8 @@ class Premise:
     """A piece of medical knowledge: stable id, the node it supports, its statement, its source, ways to say it.
 
     ``only`` names the diagnoses that it holds for; empty for all below its node. ``says`` are ways in which a note
-    says the finding that bears it out; ``values`` are the ranges that the numbers in them lie in, if there are any.
+    says the finding that bears it out; ``states`` are patterns of which a clause must meet one to state it, in a finding
+    ``of`` the patient or another; ``plain`` is a rationale that claims no more than they ask for.
     """
 
     id: str
@@ -35,7 +35,11 @@ class Premise:
     rationales: tuple[str, ...]
     only: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
-    values: tuple[tuple[float, float], ...] = ()
+    kind: str = ""
+    decisive: bool = False
+    states: tuple[str, ...] = ()
+    plain: str = ""
+    of: str = "patient"
 
 
 def slug(name: str) -> str:
@@ -90,18 +94,39 @@ def premises(category: str, wordings: Wordings = "all") -> tuple[Premise, ...]:
         return ()
     prefix = slug(name)
     known = load(category)
-    return tuple(
-        Premise(
-            f"{prefix}/{f.id}",
-            f.node,
-            f.premise,
-            f.source,
-            f.rationales,
-            f.only,
-            ways_of(f, wordings),
-            _values(f, known.quantities),
-        )
-        for f in known.findings
+    stated = [_premise(f"{prefix}/{finding.id}", finding, wordings) for finding in known.findings]
+    proven = [_proof(f"{prefix}/{proof.id}", proof) for proof in known.proofs]
+    return (*stated, *proven)
+
+
+def _premise(id: str, finding: Finding, wordings: Wordings) -> Premise:
+    return Premise(
+        id=id,
+        node=finding.node,
+        text=finding.premise,
+        source=finding.source,
+        rationales=finding.rationales,
+        only=finding.only,
+        says=ways_of(finding, wordings),
+        kind=finding.kind,
+        decisive=finding.decisive,
+        states=finding.states,
+        plain=finding.plain or "",
+        of=finding.of,
+    )
+
+
+def _proof(id: str, proof: Proof) -> Premise:
+    return Premise(
+        id=id,
+        node=proof.node,
+        text=proof.premise,
+        source=proof.source,
+        rationales=(proof.plain,),
+        kind="proof",
+        decisive=True,
+        states=proof.states,
+        plain=proof.plain,
     )
 
 
@@ -118,41 +143,6 @@ def frequency(finding: Finding, node: Node) -> float:
 def occurs(finding: Finding, node: Node) -> bool:
     """True if the finding may be shown for diagnosis ``node``: it supports the path, and ``only`` allows it."""
     return finding.node in node.path and (not finding.only or node.name in finding.only)
-
-
-def _values(
-    finding: Finding,
-    quantities: Mapping[str, Quantity],
-) -> tuple[tuple[float, float], ...]:
-    """Return the ranges of the numbers in a finding's ways, temperatures in both scales."""
-    names = set(finding.says.placeholders) | set(
-        re.findall(r"\{(\w+)\}", finding.lab.value if finding.lab else ""),
-    )
-    found: list[tuple[float, float]] = []
-    for name in sorted(names):
-        ranges = quantities[name].ranges if name in quantities else {}
-        if name in finding.sets:
-            own = [finding.sets[name]]
-        else:
-            own = [ranges[finding.node]] if finding.node in ranges else list(ranges.values())
-        own = [_abnormal(low, high, finding) for low, high in own]
-        found += own
-        found += [(low * 1.8 + 32, high * 1.8 + 32) for low, high in own if name == "temp_c"]
-    return tuple(found)
-
-
-def _abnormal(low: float, high: float, finding: Finding) -> tuple[float, float]:
-    """Cut a range at the laboratory's own limit where the finding is a value flagged high or low."""
-    limits = (
-        [float(limit) for limit in re.findall(r"\d+(?:\.\d+)?", finding.lab.reference)]
-        if finding.lab
-        else []
-    )
-    if limits and finding.lab and finding.lab.flag.startswith("H") and high > limits[-1]:
-        return max(low, limits[-1]), high
-    if limits and finding.lab and finding.lab.flag.startswith("L") and low < limits[0]:
-        return low, min(high, limits[0])
-    return low, high
 
 
 def _file(category: str) -> Traversable:

@@ -33,6 +33,7 @@ Vital = Literal[
     "oxygen_saturation",
 ]
 Range = tuple[float, float]
+Person = Literal["patient", "family", "other"]
 Text = Annotated[str, Field(min_length=2)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
@@ -45,16 +46,20 @@ class _Strict(BaseModel):
 
 
 class Says(_Strict):
-    """Ways a note may say one thing: fragments, whole sentences, a lay person's own words."""
+    """Ways a note may say one thing: fragments, whole sentences, a lay person's own words, and as vignettes do.
+
+    ``vignette``: as examination vignettes, case reports, letters and families say it; composed beside ``full``.
+    """
 
     terse: tuple[Text, ...] = ()
     full: tuple[Text, ...] = ()
     lay: tuple[Text, ...] = ()
+    vignette: tuple[Text, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every way, in file order."""
-        return self.terse + self.full + self.lay
+        return self.terse + self.full + self.lay + self.vignette
 
     @property
     def placeholders(self) -> frozenset[str]:
@@ -116,7 +121,12 @@ class When(_Strict):
 
 
 class Finding(_Strict):
-    """Something found in a patient, the premise that makes it evidence, and the ways of saying both."""
+    """Something found in a patient, the premise that makes it evidence, and the ways of saying both.
+
+    ``states``: patterns, of which a clause must meet one to state the finding (:mod:`dxtrace.findings.patterns`);
+    ``plain``: a rationale that claims no more than they ask for; ``limit``: the source of the numbers in them;
+    ``of``: whose finding it is.
+    """
 
     id: Identifier
     node: str
@@ -135,6 +145,10 @@ class Finding(_Strict):
     lab: Lab | None = None
     vital: Vital | None = None
     sets: dict[str, Range] = {}
+    states: tuple[Text, ...] = ()
+    plain: Text | None = None
+    limit: Text | None = None
+    of: Person = "patient"
 
     @model_validator(mode="after")
     def _enough_ways(self) -> Finding:
@@ -144,6 +158,30 @@ class Finding(_Strict):
         if not all(0 <= share <= 1 for share in shares):
             raise ValueError(f"finding {self.id}: a frequency lies between 0 and 1")
         return self
+
+
+class Proof(_Strict):
+    """A diagnosis named as a result or as established; read in notes, never composed."""
+
+    id: Identifier
+    node: str
+    premise: Text
+    source: Text
+    states: tuple[Text, ...] = Field(min_length=1)
+    plain: Text
+
+
+class Contrary(_Strict):
+    """What speaks against nodes: ``veto`` practically excludes them, ``strong`` makes them much less likely."""
+
+    id: Identifier
+    against: tuple[str, ...] = Field(min_length=1)
+    strength: Literal["veto", "strong"]
+    premise: Text
+    source: Text
+    states: tuple[Text, ...] = Field(min_length=1)
+    plain: Text
+    of: Person = "patient"
 
 
 class Negative(_Strict):
@@ -179,3 +217,5 @@ class CategoryKnowledge(_Strict):
     negatives: tuple[Negative, ...]
     neutral: tuple[Neutral, ...]
     medications: tuple[Text, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    contrary: tuple[Contrary, ...] = ()

@@ -16,8 +16,8 @@ from dxtrace.knowledge.schema import Finding, Says
 #: Share of the ways that only the hard test uses.
 HELD_OUT = 1 / 3
 
-Register = Literal["terse", "full", "lay"]
-REGISTERS: tuple[Register, ...] = ("terse", "full", "lay")
+Register = Literal["terse", "full", "lay", "vignette"]
+REGISTERS: tuple[Register, ...] = ("terse", "full", "lay", "vignette")
 
 _OPENING = re.compile(r"(?:An?|This|The patient is an?) (?:[\w-]+ ){0,2}\{age\}")
 

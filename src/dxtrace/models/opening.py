@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from dxtrace.answering.differential import Calibration
+from dxtrace.answering.calibration import Calibration
 from dxtrace.chain import ModelInfo
 from dxtrace.engines.base import Engine
 from dxtrace.errors import InputError, MissingExtra, ModelError, UnknownName

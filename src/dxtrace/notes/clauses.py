@@ -56,7 +56,7 @@ _DIGIT = re.compile(r"\d")
 SIGNED = re.compile(r"[\s,;][-+\u2212](?=[A-Za-z])")
 
 
-def clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def split_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield the clauses of one sentence; one with a cue is not divided further."""
     start = _after_heading(note, start, end)
     for a, b in _divide(note, start, end, _CONTRAST):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dxtrace.chain import Span
 from dxtrace.notes.case import Case
-from dxtrace.notes.clauses import SIGNED, clauses
+from dxtrace.notes.clauses import SIGNED, split_clauses
 from dxtrace.notes.sections import INVISIBLE
 from dxtrace.notes.sentences import BULLET, sentences
 
@@ -48,7 +48,7 @@ def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> l
     for sentence in sentences(note):
         if keep is not None and not any(a < sentence[1] and sentence[0] < b for a, b in keep):
             continue
-        clauses = list(clauses(note, *sentence))
+        clauses = list(split_clauses(note, *sentence))
         longest = max(1, _MAX_RUNS // max(1, len(clauses)))
         for first in range(len(clauses)):
             for last in range(first, min(first + longest, len(clauses))):
@@ -68,7 +68,7 @@ def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> l
     return list(found.values())
 
 
-def innermost(quotes: Iterable[Quote]) -> list[Quote]:
+def single_clauses(quotes: Iterable[Quote]) -> list[Quote]:
     """Return the quotes that hold no other quote, in the order of the note: single clauses."""
     inner: list[Quote] = []
     latest = -1

@@ -136,4 +136,5 @@ def _trimmed(text: str, start: int, end: int, name: str) -> Section:
 
 
 def is_visible(text: str) -> bool:
+    """True if a text holds more than white space and characters of no width."""
     return any(not (char.isspace() or char in INVISIBLE) for char in text)

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.answering.differential import Calibration
+from dxtrace.answering.calibration import Calibration
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.compose import Composer
+from dxtrace.corpus.policy import FairReasoner, read_fairly
 from dxtrace.errors import InputError
-from dxtrace.findings.recogniser import support
-from dxtrace.notes.quotes import find_quotes
 
 #: Seed of the cases that are composed for fitting; no corpus of ours has it.
 SEED = 40_961
@@ -65,14 +64,14 @@ def read(reasoner: Reasoner, cases: Sequence[AnnotatedCase]) -> Iterator[Reading
     Raises:
         CaseError, EngineError: as :meth:`dxtrace.answering.reasoner.Reasoner.differential`.
     """
-    plain = Reasoner(reasoner.engine, taxonomy=reasoner.taxonomy)
+    plain = FairReasoner(Reasoner(reasoner.engine, taxonomy=reasoner.taxonomy))
     for case in cases:
         if case.gold is None:
             continue
-        entries = plain.differential(case.case).entries
+        entries = plain.differential(case).entries
         yield Reading(
             {entry.diagnosis: entry.probability for entry in entries},
-            support(case.wordings).scores(find_quotes(case.case.note)),
+            dict(read_fairly(case).scores),
             case.gold.diagnosis,
         )
 

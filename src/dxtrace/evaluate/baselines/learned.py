@@ -13,7 +13,7 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Step
 from dxtrace.evaluate._extras import library
 from dxtrace.evaluate.baselines.chains import STEPS, System, answer_chain
-from dxtrace.notes.quotes import find_quotes, innermost, span_of
+from dxtrace.notes.quotes import find_quotes, single_clauses, span_of
 
 
 def _labels(train: Sequence[AnnotatedCase]) -> list[str]:
@@ -21,6 +21,7 @@ def _labels(train: Sequence[AnnotatedCase]) -> list[str]:
 
 
 def majority(train: Sequence[AnnotatedCase]) -> System:
+    """Return the system that always gives the commonest diagnosis, with the shares of all as probabilities."""
     counts = Counter(_labels(train))
     total = sum(counts.values())
     shares = {name: count / total for name, count in counts.items()}
@@ -60,7 +61,7 @@ def tfidf(train: Sequence[AnnotatedCase]) -> System:
             ),
         )
         chain = answer_chain(case, shares, (), "tfidf")
-        quotes = innermost(find_quotes(case.case.note))
+        quotes = single_clauses(find_quotes(case.case.note))
         if not quotes:
             return chain
         weights = model.decision_function(vectorizer.transform([quote.text for quote in quotes]))
@@ -109,7 +110,7 @@ def nearest(train: Sequence[AnnotatedCase]) -> System:
 def _borrowed(case: AnnotatedCase, other: AnnotatedCase) -> list[Step]:
     """Return the other case's steps, each with the clause of this note that reads most like its evidence, if any
     does."""
-    quotes = innermost(find_quotes(case.case.note))
+    quotes = single_clauses(find_quotes(case.case.note))
     words = [_words(quote.text) for quote in quotes]
     steps: list[Step] = []
     used: set[int] = set()

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, ModelInfo
+from dxtrace.corpus.policy import FairReasoner
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.evaluate.baselines import keywords
 from dxtrace.evaluate.baselines.chains import System
@@ -65,4 +66,4 @@ def _untrained(threads: int | None) -> System:
     from dxtrace.models.loading import load as load_reasoner
 
     reasoner = load_reasoner(adapter="none", threads=threads)
-    return lambda case: reasoner.reason(case.case)
+    return FairReasoner(reasoner).reason

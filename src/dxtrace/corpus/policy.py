@@ -1,0 +1,55 @@
+"""Answering annotated cases: the one place that decides which wordings a recogniser may know.
+
+On a hard split, whose notes are written in wordings that were held out of training, only those of training may be known.
+Everything that answers annotated cases goes through here, and every result says which wordings were known.
+"""
+
+from __future__ import annotations
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.answering.reasoner import Reasoner
+from dxtrace.chain import Chain, Differential
+from dxtrace.findings.recogniser import FindingRecogniser, Reading, recogniser
+from dxtrace.knowledge import Wordings
+
+
+class FairReasoner:
+    """Answers annotated cases, each with the recogniser that its split allows."""
+
+    def __init__(self, reasoner: Reasoner) -> None:
+        """Share the engine of a reasoner.
+
+        Args:
+            reasoner: answers; its own recogniser is not used.
+        """
+        self._reasoner = reasoner
+        self._by_wordings: dict[Wordings, Reasoner] = {}
+
+    def for_case(self, case: AnnotatedCase) -> Reasoner:
+        """Return the reasoner that may answer a case."""
+        wordings = case.wordings
+        if wordings not in self._by_wordings:
+            self._by_wordings[wordings] = self._reasoner.with_findings(recogniser(wordings))
+        return self._by_wordings[wordings]
+
+    def reason(self, case: AnnotatedCase) -> Chain:
+        """Return the chain on a case.
+
+        Raises:
+            As :meth:`dxtrace.answering.reasoner.Reasoner.reason`.
+        """
+        return self.for_case(case).reason(case.case)
+
+    def differential(self, case: AnnotatedCase) -> Differential:
+        """Return the differential on a case."""
+        return self.for_case(case).differential(case.case)
+
+
+def fair_recogniser(case: AnnotatedCase) -> FindingRecogniser:
+    """Return the recogniser that a case allows."""
+    return recogniser(case.wordings)
+
+
+def read_fairly(case: AnnotatedCase) -> Reading:
+    """Return what the note of an annotated case states, to a recogniser that the case allows."""
+    return fair_recogniser(case).read(case.case)

@@ -1,0 +1,173 @@
+"""The quote for a finding: the words that state it, with all that qualifies them, cut where clauses end."""
+
+from __future__ import annotations
+
+from dxtrace.findings.measurements import Measurement
+from dxtrace.findings.patterns import Match
+from dxtrace.findings.reader import Sentence
+from dxtrace.notes.quotes import MAX_QUOTE, Quote
+
+#: A clause of more tokens than this is cut nearer to the words that state the finding.
+_LONG_CLAUSE = 24
+
+_BOUNDARIES = frozenset({",", ";", "|"})
+_CONNECTORS = frozenset("and but with which who while when after because although however".split())
+_LEADING = frozenset(
+    "and but with which who while also then , ; : | ) - – • * so or of that by . ] than".split(),
+)
+_TRAILING = frozenset(
+    "and but with which who while , ; : | ( - – . • * or the a an of in on at to is was were are for past his her"
+    " this during by that from has had as last no not than after before since when".split(),
+)
+_DETERMINERS = frozenset("no not without denies a an the his her mild moderate severe".split())
+
+
+def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
+    """Return the piece of a note that states a finding, or None if it cannot be cut without clipping a qualifier.
+
+    Args:
+        note: the text that offsets refer to.
+        sentence: where the words stand.
+        match: the tokens that state the finding.
+    """
+    first, last = _whole_clauses(sentence, match)
+    first, last = _with_qualifiers(sentence, match, first, last)
+    tokens = sentence.tokens
+    while first < match.first and tokens[first].text in _LEADING:
+        first += 1
+    while last > match.last and tokens[last].text in _TRAILING:
+        last -= 1
+    start, end = tokens[first].start, tokens[last].end
+    text = " ".join(note[start:end].split())
+    if len(text) > MAX_QUOTE or sum(char.isalpha() for char in text) < 2:
+        return None
+    return Quote(text, start, end)
+
+
+def _whole_clauses(sentence: Sentence, match: Match) -> tuple[int, int]:
+    """Return the tokens of the clauses that the match stands in."""
+    tokens = sentence.tokens
+    first, last = match.first, match.last
+    inside = _others(sentence, match)
+    while first > 0 and not _breaks(sentence, first - 1):
+        first -= 1
+    while last + 1 < len(tokens) and not _breaks(sentence, last + 1):
+        last += 1
+    if last - first >= _LONG_CLAUSE or any(first <= m.first and m.last <= last for m in inside):
+        first, last = _tightened(sentence, match, first, last)
+    # A row of adjectives belongs to its noun: "a diffuse, dull, throbbing headache".
+    while first > 1 and tokens[first - 1].text == "," and _adjective_run(sentence, first - 2):
+        first = _adjective_run(sentence, first - 2) or first
+    return first, last
+
+
+def _others(sentence: Sentence, match: Match) -> list[Measurement]:
+    """Return the measurements outside a match; ages and lengths of time belong to what they stand beside."""
+    return [
+        measurement
+        for measurement in sentence.measurements
+        if measurement.quantity not in {"age", "duration"}
+        and (measurement.last < match.first or measurement.first > match.last)
+    ]
+
+
+def _breaks(sentence: Sentence, index: int) -> bool:
+    word = sentence.tokens[index].text
+    if word in _BOUNDARIES:
+        return True
+    if word == ".":
+        return index + 1 == len(sentence.tokens)
+    return False
+
+
+def _tightened(sentence: Sentence, match: Match, first: int, last: int) -> tuple[int, int]:
+    """Return a shorter range: from connector to connector around the match, measurements of others left out."""
+    tokens = sentence.tokens
+    others = _others(sentence, match)
+    new_first, new_last = match.first, match.last
+    while new_first > first:
+        previous = new_first - 1
+        if tokens[previous].text in _CONNECTORS or any(m.last == previous for m in others):
+            break
+        new_first -= 1
+    while new_last < last:
+        following = new_last + 1
+        if tokens[following].text in _CONNECTORS or any(m.first == following for m in others):
+            break
+        new_last += 1
+    return new_first, new_last
+
+
+def _adjective_run(sentence: Sentence, index: int) -> int | None:
+    """Return where one or two words between commas begin, or None where more than that stands there."""
+    tokens = sentence.tokens
+    start = index
+    while start > 0 and tokens[start - 1].text not in _BOUNDARIES and index - start < 3:
+        start -= 1
+    words = [token.text for token in tokens[start : index + 1]]
+    short = len(words) <= 2 and all(word.isalpha() for word in words)
+    adjectives = (
+        "al",
+        "ic",
+        "ive",
+        "ing",
+        "ed",
+        "ous",
+        "ar",
+        "ful",
+        "less",
+        "se",
+        "ull",
+        "arp",
+        "ong",
+        "ory",
+        "ent",
+        "ant",
+        "ine",
+        "ry",
+    )
+    return (
+        start if short and words and words[-1].endswith(adjectives) and len(words[-1]) > 3 else None
+    )
+
+
+def _with_qualifiers(
+    sentence: Sentence,
+    match: Match,
+    first: int,
+    last: int,
+) -> tuple[int, int]:
+    """Widen a range so that no cue which reaches into it is left outside."""
+    for _ in range(8):
+        changed = False
+        for scope in sentence.context.scopes:
+            if scope.first < 0 or scope.property == "past":
+                continue
+            covered = any(scope.covers(index) for index in range(first, last + 1))
+            if not covered:
+                continue
+            consumed = any(scope.covers(index) for index in match.tokens)
+            if scope.first < first:
+                if consumed:
+                    first, changed = scope.first, True
+                else:
+                    # What the cue reaches is not what states the finding: leave it out of the quote.
+                    inside = [index for index in range(first, match.first) if scope.covers(index)]
+                    if inside:
+                        first, changed = max(inside) + 1, True
+                    elif scope.end - 1 < match.last or not _trim_right(scope.start, match, last):
+                        first, changed = scope.first, True
+                    else:
+                        last, changed = scope.start - 1, True
+            elif scope.last > last:
+                if consumed or scope.start <= match.last:
+                    last, changed = scope.last, True
+                else:
+                    last, changed = max(match.last, scope.start - 1), scope.start - 1 < last
+        if not changed:
+            break
+    return first, last
+
+
+def _trim_right(start: int, match: Match, last: int) -> bool:
+    return match.last < start <= last

@@ -1,0 +1,158 @@
+"""A note read sentence by sentence: tokens, what is said about them, what is measured, and whose they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dxtrace.findings.context import Context, Scope, read_context
+from dxtrace.findings.measurements import Measurement, read_measurements
+from dxtrace.findings.tokens import Token, tokenise
+from dxtrace.notes.case import Case
+from dxtrace.notes.sections import section_named
+from dxtrace.notes.sentences import sentences
+
+_LABEL = re.compile(
+    r"[\s>*•#-]*(?:\d{1,2}[.)]\s*)?(?:\*\*|__)?(?P<words>[A-Za-z][A-Za-z/&() '-]{1,45}?)(?:\*\*|__)?\s*:(?:\*\*)?(?=\s|\Z)",
+)
+_TEACHING_LABEL = re.compile(
+    r"(?:discharge|patient|return|follow.?up|home|general)\s+(?:instructions?|education|precautions?|teaching|advice)"
+    r"|instructions?|education|when to (?:call|return|seek)|differential(?: diagnos[ie]s)?|ddx|teaching|handout|leaflet",
+    re.IGNORECASE,
+)
+# A line that opens a list of what is denied.
+_OPENS_DENIAL = re.compile(
+    r"\b(?:denie[sd]|denying|negative for|no|without|absent|not (?:have|had|report\w*))\b[^.;:]{0,40}"
+    r"(?:the following|following|any of|symptoms?)?[^.;:]{0,30}(?::|following(?: symptoms?)?)?\s*\Z",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(r"\s*(?:[-*•+–>]|\d{1,2}[.)])\s*|\s{2,}|\t")
+
+#: Words that end a clause when nothing else does.
+_BREAKS = frozenset({",", ";", "|", "(", ")"})
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of a note, read.
+
+    ``clauses``: the number of the clause that each token stands in. ``quotable``: not a heading, not teaching text, not
+    text that talks to a model.
+    """
+
+    start: int
+    end: int
+    tokens: tuple[Token, ...]
+    context: Context
+    measurements: tuple[Measurement, ...]
+    clauses: tuple[int, ...]
+    section: str
+    quotable: bool
+
+
+def read_sentences(
+    case: Case,
+    keep: tuple[tuple[int, int], ...] | None = None,
+) -> Iterator[Sentence]:
+    """Yield the sentences of a case, read.
+
+    Args:
+        case: the case.
+        keep: half-open ranges of the note to read (default: all of it).
+    """
+    state = _State()
+    for start, end in sentences(case.note):
+        if keep is None or any(a < end and start < b for a, b in keep):
+            sentence = _read(case, start, end, state)
+            if sentence is not None:
+                yield sentence
+
+
+@dataclass
+class _State:
+    """What an earlier line says about the next: under which label it stands, and whether a denied list is open."""
+
+    section: str = ""
+    family: bool = False
+    teaching: bool = False
+    denial_until: int = -1
+    denying: bool = False
+
+
+def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
+    text = case.note[start:end]
+    section = case.section_at(start)
+    if section != state.section:
+        state.section, state.family, state.teaching = section, section == "family_history", False
+    start_of_words = start + _read_label(text, state)
+    words = case.note[start_of_words:end]
+    tokens = tokenise(words, start_of_words)
+    if not tokens:
+        _open_denial(case.note, start, end, state)
+        return None
+    context = read_context(words, tokens, family_section=state.family)
+    if (
+        state.denying
+        and start <= state.denial_until
+        and _ITEM.match(case.note[max(0, start - 1) : end])
+    ):
+        scope = Scope("denied", -1, -1, 0, len(tokens))
+        context = Context((*context.scopes, scope), context.no_result, context.hypothetical)
+        state.denial_until = end + 3
+    else:
+        _open_denial(case.note, start, end, state)
+    measurements = tuple(read_measurements(words, tokens, start_of_words))
+    quotable = not state.teaching and not context.hypothetical
+    clauses = tuple(_clause_numbers(tokens))
+    return Sentence(
+        start_of_words,
+        end,
+        tuple(tokens),
+        context,
+        measurements,
+        clauses,
+        state.section,
+        quotable,
+    )
+
+
+def _read_label(text: str, state: _State) -> int:
+    """Return how long the label of a section is that the sentence opens with; note what the label says."""
+    label = _LABEL.match(text)
+    if label is None:
+        return 0
+    words = label["words"].strip()
+    if _TEACHING_LABEL.fullmatch(words):
+        state.teaching = True
+        return label.end()
+    name = section_named(words)
+    if name is None:
+        if words.lower() in {"patient information", "additional findings", "ancillary tests"}:
+            state.family = state.teaching = False
+            return label.end()
+        return 0
+    state.family, state.teaching = name == "family_history", False
+    named_test = re.fullmatch(
+        r"(?:cxr|ct|mri|tte|echo\w*|e[ck]g|egd|imaging)",
+        words,
+        re.IGNORECASE,
+    )
+    return 0 if named_test else label.end()
+
+
+def _open_denial(note: str, start: int, end: int, state: _State) -> None:
+    """Note whether a line opens a list, item by item, of what the patient denies."""
+    line = note[start:end].rstrip()
+    opens = _OPENS_DENIAL.search(line) is not None and not line.endswith(".")
+    following = note[end : end + 4]
+    state.denying = opens and ("\n" in following or "\r" in following or line.endswith(":"))
+    state.denial_until = end + 4 if state.denying else -1
+
+
+def _clause_numbers(tokens: list[Token]) -> Iterator[int]:
+    number = 0
+    for token in tokens:
+        yield number
+        if token.text in _BREAKS:
+            number += 1
