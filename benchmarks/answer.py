@@ -1,10 +1,13 @@
-"""How long an answer takes, beside plain llama.cpp on the stock file, and plain generation on transformers.
+"""How long an answer takes, beside plain llama.cpp on the stock file, and plain generation on
+transformers.
 
     python benchmarks/answer.py [--note FILE] [--rounds 3] [--threads 2] [--hf] [--labels]
 
-All in one run, turn by turn, so that a busy machine slows all alike; medians and their ratios are printed as JSON.
+All in one run, turn by turn, so that a busy machine slows all alike; medians and their ratios are
+printed as JSON.
 
-* ``stock``: the model's own Q4_1 file on plain xllamacpp, unconstrained, same prompt, as many tokens as the answer has.
+* ``stock``: the model's own Q4_1 file on plain xllamacpp, unconstrained, same prompt, as many
+tokens as the answer has.
 * ``dxtrace``: the whole answer: prompt, differential of all diagnoses, steps, verification.
 * ``--hf``: the transformers engine against ``generate`` for the same number of tokens.
 * ``--labels``: the differential against scoring every diagnosis by itself, one after the other.
@@ -73,7 +76,9 @@ def measure_answer(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure_labels(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the time of a differential after its prompt, ours and one label after the other without a trie."""
+    """Return the time of a differential after its prompt, ours and one label after the other
+    without a trie.
+    """
     reasoner = _reasoner(arguments.threads)
     engine = reasoner.engine
     options = label_options(engine, reasoner.taxonomy)

@@ -1,4 +1,5 @@
-"""How long the audit of a corpus of DiReCT's size takes: 511 files of its shape, read and audited on one core.
+"""How long the audit of a corpus of DiReCT's size takes: 511 files of its shape, read and audited
+on one core.
 
     python benchmarks/audit.py [--notes 511] [--keep FOLDER]
 
@@ -85,7 +86,9 @@ def as_direct(case: AnnotatedCase) -> dict[str, Any]:
 
 
 def _text(case: AnnotatedCase, name: str) -> str:
-    """Return a section together with the headings inside it ("ECG:"), with which evidence may begin."""
+    """Return a section together with the headings inside it ("ECG:"), with which evidence may
+    begin.
+    """
     runs: list[list[int]] = []
     before = ""
     for section in case.case.sections:

@@ -1,7 +1,9 @@
-"""Measure the evaluation itself: how good its judges are, how long 500 cases take, what the baselines reach.
+"""Measure the evaluation itself: how good its judges are, how long 500 cases take, what the
+baselines reach.
 
-python benchmarks/evaluate.py judges [--embedding]     # on tests/data/judge_pairs.jsonl and on the knowledge files
-python benchmarks/evaluate.py speed  [--cases 500]     # metrics, intervals and report, in processor seconds
+python benchmarks/evaluate.py judges [--embedding]     # on tests/data/judge_pairs.jsonl and on the
+knowledge files python benchmarks/evaluate.py speed  [--cases 500]     # metrics, intervals and
+report, in processor seconds
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ def main() -> None:
 
 
 def measure_judges(names: list[str]) -> None:
-    """Print balanced accuracy and shares by kind, on the labelled pairs and on rationales of the knowledge files."""
+    """Print balanced accuracy and shares by kind, on the labelled pairs and on rationales of the
+    knowledge files.
+    """
     for name in names:
         judge = open_judge(name)
         print(judge.name)
@@ -79,9 +83,11 @@ def show(title: str, judge: Judge, pairs: list[LabelledPair]) -> None:
 
 
 def rationale_pairs(seed: int = 0) -> list[LabelledPair]:
-    """Pair rationales of one premise (one reason in other words), of two premises of a category, of two categories.
+    """Pair rationales of one premise (one reason in other words), of two premises of a category, of
+    two categories.
 
-    Rationales of one premise often give different arguments for it, so this is a hard and a noisy set.
+    Rationales of one premise often give different arguments for it, so this is a hard and a noisy
+    set.
     """
     rng = random.Random(seed)
     pairs = []
@@ -106,7 +112,9 @@ def rationale_pairs(seed: int = 0) -> list[LabelledPair]:
 
 
 def measure_speed(count: int) -> None:
-    """Print the processor seconds of scoring, intervals and report for ``count`` cases answered by two systems."""
+    """Print the processor seconds of scoring, intervals and report for ``count`` cases answered by
+    two systems.
+    """
     composer = Composer(3)
     cases = [composer.case(number) for number in range(count)]
     by_id = {case.id: case for case in cases}

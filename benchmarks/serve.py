@@ -1,10 +1,11 @@
-"""Many users at once on one server: is every answer right and whole, none mixed up, the wait fair, the memory stable?
+"""Many users at once on one server: is every answer right and whole, none mixed up, the wait fair,
+the memory stable?
 
     python benchmarks/serve.py --users 16 --minutes 5
 
-Starts ``dxtrace serve`` on a free port, lets each user send one case after another as a stream, now and then leave
-half-way, and prints a JSON report. A canary stands in every case; afterwards the server's output and its folders are
-searched for it.
+Starts ``dxtrace serve`` on a free port, lets each user send one case after another as a stream, now
+and then leave half-way, and prints a JSON report. A canary stands in every case; afterwards the
+server's output and its folders are searched for it.
 """
 
 from __future__ import annotations
@@ -100,7 +101,9 @@ def main() -> None:
 
 @contextlib.contextmanager
 def server(folder: Path, options: argparse.Namespace) -> Any:
-    """Start the server with its output and its temporary files in ``folder``; give its port and process id."""
+    """Start the server with its output and its temporary files in ``folder``; give its port and
+    process id.
+    """
     if options.port:
         yield options.port, 0
         return

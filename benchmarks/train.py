@@ -1,10 +1,12 @@
-"""CPU training throughput: dxtrace's run against a plain TRL script, same model, rows, loss and steps.
+"""CPU training throughput: dxtrace's run against a plain TRL script, same model, rows, loss and
+steps.
 
     python benchmarks/train.py [--model smollm2-135m] [--data FOLDER] [--steps 3] [--threads 2]
 
-The plain script is what TRL's documentation shows: SFTTrainer on the same token ids and labels, PEFT's LoRA, padding by
-its own collator, 32-bit or bfloat16 (``--plain-precision``). Both see the same rows in the same order of steps. Tokens
-are those read; padding does not count. Prints a table and JSON. On a shared machine use ``--processor-time``.
+The plain script is what TRL's documentation shows: SFTTrainer on the same token ids and labels,
+PEFT's LoRA, padding by its own collator, 32-bit or bfloat16 (``--plain-precision``). Both see the
+same rows in the same order of steps. Tokens are those read; padding does not count. Prints a table
+and JSON. On a shared machine use ``--processor-time``.
 """
 
 from __future__ import annotations
@@ -90,11 +92,23 @@ def plain(ready: Any, processor: bool, precision: str, batch: int) -> tuple[floa
     watch = timer(processor)
     with tempfile.TemporaryDirectory() as folder:
         settings = SFTConfig(
-            output_dir=folder, per_device_train_batch_size=batch, gradient_accumulation_steps=8 // batch,
-            max_steps=ready.steps, learning_rate=1e-3, lr_scheduler_type="cosine", warmup_steps=0.03, max_length=None,
-            bf16=precision == "bf16", use_cpu=True, logging_steps=1, report_to="none", save_strategy="no",
-            gradient_checkpointing=False, train_sampling_strategy="sequential", disable_tqdm=True,
-        )  # fmt: skip
+            output_dir=folder,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=8 // batch,
+            max_steps=ready.steps,
+            learning_rate=1e-3,
+            lr_scheduler_type="cosine",
+            warmup_steps=0.03,
+            max_length=None,
+            bf16=precision == "bf16",
+            use_cpu=True,
+            logging_steps=1,
+            report_to="none",
+            save_strategy="no",
+            gradient_checkpointing=False,
+            train_sampling_strategy="sequential",
+            disable_tqdm=True,
+        )
         lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
         trainer = SFTTrainer(
             model,

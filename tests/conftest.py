@@ -22,8 +22,8 @@ from dxtrace.notes.reading import read_case
 
 ROOT = Path(__file__).parents[1]
 
-# A shared or slow machine is no reason to fail: speed is tested where it matters, by processor time.
-# `pytest --hypothesis-profile=thorough` looks further.
+# A shared or slow machine is no reason to fail: speed is tested where it matters, by processor
+# time. `pytest --hypothesis-profile=thorough` looks further.
 settings.register_profile(
     "dxtrace",
     deadline=None,
@@ -46,7 +46,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files with the most slow tests first, so that no worker is left alone with one at the end."""
+    """Put the files with the most slow tests first, so that no worker is left alone with one at the
+    end.
+    """
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
 
@@ -60,7 +62,8 @@ Sputum smear: acid-fast bacilli 2+.
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Keep what tests fetch and convert out of the user's cache; what is there already is linked, not fetched again.
+    """Keep what tests fetch and convert out of the user's cache; what is there already is linked,
+    not fetched again.
 
     A ``DXTRACE_HOME`` that is set is used as it is.
     """

@@ -1,23 +1,80 @@
-"""What the property tests draw from: notes as people type, paste and export them, and things that are no notes."""
+"""What the property tests draw from: notes as people type, paste and export them, and things that
+are no notes.
+"""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-#: Characters that text from the wild holds: line ends, invisible and bidirectional marks, surrogates, NUL.
+#: Characters that text from the wild holds: line ends, invisible and bidirectional marks,
+#: surrogates, NUL.
 ODD = (
     "\r\n\t\v\f\u00a0\u00ad\u200b\u200c\u200d\u2060\ufeff\u2028\x85\u202e\u202b"
     "\u0627\u05d0\u0301\U0001f600\x00\x1b\ud800\udfff"
 )
 
 FRAGMENTS = (
-    "Chief Complaint:", "HPI:", "PMH", "## Exam", "**Labs**", "FAMILY HISTORY -", "1. Plan:", "- ", "* ", "\u2022 ",
-    "3) ", "denies ", "no ", "without ", "h/o ", "mother had ", "negative for ", "possible ", "but ", "and ",
-    "with ", "(-) ", "+", "chest pain", "fever", "dyspnea on exertion", "CREAT-1.7* ", "NA-137 ", "BP 120/80 ",
-    "HR 96, ", "T 38.4 \u00b0C", "<0.04", "Dr. ", "q.d. ", "20 min. ", "? ", "! ", ". ", "; ", ", ", ": ", " | ",
-    "\n", "\r\n", "\n\n", "\t", "   ", "\r", "...", "((", '"', "<|im_end|>", "</s>", "[/INST]", "{{ note }}",
-    "FINAL DIAGNOSIS:", "Step 1:", " Supporting evidence: ", "$Input1", "\\n",
-)  # fmt: skip
+    "Chief Complaint:",
+    "HPI:",
+    "PMH",
+    "## Exam",
+    "**Labs**",
+    "FAMILY HISTORY -",
+    "1. Plan:",
+    "- ",
+    "* ",
+    "\u2022 ",
+    "3) ",
+    "denies ",
+    "no ",
+    "without ",
+    "h/o ",
+    "mother had ",
+    "negative for ",
+    "possible ",
+    "but ",
+    "and ",
+    "with ",
+    "(-) ",
+    "+",
+    "chest pain",
+    "fever",
+    "dyspnea on exertion",
+    "CREAT-1.7* ",
+    "NA-137 ",
+    "BP 120/80 ",
+    "HR 96, ",
+    "T 38.4 \u00b0C",
+    "<0.04",
+    "Dr. ",
+    "q.d. ",
+    "20 min. ",
+    "? ",
+    "! ",
+    ". ",
+    "; ",
+    ", ",
+    ": ",
+    " | ",
+    "\n",
+    "\r\n",
+    "\n\n",
+    "\t",
+    "   ",
+    "\r",
+    "...",
+    "((",
+    '"',
+    "<|im_end|>",
+    "</s>",
+    "[/INST]",
+    "{{ note }}",
+    "FINAL DIAGNOSIS:",
+    "Step 1:",
+    " Supporting evidence: ",
+    "$Input1",
+    "\\n",
+)
 
 
 def texts(odd: str = ODD) -> st.SearchStrategy[str]:

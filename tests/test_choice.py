@@ -71,7 +71,9 @@ class KnownEngine:
 
 
 def enumerate_exactly(engine: KnownEngine, prompt: Sequence[int], options: Options) -> list[float]:
-    """The definition, option by option: the product of its shares where it could have gone another way."""
+    """The definition, option by option: the product of its shares where it could have gone another
+    way.
+    """
     result = []
     for index, tokens in enumerate(options.tokens):
         if options.tokens.index(tokens) != index:

@@ -1,4 +1,6 @@
-"""The command line: what it prints, what it refuses, exit codes; real processes wherever a model answers."""
+"""The command line: what it prints, what it refuses, exit codes; real processes wherever a model
+answers.
+"""
 
 from __future__ import annotations
 
@@ -154,13 +156,31 @@ def test_help_carries_the_disclaimer(capsys: pytest.CaptureFixture[str]) -> None
 
 
 WRONG_COMMANDS = [
-    ["bogus"], ["reason"], ["reason", "a", "b"], ["reason", "--bogus"], ["reason", "x.txt", "--format", "xml"],
-    ["reason", "x.txt", "--top", "0"], ["reason", "x.txt", "--top", "many"], ["reason", "x.txt", "--threads", "-1"],
-    ["reason", "x.txt", "--engine", "gpu"], ["batch"], ["batch", "x"], ["batch", "x", "--out"], ["models", "fetch"],
-    ["models", "pull", "nope"], ["models", "path", "../.."], ["models", "remove", "nope"], ["models", "pull", "a", "b"],
-    ["reason", "x" * 5000], ["reason", "no/such/file.txt"], ["reason", "\x00"], ["reason", "HPI: cough\nand fever"],
-    ["batch", "no/such", "--out", "out.jsonl"], ["demo", "extra"], ["doctor", "--all"],
-]  # fmt: skip
+    ["bogus"],
+    ["reason"],
+    ["reason", "a", "b"],
+    ["reason", "--bogus"],
+    ["reason", "x.txt", "--format", "xml"],
+    ["reason", "x.txt", "--top", "0"],
+    ["reason", "x.txt", "--top", "many"],
+    ["reason", "x.txt", "--threads", "-1"],
+    ["reason", "x.txt", "--engine", "gpu"],
+    ["batch"],
+    ["batch", "x"],
+    ["batch", "x", "--out"],
+    ["models", "fetch"],
+    ["models", "pull", "nope"],
+    ["models", "path", "../.."],
+    ["models", "remove", "nope"],
+    ["models", "pull", "a", "b"],
+    ["reason", "x" * 5000],
+    ["reason", "no/such/file.txt"],
+    ["reason", "\x00"],
+    ["reason", "HPI: cough\nand fever"],
+    ["batch", "no/such", "--out", "out.jsonl"],
+    ["demo", "extra"],
+    ["doctor", "--all"],
+]
 
 
 @pytest.mark.parametrize(
@@ -181,21 +201,38 @@ def test_a_wrong_command_gives_one_line(
 
 
 BAD_FILES = {
-    "empty.txt": b"", "blank.txt": b" \r\n\t\n", "invisible.txt": "\ufeff\u200b\u00ad".encode(),
+    "empty.txt": b"",
+    "blank.txt": b" \r\n\t\n",
+    "invisible.txt": "\ufeff\u200b\u00ad".encode(),
     "nul.txt": b"chest\x00pain",
-    "latin1.txt": "caf\xe9 au lait spots".encode("latin-1"), "utf16.txt": "chest pain".encode("utf-16"),
-    "binary.txt": bytes(range(256)), "escape.txt": b"chest \x1b[31mpain", "long.txt": b"chest pain " * 100_000,
-    "huge.txt": b"x" * 9_000_000, "surrogate.txt": b"chest \xed\xa0\x80 pain", "cut.txt": b"chest pain \xe2\x82",
-    "open.json": b'{"note": "chest pain"', "list.json": b'["chest pain"]', "number.json": b"12", "null.json": b"null",
-    "empty.json": b"{}", "nothing.json": b"", "wrong.json": b'{"note": 12}',
+    "latin1.txt": "caf\xe9 au lait spots".encode("latin-1"),
+    "utf16.txt": "chest pain".encode("utf-16"),
+    "binary.txt": bytes(range(256)),
+    "escape.txt": b"chest \x1b[31mpain",
+    "long.txt": b"chest pain " * 100_000,
+    "huge.txt": b"x" * 9_000_000,
+    "surrogate.txt": b"chest \xed\xa0\x80 pain",
+    "cut.txt": b"chest pain \xe2\x82",
+    "open.json": b'{"note": "chest pain"',
+    "list.json": b'["chest pain"]',
+    "number.json": b"12",
+    "null.json": b"null",
+    "empty.json": b"{}",
+    "nothing.json": b"",
+    "wrong.json": b'{"note": 12}',
     "unknown.json": b'{"patient": "chest pain"}',
-    "nested.json": b'{"case":' * 5_000 + b"1" + b"}" * 5_000, "deep.json": b"[" * 200_000,
+    "nested.json": b'{"case":' * 5_000 + b"1" + b"}" * 5_000,
+    "deep.json": b"[" * 200_000,
     "blank.json": b'{"note": "  "}',
-    "section.json": b'{"sections": {"hpi": {"a": 1}}}', "surrogate.json": b'{"note": "chest \\ud800 pain"}',
-    "control.json": b'{"note": "chest \\u0000 pain"}', "text.json": b"chest pain", "nan.json": b'{"note": NaN}',
-    "digits.json": b'{"note": ' + b"9" * 5_000 + b"}", "twice.json": b'{"note": "a b"}{"note": "c d"}',
+    "section.json": b'{"sections": {"hpi": {"a": 1}}}',
+    "surrogate.json": b'{"note": "chest \\ud800 pain"}',
+    "control.json": b'{"note": "chest \\u0000 pain"}',
+    "text.json": b"chest pain",
+    "nan.json": b'{"note": NaN}',
+    "digits.json": b'{"note": ' + b"9" * 5_000 + b"}",
+    "twice.json": b'{"note": "a b"}{"note": "c d"}',
     "mess.txt": b'{"note": ',
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", ["file", "stdin"])

@@ -1,4 +1,7 @@
-"""DiReCT's release: layouts, alignment, gold chain, amended notes, damaged files. All notes here are invented."""
+"""DiReCT's release: layouts, alignment, gold chain, amended notes, damaged files.
+
+All notes here are invented.
+"""
 
 from __future__ import annotations
 
@@ -291,10 +294,30 @@ def mutated(rng: random.Random) -> bytes:
 
 
 _JUNK: list[Any] = [
-    None, 0, -1, 1e400, float("nan"), True, "", "$", "a$b$Cause_1", [], ["x", 1], {}, {"": {}}, {"$Cause_1": {}},
-    {"x$Input7": {}}, {"x$Input" + "9" * 5000: {}}, "\ud800", "\x00", "x" * 100_000, [[]], {"$": {"$": {"$": []}}},
-    {"x$Intermedia_2": {"x$Intermedia_2": {"x$Intermedia_2": {}}}}, {"x$Cause_1": {"y$Input2": {"z$Cause_1": {}}}},
-]  # fmt: skip
+    None,
+    0,
+    -1,
+    1e400,
+    float("nan"),
+    True,
+    "",
+    "$",
+    "a$b$Cause_1",
+    [],
+    ["x", 1],
+    {},
+    {"": {}},
+    {"$Cause_1": {}},
+    {"x$Input7": {}},
+    {"x$Input" + "9" * 5000: {}},
+    "\ud800",
+    "\x00",
+    "x" * 100_000,
+    [[]],
+    {"$": {"$": {"$": []}}},
+    {"x$Intermedia_2": {"x$Intermedia_2": {"x$Intermedia_2": {}}}},
+    {"x$Cause_1": {"y$Input2": {"z$Cause_1": {}}}},
+]
 
 
 def _broken(data: Any, rng: random.Random) -> Any:

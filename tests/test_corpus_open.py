@@ -1,4 +1,6 @@
-"""Opening corpora by name and by path: our rows, anybody's rows, AgentClinic, MedCaseReasoning, splits."""
+"""Opening corpora by name and by path: our rows, anybody's rows, AgentClinic, MedCaseReasoning,
+splits.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Judges: how good each is on labelled pairs, what guards stop, what a model is asked and what is kept of it."""
+"""Judges: how good each is on labelled pairs, what guards stop, what a model is asked and what is
+kept of it.
+"""
 
 from __future__ import annotations
 
@@ -252,12 +254,15 @@ def test_credentialed_data_goes_to_this_machine_alone_unless_the_flag_is_passed(
 @pytest.mark.parametrize(
     ("url", "here"),
     [
-        ("http://127.0.0.1:8000/v1", True), ("http://localhost/v1", True), ("http://[::1]:1/v1", True),
-        ("http://127.0.0.1.example.org/v1", False), ("http://localhost.example.org", False),
+        ("http://127.0.0.1:8000/v1", True),
+        ("http://localhost/v1", True),
+        ("http://[::1]:1/v1", True),
+        ("http://127.0.0.1.example.org/v1", False),
+        ("http://localhost.example.org", False),
         ("https://10.0.0.1/v1", False),
         ("http://127.0.0.1@example.org/v1", False),
     ],
-)  # fmt: skip
+)
 def test_this_machine_is_told_from_others(url: str, here: bool) -> None:
     assert is_loopback(url) is here
 

@@ -172,11 +172,26 @@ def test_an_evaluation_file_that_we_write_scores_as_its_case_does() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [{}, {"chain_gt": "x"}, {"chain_gt": ["a"], "chain_pred": ["b", "a"], "ob_record_paired": {}},
-     {"chain_gt": ["a"], "chain_pred": ["b", "a"], "len_ob_gt": -1, "len_ob_pred": 2, "ob_record_paired": {}},
-     {"chain_gt": ["a"], "chain_pred": ["b", "a"], "len_ob_gt": 1, "len_ob_pred": 2, "ob_record_paired": {"[0, 0]":
-     "Yes"}}],
-)  # fmt: skip
+    [
+        {},
+        {"chain_gt": "x"},
+        {"chain_gt": ["a"], "chain_pred": ["b", "a"], "ob_record_paired": {}},
+        {
+            "chain_gt": ["a"],
+            "chain_pred": ["b", "a"],
+            "len_ob_gt": -1,
+            "len_ob_pred": 2,
+            "ob_record_paired": {},
+        },
+        {
+            "chain_gt": ["a"],
+            "chain_pred": ["b", "a"],
+            "len_ob_gt": 1,
+            "len_ob_pred": 2,
+            "ob_record_paired": {"[0, 0]": "Yes"},
+        },
+    ],
+)
 def test_a_broken_evaluation_file_is_named(data: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         score_evaluation(data)
@@ -284,10 +299,21 @@ def test_a_wrong_answer_is_measured_in_every_way() -> None:
         ),
         step(other.path[0], "He denies chest pain", "Chest pain suggests ischaemia."),
     )
-    chain = Chain("a", NOTE, other.name, other.category, other.path, steps, Differential((
-        Ranked("HFpEF", "Heart Failure", 0.6), Ranked("NSTEMI", "Acute Coronary Syndrome", 0.3), Ranked("HFrEF",
-        "Heart Failure", 0.1),
-    )))  # fmt: skip
+    chain = Chain(
+        "a",
+        NOTE,
+        other.name,
+        other.category,
+        other.path,
+        steps,
+        Differential(
+            (
+                Ranked("HFpEF", "Heart Failure", 0.6),
+                Ranked("NSTEMI", "Acute Coronary Syndrome", 0.3),
+                Ranked("HFrEF", "Heart Failure", 0.1),
+            )
+        ),
+    )
     result = score_case(case, account_of(chain), JUDGES)
     scores = result.scores
     assert (scores["acc_cat"], scores["acc_diag"], scores["top_3"], scores["tree_distance"]) == (

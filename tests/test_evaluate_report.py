@@ -1,4 +1,6 @@
-"""From files to a report: broken rows, published folders, resuming, comparing, what the page shows and hides."""
+"""From files to a report: broken rows, published folders, resuming, comparing, what the page shows
+and hides.
+"""
 
 from __future__ import annotations
 
@@ -71,10 +73,17 @@ def test_every_bad_row_is_named_by_its_line_and_the_rest_is_measured(
     rows = gold_rows(cases)[:10]
     broken = {key: value for key, value in rows[1].items() if key != "path"}
     bad = [
-        "{not json", "[1]", json.dumps({"note": "no id"}), {"id": "of-nobody", "error": {"type": "X", "message": "y"}},
-        rows[0], broken, {"id": rows[2]["id"], "error": {"type": "EngineError", "message": "CANARY"}},
-        {**rows[3], "steps": "x"}, rows[0], {**rows[4], "note": None},
-    ]  # fmt: skip
+        "{not json",
+        "[1]",
+        json.dumps({"note": "no id"}),
+        {"id": "of-nobody", "error": {"type": "X", "message": "y"}},
+        rows[0],
+        broken,
+        {"id": rows[2]["id"], "error": {"type": "EngineError", "message": "CANARY"}},
+        {**rows[3], "steps": "x"},
+        rows[0],
+        {**rows[4], "note": None},
+    ]
     answers = read_predictions(write_rows(tmp_path / "p.jsonl", bad), by_id(cases[:10]))
     kinds = {
         (int(m[1]), p.kind) for p in answers.problems if (m := re.search(r"line (\d+)", p.place))

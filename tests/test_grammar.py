@@ -1,4 +1,6 @@
-"""The grammar of an answer, on the matcher that engines use: what it lets through and what it stops."""
+"""The grammar of an answer, on the matcher that engines use: what it lets through and what it
+stops.
+"""
 
 from __future__ import annotations
 

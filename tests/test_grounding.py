@@ -1,4 +1,6 @@
-"""What may be quoted: nothing clipped, nothing without its denial, and everything that a clinician would point at."""
+"""What may be quoted: nothing clipped, nothing without its denial, and everything that a clinician
+would point at.
+"""
 
 from __future__ import annotations
 
@@ -56,8 +58,8 @@ def test_sentences_are_in_order_and_inside_the_note(note: str) -> None:
         end = stop
 
 
-# An oracle of its own: sentences are composed of clauses whose kind is known, and a quote that touches a clause with an
-# opening cue must hold it from its opener to its end.
+# An oracle of its own: sentences are composed of clauses whose kind is known, and a quote that
+# touches a clause with an opening cue must hold it from its opener to its end.
 FINDINGS = (
     "fever",
     "chest pain",

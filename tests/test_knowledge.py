@@ -1,4 +1,6 @@
-"""The knowledge files that ship: complete, true to their schema, silent about the label in whatever a note may say."""
+"""The knowledge files that ship: complete, true to their schema, silent about the label in whatever
+a note may say.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Nothing of a note reaches a log, an error or a traceback, whatever is turned up and whatever fails."""
+"""Nothing of a note reaches a log, an error or a traceback, whatever is turned up and whatever
+fails.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,6 @@ from conftest import SHORT, Run
 from test_cli import UNREAD, run
 
 from dxtrace.answering.grammar import answer_grammar
-from dxtrace.answering.reasoner import Reasoner
 from dxtrace.engines.guard import Guard, check_grammar
 from dxtrace.errors import EngineError, GroundingError
 
@@ -21,10 +22,17 @@ CANARY = "zebrafinch"
 NOTE = f"HPI: cough with {CANARY} sputum for 8 weeks. Denies {CANARY} pain.\nExam: {CANARY} breath sounds, T 38.1.\n"
 
 LOUD = {
-    "PYTHONVERBOSE": "", "RUST_LOG": "trace", "LLGUIDANCE_LOG_LEVEL": "9", "LLAMA_LOG_VERBOSITY": "9",
-    "LLAMA_ARG_VERBOSITY": "9", "GGML_LOG_LEVEL": "debug", "TRANSFORMERS_VERBOSITY": "debug", "PYTHONFAULTHANDLER": "1",
-    "PYTHONDEVMODE": "", "LOGLEVEL": "DEBUG",
-}  # fmt: skip
+    "PYTHONVERBOSE": "",
+    "RUST_LOG": "trace",
+    "LLGUIDANCE_LOG_LEVEL": "9",
+    "LLAMA_LOG_VERBOSITY": "9",
+    "LLAMA_ARG_VERBOSITY": "9",
+    "GGML_LOG_LEVEL": "debug",
+    "TRANSFORMERS_VERBOSITY": "debug",
+    "PYTHONFAULTHANDLER": "1",
+    "PYTHONDEVMODE": "",
+    "LOGLEVEL": "DEBUG",
+}
 
 
 @pytest.mark.slow
@@ -45,9 +53,13 @@ class Talkative(RuntimeError):
 @pytest.mark.parametrize("method", ["encode", "encode_prompt", "distributions", "stream", "forget"])
 @pytest.mark.parametrize("command", ["reason", "batch"])
 def test_an_engine_that_fails_with_the_note_in_its_message(
-    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path, method: str, command: str,
-) -> None:  # fmt: skip
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    method: str,
+    command: str,
+) -> None:
     def fail(*_: object) -> Any:
         raise Talkative
 

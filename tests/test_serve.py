@@ -169,9 +169,12 @@ def leave_early(server: Running, path: str = "/v1/reason", stream: bool = True) 
     body = json.dumps({"note": NOTE, "stream": stream}).encode()
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
         raw.sendall(
-            b"POST " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            + f"Content-Length: {len(body)}\r\n\r\n".encode() + body,
-        )  # fmt: skip
+            b"POST "
+            + path.encode()
+            + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body,
+        )
         time.sleep(0.3)
 
 

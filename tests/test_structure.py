@@ -1,4 +1,6 @@
-"""The shape of the project: one direction of imports, small files and functions, documented names, no one machine."""
+"""The shape of the project: one direction of imports, small files and functions, documented names,
+no one machine.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ EVERYTHING = (
     SOURCES + sorted((ROOT / "tests").rglob("*.py")) + sorted((ROOT / "benchmarks").rglob("*.py"))
 )
 
-#: What the light core may import: nothing here may come in with `dxtrace reason` on the embedded model.
+#: What the light core may import: nothing here may come in with `dxtrace reason` on the embedded
+#: model.
 HEAVY = (
     "torch",
     "transformers",

@@ -18,9 +18,14 @@ def adapted(dtype: Any, dropout: float = 0.0) -> Any:
 
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=128, hidden_size=96, intermediate_size=160, num_hidden_layers=2, num_attention_heads=6,
-        num_key_value_heads=2, rms_norm_eps=1e-5,
-    )  # fmt: skip
+        vocab_size=128,
+        hidden_size=96,
+        intermediate_size=160,
+        num_hidden_layers=2,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        rms_norm_eps=1e-5,
+    )
     base = LlamaForCausalLM(config).to(dtype)
     lora = LoraConfig(
         r=4,

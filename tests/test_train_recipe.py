@@ -31,9 +31,13 @@ CLOSED = Provenance(
 
 def test_the_six_recipes_are_there_and_say_what_they_are_for() -> None:
     assert set(recipe_names()) >= {
-        "card-llama-3.2-3b-t4", "llama-3.2-3b-t4", "llama-3.2-3b-16gb-lora", "smollm2-135m-cpu", "smollm2-135m-gpu",
+        "card-llama-3.2-3b-t4",
+        "llama-3.2-3b-t4",
+        "llama-3.2-3b-16gb-lora",
+        "smollm2-135m-cpu",
+        "smollm2-135m-gpu",
         "llama-3.1-8b-multi-gpu",
-    }  # fmt: skip
+    }
     for name in recipe_names():
         recipe = load_recipe(name)
         assert recipe.name == name

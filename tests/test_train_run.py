@@ -58,10 +58,18 @@ def run(out: Path, model: Path, corpus: Path, *more: str) -> dict[int, float]:
 
 def test_a_run_leaves_all_it_promises(finished: Path) -> None:
     for name in (
-        "recipe.yaml", "split.json", "metrics.jsonl", "loss.png", "provenance.json", "environment.json", "tensorboard",
-        "adapter/adapter_model.safetensors", "adapter/adapter_config.json", "adapter/README.md",
+        "recipe.yaml",
+        "split.json",
+        "metrics.jsonl",
+        "loss.png",
+        "provenance.json",
+        "environment.json",
+        "tensorboard",
+        "adapter/adapter_model.safetensors",
+        "adapter/adapter_config.json",
+        "adapter/README.md",
         "adapter/provenance.json",
-    ):  # fmt: skip
+    ):
         assert (finished / name).exists(), name
     config = json.loads((finished / "adapter/adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -178,10 +186,20 @@ def test_a_too_long_case_follows_the_policy_and_keeps_its_answer(
 
 def test_the_preflight_counts_and_times(model: Path, corpus: Path, tmp_path: Path) -> None:
     done = subprocess.run(
-        command("train", RECIPE, "--dry-run", "--json", "--out", tmp_path / "run",
-                *[part for change in changes(model, corpus) for part in ("--set", change)]),
-        capture_output=True, text=True, env=environment(), timeout=300,
-    )  # fmt: skip
+        command(
+            "train",
+            RECIPE,
+            "--dry-run",
+            "--json",
+            "--out",
+            tmp_path / "run",
+            *[part for change in changes(model, corpus) for part in ("--set", change)],
+        ),
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["cases"] == 24
@@ -235,9 +253,12 @@ def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, model: Path, corp
     ]
     out = tmp_path / "run"
     process = subprocess.Popen(
-        command("train", RECIPE, *sets, "--out", out), env=environment(), stdout=subprocess.PIPE, text=True,
+        command("train", RECIPE, *sets, "--out", out),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     _wait_for(lambda: len(losses(out)) > 2 if (out / "metrics.jsonl").exists() else False, process)
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=600)
@@ -271,9 +292,13 @@ def test_a_full_disk_is_one_clear_line_and_what_was_saved_stays(
     sets = [part for change in changes(model, corpus) for part in ("--set", change)]
     out = tmp_path / "run"
     done = subprocess.run(
-        command("train", RECIPE, *sets, "--out", out), env=environment(), capture_output=True, text=True, timeout=900,
+        command("train", RECIPE, *sets, "--out", out),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=900,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
-    )  # fmt: skip
+    )
     assert done.returncode == 2
     assert "cannot be written" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

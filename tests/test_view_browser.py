@@ -1,4 +1,6 @@
-"""The page as a reader meets it, in a real browser: by mouse, by keyboard alone, narrow, dark, on paper."""
+"""The page as a reader meets it, in a real browser: by mouse, by keyboard alone, narrow, dark, on
+paper.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,12 @@ from dxtrace.view import Reading, ViewCase, library, notebook_html, page
 pytestmark = pytest.mark.slow
 
 QUOTES = [
-    "two weeks of worsening breathlessness", "Sleeps on three pillows", "on three pillows. Sleeps", "BNP 1200 pg/mL",
+    "two weeks of worsening breathlessness",
+    "Sleeps on three pillows",
+    "on three pillows. Sleeps",
+    "BNP 1200 pg/mL",
     "LVEF 25 %",
-]  # fmt: skip
+]
 
 #: Joins the text of all marks of a step.
 MARKED = "n => [...document.querySelectorAll(`mark[data-steps~='${n}']`)].map(m => m.textContent).join('')"
@@ -68,7 +73,9 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Any]:
 
 
 def busy_s(view: Any) -> float:
-    """Return the processor time that a page has taken, in seconds: a loaded machine does not change it."""
+    """Return the processor time that a page has taken, in seconds: a loaded machine does not change
+    it.
+    """
     metrics = view.context.clock_of.send("Performance.getMetrics")["metrics"]
     return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
@@ -305,7 +312,9 @@ def wait_until(view: Any, script: str) -> None:
 
 
 def wait_for_count(view: Any, selector: str, count: int) -> None:
-    """Wait until so many elements are there; without code as text, which the page's security policy forbids."""
+    """Wait until so many elements are there; without code as text, which the page's security policy
+    forbids.
+    """
     from playwright.sync_api import expect
 
     expect(view.locator(selector)).to_have_count(count)
@@ -351,7 +360,9 @@ def test_without_scripts_the_answer_can_be_read(show: Any) -> None:
 
 @pytest.fixture(scope="session")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The accessibility checker's script: named by AXE_CORE, or installed with npm into a folder of its own."""
+    """The accessibility checker's script: named by AXE_CORE, or installed with npm into a folder of
+    its own.
+    """
     named = os.environ.get("AXE_CORE")
     if named:
         return Path(named).read_text("utf-8")

@@ -15,13 +15,21 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
-#: Small enough for a few steps in a second or two; one thread, so that sums do not depend on the machine.
+#: Small enough for a few steps in a second or two; one thread, so that sums do not depend on the
+#: machine.
 SMALL = (
-    "data.limit=24", "data.max_tokens=2560", "run.eval_cases=4", "run.eval_every=4", "run.save_every=2",
-    "run.log_every=1", "run.threads=1",
-    "optimiser.steps=4", "optimiser.accumulation=8", "data.chains=1",
+    "data.limit=24",
+    "data.max_tokens=2560",
+    "run.eval_cases=4",
+    "run.eval_every=4",
+    "run.save_every=2",
+    "run.log_every=1",
+    "run.threads=1",
+    "optimiser.steps=4",
+    "optimiser.accumulation=8",
+    "data.chains=1",
     "run.generate=0",
-)  # fmt: skip
+)
 
 
 def make_model(folder: Path, corpus: Path, layers: int = 2, seed: int = 0) -> Path:
@@ -53,11 +61,18 @@ def make_model(folder: Path, corpus: Path, layers: int = 2, seed: int = 0) -> Pa
     tokenizer.chat_template = TEMPLATE
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=192, num_hidden_layers=layers,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=4096,
-        tie_word_embeddings=True, eos_token_id=0, pad_token_id=0,
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=192,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        eos_token_id=0,
+        pad_token_id=0,
         bos_token_id=0,
-    )  # fmt: skip
+    )
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -90,5 +105,8 @@ def environment() -> dict[str, str]:
     """Return the environment of such a process: one thread, no network."""
     source = str(Path(__file__).parents[1] / "src")
     return os.environ | {
-        "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": source,
-    }  # fmt: skip
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONPATH": source,
+    }

@@ -73,7 +73,9 @@ def differential_of(diagnosis: str) -> Differential:
 
 @dataclass
 class Quick:
-    """An answerer without a model: quotes clauses of the note, ``delay`` seconds apart; one request at a time."""
+    """An answerer without a model: quotes clauses of the note, ``delay`` seconds apart; one request
+    at a time.
+    """
 
     name: str = "quick"
     delay: float = 0.0
@@ -104,17 +106,30 @@ class Quick:
                 yield steps[-1]
             self.answered += 1
             yield Chain(
-                case.id, case.note, "HFrEF", "Heart Failure", path, tuple(steps), self.differential(case), (),
-                self.model, Timing(total_s=self.delay),
-            )  # fmt: skip
+                case.id,
+                case.note,
+                "HFrEF",
+                "Heart Failure",
+                path,
+                tuple(steps),
+                self.differential(case),
+                (),
+                self.model,
+                Timing(total_s=self.delay),
+            )
         finally:
             self.busy.release()
 
 
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from dxtrace.notes.sections import Section
 class AnnotatedCase:
     """A case with its gold chain.
 
-    ``gold`` is None for a case without annotation. ``patient`` keeps notes of one person in one split.
-    ``tags`` say what a case is (``style``, ``amended``, ``hard`` ...): plain strings, for reports and splits.
+    ``gold`` is None for a case without annotation. ``patient`` keeps notes of one person in one
+    split.
+    ``tags`` say what a case is (``style``, ``amended``, ``hard`` ...): plain strings, for reports
+    and splits.
     """
 
     case: Case
@@ -32,7 +34,9 @@ class AnnotatedCase:
 
     @property
     def wordings(self) -> Wordings:
-        """Which ways of saying a finding may be known to who answers: of the hard test, those of training."""
+        """Which ways of saying a finding may be known to who answers: of the hard test, those of
+        training.
+        """
         return "training" if self.tags.get("split") == "hard" else "all"
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Errors that dxtrace raises. Every message names what was wrong and what to do; none holds note text."""
+"""Errors that dxtrace raises.
+
+Every message names what was wrong and what to do; none holds note text.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ class DxtraceError(Exception):
 
 
 class InputError(DxtraceError):
-    """What the user gave (a file, an option, a name) cannot be used. The command line exits with 2."""
+    """What the user gave (a file, an option, a name) cannot be used.
+
+    The command line exits with 2.
+    """
 
 
 class CaseError(InputError):
@@ -51,7 +57,9 @@ class EngineError(DxtraceError):
 
 
 class GroundingError(DxtraceError):
-    """An answer broke its contract: a quote that is not in the note, a diagnosis outside the taxonomy."""
+    """An answer broke its contract: a quote that is not in the note, a diagnosis outside the
+    taxonomy.
+    """
 
 
 class MissingExtra(InputError):
@@ -64,7 +72,9 @@ class MissingExtra(InputError):
 
 
 def suggest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Return up to ``count`` of ``known`` that look like ``name``, best first (case does not matter)."""
+    """Return up to ``count`` of ``known`` that look like ``name``, best first (case does not
+    matter).
+    """
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower()[:200], by_lower, n=count, cutoff=0.6)
     return [by_lower[match] for match in close]

@@ -1,4 +1,6 @@
-"""What an artefact was made from: it travels with every corpus, split, adapter, prediction file, report and card."""
+"""What an artefact was made from: it travels with every corpus, split, adapter, prediction file,
+report and card.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-#: Said of everything made from DiReCT, for ever. Source: PhysioNet, "Responsible use of MIMIC data with online
-#: services" (24 September 2025) and the data use agreement's rule on derived work (24 April 2024).
+#: Said of everything made from DiReCT, for ever. Source: PhysioNet, "Responsible use of MIMIC data
+#: with online services" (24 September 2025) and the data use agreement's rule on derived work (24
+#: April 2024).
 CREDENTIALED_RULE = (
     "Made from PhysioNet credentialed data: derived datasets and models are to be treated as sensitive and may be "
     "shared only on PhysioNet under the same agreement; notes go to no third party, online service or API."
@@ -18,7 +21,9 @@ CREDENTIALED_RULE = (
 
 
 def version() -> str:
-    """Return the version of the installed package; "0+source" when it runs from a source tree without installation."""
+    """Return the version of the installed package; "0+source" when it runs from a source tree
+    without installation.
+    """
     try:
         return importlib.metadata.version("dxtrace")
     except importlib.metadata.PackageNotFoundError:
@@ -27,7 +32,9 @@ def version() -> str:
 
 @dataclass(frozen=True)
 class CorpusInfo:
-    """A corpus: its name, id, hash over its cases, licence, and whether it falls under a credentialed-use agreement."""
+    """A corpus: its name, id, hash over its cases, licence, and whether it falls under a
+    credentialed-use agreement.
+    """
 
     name: str
     id: str
@@ -38,7 +45,10 @@ class CorpusInfo:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where an artefact comes from. ``credentialed`` never goes back to false when provenances are joined."""
+    """Where an artefact comes from.
+
+    ``credentialed`` never goes back to false when provenances are joined.
+    """
 
     corpora: tuple[CorpusInfo, ...] = ()
     base_model: str | None = None

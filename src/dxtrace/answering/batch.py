@@ -16,7 +16,9 @@ from dxtrace.notes.reading import read_cases
 
 
 class Batch:
-    """The cases of a source that a results file does not hold yet: ``todo``; ``skipped`` counts the others."""
+    """The cases of a source that a results file does not hold yet: ``todo``; ``skipped`` counts the
+    others.
+    """
 
     def __init__(
         self,
@@ -39,7 +41,10 @@ class Batch:
         self.skipped = len(cases) - len(self.todo)
 
     def run(self, reasoner: Reasoner, tick: Callable[[], None]) -> int:
-        """Answer all and append a row each; return how many are error rows. Safe to interrupt at any time."""
+        """Answer all and append a row each; return how many are error rows.
+
+        Safe to interrupt at any time.
+        """
         failed = 0
         self.out.parent.mkdir(parents=True, exist_ok=True)
         with self.out.open("a", encoding="utf-8", newline="\n") as sink:

@@ -16,17 +16,21 @@ MIN_PROBABILITY = 0.5
 
 @dataclass(frozen=True)
 class Calibration:
-    """Corrects the model's scores: ``log p' = log p / temperature + bias[diagnosis] + support * findings[diagnosis]``.
+    """Corrects the model's scores: ``log p' = log p / temperature + bias[diagnosis] + support *
+    findings[diagnosis]``.
 
-    Then normalised to sum to 1. Fitted on a development split (temperature scaling: Guo et al. 2017, arXiv 1706.04599;
-    additive label bias as in Zhao et al. 2021, arXiv 2102.09690; a product of experts with what the findings in the note
-    say, :mod:`dxtrace.findings.recogniser`: Hinton 2002). The default changes nothing.
+    Then normalised to sum to 1. Fitted on a development split (temperature scaling: Guo et al.
+    2017, arXiv 1706.04599; additive label bias as in Zhao et al. 2021, arXiv 2102.09690; a product
+    of experts with what the findings in the note say, :mod:`dxtrace.findings.recogniser`: Hinton
+    2002). The default changes nothing.
 
-    ``leave_open`` (0 to 1): of the probability that the types of an illness hold without agreeing on one, this share goes
-    to the diagnosis above them. With 2/3 a type is named only if it is more likely than not, given the illness. Not
-    fitted: invented notes tell the type far oftener than real ones. ``min_probability``: least probability that a quote
-    states its finding. ``scope``: tells notes that none of the illnesses fits; None: none is told. ``conformal``: by
-    coverage, the quantile of the nonconformity score (:func:`dxtrace.answering.conformal.conformal_set`).
+    ``leave_open`` (0 to 1): of the probability that the types of an illness hold without agreeing
+    on one, this share goes to the diagnosis above them. With 2/3 a type is named only if it is more
+    likely than not, given the illness. Not
+    fitted: invented notes tell the type far oftener than real ones. ``min_probability``: least
+    probability that a quote states its finding. ``scope``: tells notes that none of the illnesses
+    fits; None: none is told. ``conformal``: by coverage, the quantile of the nonconformity score
+    (:func:`dxtrace.answering.conformal.conformal_set`).
     """
 
     temperature: float = 1.0

@@ -1,8 +1,10 @@
-"""Choosing among closed lists of texts on an engine: how labels, nodes, rationales and quotes are all picked.
+"""Choosing among closed lists of texts on an engine: how labels, nodes, rationales and quotes are
+all picked.
 
-The texts form a trie of tokens. A text's probability is the product, over the places where the trie branches, of the
-model's probability of its branch, normalised over the branches there. Tokens that are forced cost no model call, a
-longer text is not punished for what it cannot help saying, and the probabilities of all texts sum to 1.
+The texts form a trie of tokens. A text's probability is the product, over the places where the trie
+branches, of the model's probability of its branch, normalised over the branches there. Tokens that
+are forced cost no model call, a longer text is not punished for what it cannot help saying, and the
+probabilities of all texts sum to 1.
 """
 
 from __future__ import annotations
@@ -25,13 +27,17 @@ class _Node:
 
 @dataclass(frozen=True)
 class Options:
-    """A closed list as token sequences, with the tokens that may follow the end of an option (``ends``)."""
+    """A closed list as token sequences, with the tokens that may follow the end of an option
+    (``ends``).
+    """
 
     tokens: tuple[tuple[int, ...], ...]
     ends: tuple[int, ...]
 
     def trie(self) -> _Node:
-        """Return the root of the trie; of two options with the same tokens the first stands for both."""
+        """Return the root of the trie; of two options with the same tokens the first stands for
+        both.
+        """
         root = _Node()
         for index, tokens in enumerate(self.tokens):
             node = root
@@ -65,8 +71,9 @@ def rank(
         engine: the model.
         prompt: token ids of everything before the option.
         options: what may follow.
-        floor: a branch with less probability than this is not looked into on an engine that evaluates
-            branches one by one: its probability is shared equally among the options in it.
+        floor: a branch with less probability than this is not looked into on an engine that
+            evaluates branches one by one: its probability is shared equally among the options in
+            it.
     """
     result = [0.0] * len(options.tokens)
     root = _Place(options.trie(), (), 1.0)
@@ -88,7 +95,9 @@ def rank(
 
 
 def best(engine: Engine, prompt: Sequence[int], options: Options, limit: int = 16) -> int:
-    """Return the index of the most probable option, found best-first; greedily after ``limit`` model calls."""
+    """Return the index of the most probable option, found best-first; greedily after ``limit``
+    model calls.
+    """
     heap: list[tuple[float, int, _Place | int]] = [(-1.0, 0, _Place(options.trie(), (), 1.0))]
     calls = serial = 0
     while True:

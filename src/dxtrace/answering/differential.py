@@ -1,4 +1,6 @@
-"""The differential: a probability for every diagnosis, from the model's own choice among their names and the findings."""
+"""The differential: a probability for every diagnosis, from the model's own choice among their
+names and the findings.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,16 @@ from dxtrace.notes.prompt import step_head
 
 
 def leave_open(nodes: Sequence[Node], probabilities: Sequence[float], share: float) -> list[float]:
-    """Move ``share`` of what the types of an illness hold without agreeing to the diagnosis that leaves the type open.
+    """Move ``share`` of what the types of an illness hold without agreeing to the diagnosis that
+    leaves the type open.
 
     Args:
         nodes: all diagnoses.
         probabilities: in the same order.
         share: from 0 (nothing changes) to 1.
 
-    Of types with probabilities p, whose largest part of their sum is s, each keeps ``p (1 - share (1 - s))``.
+    Of types with probabilities p, whose largest part of their sum is s, each keeps ``p (1 - share
+    (1 - s))``.
     """
     result = list(probabilities)
     for index, node in enumerate(nodes):

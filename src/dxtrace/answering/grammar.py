@@ -1,8 +1,9 @@
-"""The Lark grammar of a whole answer for one note: one string for every engine that speaks llguidance.
+"""The Lark grammar of a whole answer for one note: one string for every engine that speaks
+llguidance.
 
-It says what :mod:`dxtrace.answering.reasoner` writes choice by choice: a diagnosis, then steps whose nodes run along its path
-from the first to the last, each with a rationale (a premise's, where there are premises) and a quote out of a closed
-list.
+It says what :mod:`dxtrace.answering.reasoner` writes choice by choice: a diagnosis, then steps
+whose nodes run along its path from the first to the last, each with a rationale (a premise's, where
+there are premises) and a quote out of a closed list.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from dxtrace.notes.prompt import MARK, step_head
 
 MIN_STEPS, MAX_STEPS = 3, 10
 
-#: A rationale where no premise is known: one sentence without the marks that structure an answer. Any full stop but
-#: a decimal point ends it: the matcher takes the longest text and would not give the words after it back.
+#: A rationale where no premise is known: one sentence without the marks that structure an answer.
+#: Any full stop but a decimal point ends it: the matcher takes the longest text and would not give
+#: the words after it back.
 FREE_RATIONALE = r"/ [A-Z]([^\n\[\]:.]|\.[0-9]){20,240}\./"
 
 
@@ -30,7 +32,8 @@ def answer_grammar(
 
     Args:
         diagnoses: those that may be chosen; one to force it.
-        rationales: by node name, the sentences that may stand; a node without any takes a free sentence.
+        rationales: by node name, the sentences that may stand; a node without any takes a free
+            sentence.
         quotes: the pieces of the note that may be quoted; at least one.
         steps: fewest and most steps.
 

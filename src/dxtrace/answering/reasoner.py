@@ -1,4 +1,6 @@
-"""From a case to a chain: rank the diagnoses, decide what the note bears out, write the steps, verify every quote."""
+"""From a case to a chain: rank the diagnoses, decide what the note bears out, write the steps,
+verify every quote.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ class _Prompt:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What is answered: the node that the evidence reaches (None: no diagnosis is named), why, and its steps."""
+    """What is answered: the node that the evidence reaches (None: no diagnosis is named), why, and
+    its steps.
+    """
 
     status: Status
     node: Node | None
@@ -91,7 +95,9 @@ class Reasoner:
         self._labels = label_options(engine, self.taxonomy)
 
     def with_findings(self, findings: FindingRecogniser) -> Reasoner:
-        """Return a reasoner on the same engine that recognises findings otherwise (on a hard split)."""
+        """Return a reasoner on the same engine that recognises findings otherwise (on a hard
+        split).
+        """
         return Reasoner(
             self.engine,
             self.model,
@@ -219,9 +225,11 @@ class Reasoner:
 
 
 def _reached(taxonomy: Taxonomy, node: Node, drafts: Sequence[Draft]) -> Node | None:
-    """Return the node that the evidence reaches: the last of the path that has a step of its own; None without a step.
+    """Return the node that the evidence reaches: the last of the path that has a step of its own;
+    None without a step.
 
-    A node with no sibling to be told from ("Asthma" under its suspicion) is reached with the one above it.
+    A node with no sibling to be told from ("Asthma" under its suspicion) is reached with the one
+    above it.
     """
     supported = {draft.supports for draft in drafts}
     nodes = {other.name: other for other in taxonomy.category_of(node).nodes}
@@ -234,7 +242,9 @@ def _reached(taxonomy: Taxonomy, node: Node, drafts: Sequence[Draft]) -> Node | 
 
 
 def _deciding_findings(node: Node, differential: Differential) -> tuple[str, ...]:
-    """Return premises of decisive findings that would tell the likeliest types of a diagnosis apart."""
+    """Return premises of decisive findings that would tell the likeliest types of a diagnosis
+    apart.
+    """
     below = {other.name for other in node.walk()} - {node.name}
     likeliest = [entry.diagnosis for entry in differential.entries if entry.diagnosis in below][:2]
     findings = load_knowledge(node.category).findings
@@ -258,7 +268,9 @@ def _contradictions(
     reading: Reading,
     differential: Differential,
 ) -> Iterator[Contradiction]:
-    """Yield what the note says against the three likeliest diagnoses before contrary findings counted."""
+    """Yield what the note says against the three likeliest diagnoses before contrary findings
+    counted.
+    """
     likely = {entry.category for entry in differential.entries[:3]}
     for statement in reading.contrary:
         if statement.category in likely:

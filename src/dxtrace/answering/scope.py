@@ -1,7 +1,8 @@
 """Whether any of the known illnesses fits a note: the probability that none does.
 
-Logistic regression on what the recogniser and the model say of a note; its coefficients are fitted by ``dxtrace
-calibrate`` and stored with the adapter's calibration. Without them nothing is called out of scope.
+Logistic regression on what the recogniser and the model say of a note; its coefficients are fitted
+by ``dxtrace calibrate`` and stored with the adapter's calibration. Without them nothing is called
+out of scope.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from dxtrace.knowledge.taxonomy import Node, Taxonomy
 
 @dataclass(frozen=True)
 class ScopeModel:
-    """Coefficients by feature, an intercept under ``intercept``; at ``threshold`` a note is called out of scope."""
+    """Coefficients by feature, an intercept under ``intercept``; at ``threshold`` a note is called
+    out of scope.
+    """
 
     coefficients: Mapping[str, float]
     threshold: float
@@ -64,7 +67,9 @@ def scope_features(
 
 
 def _best_weights(recogniser: FindingRecogniser, reading: Reading, node: Node) -> list[float]:
-    """Return the weight of each finding of the top category that the note states, each piece of the note once."""
+    """Return the weight of each finding of the top category that the note states, each piece of the
+    note once.
+    """
     best: dict[int, float] = {}
     seen: set[str] = set()
     for statement in reading.statements:

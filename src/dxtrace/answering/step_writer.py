@@ -1,8 +1,9 @@
-"""The steps of an answer: for each finding on the path that a piece of the note states, the quote and why it matters.
+"""The steps of an answer: for each finding on the path that a piece of the note states, the quote
+and why it matters.
 
-Nothing is written that no piece states: there is no least number of steps, and the path ends where the evidence ends.
-Of pieces that overlap, the one that says more for the diagnosis is quoted, decisive findings first. A rationale claims
-no more than the pattern that its quote meets.
+Nothing is written that no piece states: there is no least number of steps, and the path ends where
+the evidence ends. Of pieces that overlap, the one that says more for the diagnosis is quoted,
+decisive findings first. A rationale claims no more than the pattern that its quote meets.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from dxtrace.notes.quotes import Quote
 #: At most so many steps; three to six sound ones teach more than ten.
 MAX_STEPS = 8
 
-#: At most so many steps on who the patient is (age, sex, work): they read as padding beside what was found.
+#: At most so many steps on who the patient is (age, sex, work): they read as padding beside what
+#: was found.
 MAX_DEMOGRAPHICS = 1
 
 #: A finding has to speak at least so much more for the path than for any diagnosis, in nats.
@@ -27,7 +29,9 @@ MIN_WEIGHT = 0.2
 
 @dataclass(frozen=True)
 class Draft:
-    """One step before it is written: the node it supports, the premise, the quote, how probably it states the finding."""
+    """One step before it is written: the node it supports, the premise, the quote, how probably it
+    states the finding.
+    """
 
     supports: str
     premise: Premise
@@ -81,7 +85,9 @@ def _allowed(only: Sequence[str], node: Node) -> bool:
 
 
 def _merit(draft: Draft) -> float:
-    """Return how much a step is worth: weight times probability; decisive findings before all others."""
+    """Return how much a step is worth: weight times probability; decisive findings before all
+    others.
+    """
     decisive = 3.0 if draft.premise.decisive else 0.0
     return (draft.weight + decisive) * draft.probability
 

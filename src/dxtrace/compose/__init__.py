@@ -1,4 +1,6 @@
-"""Composing the open teaching corpus: notes of many kinds with their gold chains, from ``knowledge/`` alone."""
+"""Composing the open teaching corpus: notes of many kinds with their gold chains, from
+``knowledge/`` alone.
+"""
 
 from dxtrace.compose._style import STYLES, Style
 from dxtrace.compose.composer import Composer

@@ -1,4 +1,7 @@
-"""The blocks of a note that tell a story: each turns a draft into items. ``_past`` has those that list a history."""
+"""The blocks of a note that tell a story: each turns a draft into items.
+
+``_past`` has those that list a history.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +30,45 @@ Block = Callable[[Voice, Part, Sequence[Said]], list[Item]]
 #: First words that lose their capital inside a sentence.
 _PLAIN = frozenset(
     [
-        "He", "She", "The", "A", "An", "There", "His", "Her", "It", "Over", "For", "In", "On", "At", "Since", "After",
-        "No", "Both", "Lying", "Neither", "These", "This", "During", "With", "When", "While", "Two", "Three", "Four",
-        "Five", "Six", "Each", "Most", "Some", "Several", "About", "Under",
+        "He",
+        "She",
+        "The",
+        "A",
+        "An",
+        "There",
+        "His",
+        "Her",
+        "It",
+        "Over",
+        "For",
+        "In",
+        "On",
+        "At",
+        "Since",
+        "After",
+        "No",
+        "Both",
+        "Lying",
+        "Neither",
+        "These",
+        "This",
+        "During",
+        "With",
+        "When",
+        "While",
+        "Two",
+        "Three",
+        "Four",
+        "Five",
+        "Six",
+        "Each",
+        "Most",
+        "Some",
+        "Several",
+        "About",
+        "Under",
     ],
-)  # fmt: skip
+)
 
 #: Age and sex as an opening gives them.
 _AGE = re.compile(
@@ -75,7 +112,9 @@ def opener(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
 
 
 def _with_age(voice: Voice, text: str) -> Item:
-    """Return the opening; where age or sex is itself a finding, it may be quoted from here ("82-year-old woman")."""
+    """Return the opening; where age or sex is itself a finding, it may be quoted from here
+    ("82-year-old woman").
+    """
     item = statement(text)
     telling = [said for said in voice.draft.findings if said.by_age and said.id not in voice.said]
     found = _AGE.search(text)
@@ -87,7 +126,9 @@ def _with_age(voice: Voice, text: str) -> Item:
 
 
 def _short_history(voice: Voice) -> str:
-    """Return one to three illnesses besides, the weightier first, as an opening sentence names them."""
+    """Return one to three illnesses besides, the weightier first, as an opening sentence names
+    them.
+    """
     order = [item.id for item in background().comorbidities]
     known = sorted(voice.draft.comorbidities, key=lambda item: order.index(item.id))[
         : voice.rng.randint(1, 3)
@@ -100,7 +141,9 @@ def _short_history(voice: Voice) -> str:
 
 
 def story(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
-    """What brought the patient: findings first, then what is absent and what means nothing, not too orderly."""
+    """What brought the patient: findings first, then what is absent and what means nothing, not too
+    orderly.
+    """
     said = [s for s in own if s.id not in voice.said]
     positive = [s for s in said if not s.negative]
     negative = [s for s in said if s.negative]
@@ -117,7 +160,10 @@ def story(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 
 
 def _linked(voice: Voice, items: Sequence[Item]) -> list[Item]:
-    """Link some sentences: "Of note, ...", or two in one. What may be quoted stays what it was, but for a capital."""
+    """Link some sentences: "Of note, ...", or two in one.
+
+    What may be quoted stays what it was, but for a capital.
+    """
     linked: list[Item] = []
     for item in items:
         roll = voice.rng.random()

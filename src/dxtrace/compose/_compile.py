@@ -1,4 +1,6 @@
-"""Knowledge made ready for drawing: ways divided in two sides, what suppresses what, candidates by diagnosis."""
+"""Knowledge made ready for drawing: ways divided in two sides, what suppresses what, candidates by
+diagnosis.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, Finding, Negative, Neutr
 from dxtrace.knowledge.taxonomy import Category, Node, Taxonomy
 from dxtrace.knowledge.wordings import apart, divide, stable_hash
 
-#: Comorbidities fall into so many groups: two of one group meet only in the hard test, others only elsewhere.
+#: Comorbidities fall into so many groups: two of one group meet only in the hard test, others only
+#: elsewhere.
 GROUPS = 10
 
 
@@ -22,10 +25,12 @@ GROUPS = 10
 class Said:
     """A finding, negative or neutral statement of a category with its ways for both sides.
 
-    ``openings`` are ways that present the patient ("A {age}-year-old {man} ..."): they begin a note, nothing else does.
-    ``hides`` are the background items that cannot stand beside it; ``topic`` ("social", "family", "allergies" or none),
-    ``system`` and ``modality`` say where in its section it is printed. ``traits`` are those of the background that its
-    wording has; a ``compound`` result is of more tests than its row can show.
+    ``openings`` are ways that present the patient ("A {age}-year-old {man} ..."): they begin a
+    note, nothing else does.
+    ``hides`` are the background items that cannot stand beside it; ``topic`` ("social", "family",
+    "allergies" or none),
+    ``system`` and ``modality`` say where in its section it is printed. ``traits`` are those of the
+    background that its wording has; a ``compound`` result is of more tests than its row can show.
     """
 
     id: str
@@ -47,7 +52,9 @@ class Said:
 
 @dataclass(frozen=True)
 class Target:
-    """A diagnosis to compose for: its path and the findings that may be shown, with their frequencies."""
+    """A diagnosis to compose for: its path and the findings that may be shown, with their
+    frequencies.
+    """
 
     node: Node
     findings: tuple[tuple[Said, float], ...]
@@ -55,7 +62,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Compiled:
-    """One category, ready for drawing. ``barred`` are background items that never stand in its notes."""
+    """One category, ready for drawing.
+
+    ``barred`` are background items that never stand in its notes.
+    """
 
     category: Category
     knowledge: CategoryKnowledge
@@ -131,7 +141,9 @@ def _said(
 
 
 def _first_match(patterns: Mapping[str, str], texts: Iterable[str], default: str) -> str:
-    """Return the key whose pattern matches the most texts, the earlier on a tie; ``default`` below a third of them."""
+    """Return the key whose pattern matches the most texts, the earlier on a tie; ``default`` below
+    a third of them.
+    """
     texts = list(texts)
     counts = {
         key: sum(bool(pattern.search(text)) for text in texts)
@@ -142,7 +154,9 @@ def _first_match(patterns: Mapping[str, str], texts: Iterable[str], default: str
 
 
 def _traits(section: str, texts: Sequence[str]) -> frozenset[str]:
-    """Return the traits that a third of the ways show; how long things last counts in the story only."""
+    """Return the traits that a third of the ways show; how long things last counts in the story
+    only.
+    """
     story = section in ("history_of_present_illness", "chief_complaint")
     return frozenset(
         name
@@ -181,7 +195,9 @@ def _system(texts: Iterable[str], finding: Finding | None) -> str:
 
 
 def _topic(texts: Sequence[str]) -> str:
-    """Return what a statement on the past is mostly about: habits and home, relatives, allergies, or illness ("")."""
+    """Return what a statement on the past is mostly about: habits and home, relatives, allergies,
+    or illness ("").
+    """
     data = background()
     patterns = {
         "social": data.social_words,
@@ -218,7 +234,9 @@ def _words() -> WordIndex:
 
 
 def _barred(category: Category, findings: Iterable[Said]) -> frozenset[str]:
-    """Return what never stands in a note of the category: illnesses, habits, relatives that a finding is about."""
+    """Return what never stands in a note of the category: illnesses, habits, relatives that a
+    finding is about.
+    """
     data = background()
     lasting = [*data.comorbidities, *data.surgeries, *data.social, *data.family, *data.allergies]
     barred = {
@@ -243,14 +261,18 @@ def comorbidity_groups() -> dict[str, int]:
 
 @cache
 def denied_by(illness: str) -> frozenset[str]:
-    """Return the denials and normal statements that do not go with an illness: insomnia, and "sleeps well"."""
+    """Return the denials and normal statements that do not go with an illness: insomnia, and
+    "sleeps well".
+    """
     item = next(item for item in background().comorbidities if item.id == illness)
     return _words().found("\n".join((*item.names.all, *item.medications))) - set(item.shifts)
 
 
 @cache
 def says_of() -> dict[str, tuple[Ways, Ways]]:
-    """Return the ways of every background statement and of the names of every illness, by id and side."""
+    """Return the ways of every background statement and of the names of every illness, by id and
+    side.
+    """
     data = background()
     found = {item.id: sides(item.says) for item in statements(data)}
     return found | {item.id: sides(item.names) for item in (*data.comorbidities, *data.surgeries)}

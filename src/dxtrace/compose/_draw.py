@@ -62,7 +62,10 @@ _LONGER = {
 
 @dataclass
 class Draft:
-    """One patient: what the note will say, not yet in words. ``side`` is 0 in training, 1 in the hard test."""
+    """One patient: what the note will say, not yet in words.
+
+    ``side`` is 0 in training, 1 in the hard test.
+    """
 
     rng: random.Random
     compiled: Compiled
@@ -87,7 +90,9 @@ class Draft:
 
     @cached_property
     def traits(self) -> frozenset[str]:
-        """What the framing of the note has to go with: traits of what is found, "acute", "ill" and the like."""
+        """What the framing of the note has to go with: traits of what is found, "acute", "ill" and
+        the like.
+        """
         found = {trait for said in self.findings for trait in said.traits}
         acute = is_acute(self.compiled, self.node)
         grave = self.numbers["sbp"] < 90 or self.numbers["spo2"] < 86
@@ -107,7 +112,9 @@ class Draft:
         return frozenset([*found, *(trait for trait, shown in own.items() if shown)])
 
     def suits(self, text: str, everywhere: bool = False) -> bool:
-        """True if a text of the framing goes with the case; ``everywhere`` asks only the rules for all statements."""
+        """True if a text of the framing goes with the case; ``everywhere`` asks only the rules for
+        all statements.
+        """
         return not any(_finds(pattern, text) for pattern in unsaid(self.traits, everywhere))
 
     def normal(self, vital: str) -> bool:
@@ -138,10 +145,14 @@ def draw(rng: random.Random, compiled: Compiled, target: Target, style: Style, s
     """Draw one patient with the target diagnosis for a note of the given style and side."""
     patients = _by_node(compiled.knowledge.patients, target.node)
     draft = Draft(
-        rng, compiled, target, style, side,
+        rng,
+        compiled,
+        target,
+        style,
+        side,
         age=rng.randint(round(patients.age[0]), round(patients.age[1])),
         female=rng.random() < patients.women,
-    )  # fmt: skip
+    )
     draft.findings = _draw_findings(draft)
     _draw_numbers(draft)
     _draw_words(draft)
@@ -171,7 +182,9 @@ def _by_node(mapping: Mapping[str, T], node: Node) -> T:
 
 @cache
 def _some_leaf(node: Node, names: tuple[str, ...]) -> str:
-    """Return the first diagnosis below ``node`` that is named: an inner node takes the numbers of one of its kinds."""
+    """Return the first diagnosis below ``node`` that is named: an inner node takes the numbers of
+    one of its kinds.
+    """
     return next(inner.name for inner in node.walk() if inner.name in names)
 
 
@@ -198,9 +211,10 @@ def _draw_findings(draft: Draft) -> list[Said]:
         if share >= 1 and said not in chosen and _compatible(said, chosen):
             chosen.append(said)
     told = [
-        (s, p) for s, p in candidates
+        (s, p)
+        for s, p in candidates
         if p >= _USUAL and finding_of(s).kind == "symptom" and _compatible(s, chosen)
-    ]  # fmt: skip
+    ]
     if told and not any(finding_of(s).kind == "symptom" for s in chosen):
         chosen.append(rng.choices([s for s, _ in told], [p for _, p in told])[0])
     limit = rng.randint(*draft.style.findings)
@@ -261,7 +275,9 @@ def _draw_numbers(draft: Draft) -> None:
 
 
 def _number(rng: random.Random, low_high: Range, decimals: int) -> float:
-    """Draw from a range, on a logarithmic scale where it spans an order of magnitude, rounded as it will be printed."""
+    """Draw from a range, on a logarithmic scale where it spans an order of magnitude, rounded as it
+    will be printed.
+    """
     low, high = low_high
     wide = low > 0 and high / low >= 8
     number = (
@@ -303,9 +319,13 @@ def _draw_words(draft: Draft) -> None:
         draft.values[name] = rng.choice(options)
     she = draft.female
     draft.values |= {
-        "He": "She" if she else "He", "he": "she" if she else "he", "His": "Her" if she else "His",
-        "his": "her" if she else "his", "him": "her" if she else "him", "man": "woman" if she else "man",
-    }  # fmt: skip
+        "He": "She" if she else "He",
+        "he": "she" if she else "he",
+        "His": "Her" if she else "His",
+        "his": "her" if she else "his",
+        "him": "her" if she else "him",
+        "man": "woman" if she else "man",
+    }
     onset = _by_node(draft.compiled.knowledge.onset, draft.node)
     number, unit = max(1, round(_number(rng, onset.range, 0))), str(onset.unit)
     above, step = _ROUNDED.get(unit, (number, 1))
@@ -321,9 +341,10 @@ def _draw_other(draft: Draft) -> None:
         s for s in draft.compiled.negatives if s.negative and not present & set(s.negative.absent)
     ]
     neutrals = [
-        s for s in draft.compiled.neutrals
+        s
+        for s in draft.compiled.neutrals
         if s.neutral and not present & set(s.neutral.absent) and draft.allows(s.neutral.when)
-    ]  # fmt: skip
+    ]
     draft.negatives = _sample(rng, negatives, draft.style.negatives)
     alike = [s for s in neutrals if s.neutral and s.neutral.points_to]
     plain = [s for s in neutrals if s.neutral and not s.neutral.points_to]
@@ -340,7 +361,9 @@ def _sample(rng: random.Random, items: Sequence[T], low_high: tuple[int, int]) -
 
 @cache
 def unsaid(traits: frozenset[str], everywhere: bool) -> tuple[str, ...]:
-    """Return what is not said of a case with such traits: see :class:`dxtrace.knowledge.background.Unsaid`."""
+    """Return what is not said of a case with such traits: see
+    :class:`dxtrace.knowledge.background.Unsaid`.
+    """
     rules = [
         rule
         for rule in background().unsaid
@@ -351,7 +374,9 @@ def unsaid(traits: frozenset[str], everywhere: bool) -> tuple[str, ...]:
 
 @cache
 def _finds(pattern: str, text: str) -> bool:
-    """True if the pattern finds something; the texts are those of the knowledge, so there are not too many."""
+    """True if the pattern finds something; the texts are those of the knowledge, so there are not
+    too many.
+    """
     return re.search(pattern, text, re.IGNORECASE) is not None
 
 
@@ -362,7 +387,9 @@ def _fits(draft: Draft, item: Comorbidity) -> bool:
 
 
 def _draw_comorbidities(draft: Draft) -> list[Comorbidity]:
-    """Draw illnesses: from different groups in training, all from one group in the hard test (see ``GROUPS``)."""
+    """Draw illnesses: from different groups in training, all from one group in the hard test (see
+    ``GROUPS``).
+    """
     rng, groups = draft.rng, comorbidity_groups()
     counts, weights = zip(*_COMORBIDITY_COUNTS, strict=True)
     wanted = min(

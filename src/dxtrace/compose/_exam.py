@@ -1,4 +1,6 @@
-"""The physical examination: the line of vital signs, and each system with what is found or not found there."""
+"""The physical examination: the line of vital signs, and each system with what is found or not
+found there.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,12 @@ from dxtrace.knowledge.background import background
 
 #: The quantity by which a vital sign is recognised in a template of the line of vital signs.
 _SLOT = {
-    "temperature": ("{temp_c}", "{temp_f}"), "heart_rate": ("{hr}",), "blood_pressure": ("{sbp}",),
-    "respiratory_rate": ("{rr}",), "oxygen_saturation": ("{spo2}",),
-}  # fmt: skip
+    "temperature": ("{temp_c}", "{temp_f}"),
+    "heart_rate": ("{hr}",),
+    "blood_pressure": ("{sbp}",),
+    "respiratory_rate": ("{rr}",),
+    "oxygen_saturation": ("{spo2}",),
+}
 
 #: How a fragment names the system that it belongs to.
 _LABEL = re.compile(
@@ -27,14 +32,18 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 
-#: Systems that one finding often joins ("heart and lungs normal, abdomen soft"), the likelier first.
+#: Systems that one finding often joins ("heart and lungs normal, abdomen soft"), the likelier
+#: first.
 _TRUNK = ("heart", "lungs", "abdomen", "nerves")
 
 _SEGMENT = re.compile(r"\[([^\]]*)\]")
 
 
 def vitals(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
-    """The line of vital signs. A finding that is a vital sign is quoted from it, or said in words besides."""
+    """The line of vital signs.
+
+    A finding that is a vital sign is quoted from it, or said in words besides.
+    """
     kind = (
         voice.style.vitals if part.layout != "prose" or voice.style.vitals == "prose" else "prose"
     )
@@ -54,7 +63,9 @@ def emergency(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
 
 
 def vital_line(voice: Voice, kind: str, tags: dict[str, str]) -> Item:
-    """Return the vital signs in one of the formats called ``kind``; ``tags`` maps a vital sign to its finding."""
+    """Return the vital signs in one of the formats called ``kind``; ``tags`` maps a vital sign to
+    its finding.
+    """
     template = voice.choose([t for t in background().vitals[kind] if _names_all(t, tags)])
     numbers = voice.draft.numbers
     values = voice.values | {"temp_f": f"{numbers['temp_c'] * 9 / 5 + 32:.1f}"}
@@ -117,7 +128,9 @@ def examination(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 
 
 def _system(system: str, text: str) -> str:
-    """Return where one wording belongs: of a finding of heart and lungs, one may speak of the lungs alone."""
+    """Return where one wording belongs: of a finding of heart and lungs, one may speak of the lungs
+    alone.
+    """
     words = _patterns()
     if system not in _TRUNK or words[system].search(text):
         return system

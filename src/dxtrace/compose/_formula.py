@@ -21,7 +21,8 @@ def evaluate(formula: str, values: Mapping[str, float]) -> float:
     """Return the value of ``formula`` over ``values``.
 
     Raises:
-        KnowledgeError: anything but numbers, known names, + - * / and parentheses, or a division by zero.
+        KnowledgeError: anything but numbers, known names, + - * / and parentheses, or a division by
+        zero.
     """
     try:
         return _value(_tree(formula), values)

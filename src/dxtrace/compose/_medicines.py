@@ -1,4 +1,6 @@
-"""The medicines of one patient: one of a class, none that does not go with the illnesses, all that the note names."""
+"""The medicines of one patient: one of a class, none that does not go with the illnesses, all that
+the note names.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from functools import cache
 from dxtrace.compose._voice import Voice
 from dxtrace.knowledge.background import DrugClass, background
 
-#: A medicine with its dose and how often it is taken, and words by which a sentence says that it is no longer taken.
+#: A medicine with its dose and how often it is taken, and words by which a sentence says that it is
+#: no longer taken.
 _DOSED = re.compile(
     r"\b([A-Za-z][a-z]{5,}) (\d+(?:\.\d+)? (?:mg|mcg)) "
     r"(daily|nightly|weekly|once daily|twice daily|twice a day|three times a day|BID|TID|qd)\b",
@@ -25,7 +28,9 @@ _SENTENCES = re.compile(r"(?<=[.;!?])\s+")
 
 
 def prescribed(voice: Voice) -> list[str]:
-    """Return what the patient takes: for the illnesses besides, what people with the present one take, small things."""
+    """Return what the patient takes: for the illnesses besides, what people with the present one
+    take, small things.
+    """
     rng, draft = voice.rng, voice.draft
     named = _named(voice.told)
     drugs: list[str] = []
@@ -76,7 +81,9 @@ def _named(texts: Iterable[str]) -> list[str]:
 
 
 def _one_of_a_class(voice: Voice, drugs: Sequence[str], sure: int) -> list[str]:
-    """Keep the first of each class; what the note names itself (the first ``sure``) stays whatever the illnesses."""
+    """Keep the first of each class; what the note names itself (the first ``sure``) stays whatever
+    the illnesses.
+    """
     present, category = (
         {item.id for item in voice.draft.comorbidities},
         voice.draft.compiled.category.name,

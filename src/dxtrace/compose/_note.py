@@ -18,8 +18,13 @@ from dxtrace.knowledge import leaked_names
 from dxtrace.knowledge.taxonomy import Taxonomy
 
 _ALL_BLOCKS: Mapping[str, Block] = {
-    **BLOCKS, "vitals": vitals, "ed": emergency, "exam": examination, "labs": laboratory, "imaging": studies,
-}  # fmt: skip
+    **BLOCKS,
+    "vitals": vitals,
+    "ed": emergency,
+    "exam": examination,
+    "labs": laboratory,
+    "imaging": studies,
+}
 
 #: Blocks that may say a section's statements: the first that the note has.
 _HOMES = {
@@ -93,7 +98,9 @@ def _items(voice: Voice, part: Part, homes: Mapping[str, list[Said]]) -> list[It
 
 @cache
 def _headings(category: str, headings: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the headings that do not name the illness: "PE" is no heading in a note on pulmonary embolism."""
+    """Return the headings that do not name the illness: "PE" is no heading in a note on pulmonary
+    embolism.
+    """
     entry = Taxonomy.default().category(category)
     return (
         tuple(heading for heading in headings if not leaked_names(heading, entry)) or headings[-1:]

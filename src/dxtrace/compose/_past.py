@@ -1,4 +1,6 @@
-"""The blocks of a note that list a history: illnesses, operations, medicines, allergies, habits, relatives."""
+"""The blocks of a note that list a history: illnesses, operations, medicines, allergies, habits,
+relatives.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,18 @@ LABEL = re.compile(
 _ORDERS = tuple(
     (re.compile(rf"\b(?:{plain})"), ordered)
     for plain, ordered in (
-        ("(?:by mouth|inhaled|each nostril) ", ""), ("once daily", "daily"), ("twice daily", "BID"),
+        ("(?:by mouth|inhaled|each nostril) ", ""),
+        ("once daily", "daily"),
+        ("twice daily", "BID"),
         ("three times daily", "{by} TID"),
-        ("BID", "{by} BID"), ("every morning", "{by} QAM"), ("daily", "{by} DAILY"),
-        ("nightly|at bedtime|at night", "{by} QHS"), ("as needed", "PRN"), ("weekly", "{by} QWEEK"),
+        ("BID", "{by} BID"),
+        ("every morning", "{by} QAM"),
+        ("daily", "{by} DAILY"),
+        ("nightly|at bedtime|at night", "{by} QHS"),
+        ("as needed", "PRN"),
+        ("weekly", "{by} QWEEK"),
     )
-)  # fmt: skip
+)
 
 
 def past_history(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
@@ -82,7 +90,9 @@ def _history(
 
 
 def medications(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
-    """What the patient takes: for the illnesses besides, what people with the present one take, and small things."""
+    """What the patient takes: for the illnesses besides, what people with the present one take, and
+    small things.
+    """
     rng, drugs = voice.rng, prescribed(voice)
     rng.shuffle(drugs)
     if not drugs and any(map(mentions, voice.told)):
@@ -108,7 +118,9 @@ def _medicines_in_prose(voice: Voice, part: Part, drugs: Sequence[str]) -> list[
 
 
 def as_ordered(drug: str) -> str:
-    """Return a medicine as a hospital's list prints it: "Lisinopril 10 mg PO DAILY", "Lidocaine patch 5% TD DAILY"."""
+    """Return a medicine as a hospital's list prints it: "Lisinopril 10 mg PO DAILY", "Lidocaine
+    patch 5% TD DAILY".
+    """
     routes = background().routes.items()
     by = next((route for route, words in routes if re.search(words, drug, re.IGNORECASE)), "PO")
     for pattern, ordered in _ORDERS:
@@ -153,7 +165,9 @@ def some_of(
     count: int,
     beside: bool = False,
 ) -> list[Item]:
-    """Make up to ``count`` of the statements that are true of the patient; ``beside``: the case's own are there."""
+    """Make up to ``count`` of the statements that are true of the patient; ``beside``: the case's
+    own are there.
+    """
     allowed = [
         item
         for item in choices

@@ -18,7 +18,9 @@ from dxtrace.knowledge.schema import Range
 
 @dataclass(frozen=True)
 class Row:
-    """One result, its name as three kinds of print give it; ``tag`` is the finding that may be quoted from it."""
+    """One result, its name as three kinds of print give it; ``tag`` is the finding that may be
+    quoted from it.
+    """
 
     dense: str
     table: str
@@ -55,7 +57,9 @@ def laboratory(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 
 
 def _fits(kind: Print, row: Row) -> bool:
-    """True if the row can be printed so: dense print has room for short names and bare numbers only."""
+    """True if the row can be printed so: dense print has room for short names and bare numbers
+    only.
+    """
     if kind in ("dense", "chart"):
         return len(row.dense) <= 16 and bool(re.fullmatch(r"[<>]?[\d.,/]{1,9}", row.value))
     return kind not in ("pipes", "short") or len(row.dense) + len(row.value) <= 40
@@ -90,7 +94,9 @@ def _normal_rows(voice: Voice, taken: set[str]) -> list[Row]:
 
 
 def _values(voice: Voice, tests: Sequence[Test], shifts: Mapping[str, Range]) -> dict[str, float]:
-    """Draw the values of tests, rounded as printed; a second panel gives much the same as the first."""
+    """Draw the values of tests, rounded as printed; a second panel gives much the same as the
+    first.
+    """
     rng, drawn = voice.rng, dict[str, float]()
     ranges = {test.id: shifts.get(test.id, test.range_of(voice.draft.female)) for test in tests}
     for test in tests:
@@ -121,7 +127,9 @@ def _computed(
     drawn: dict[str, float],
     ranges: Mapping[str, Range],
 ) -> bool:
-    """Compute a test from others, drawn anew until it is normal; false where one is missing or it never is."""
+    """Compute a test from others, drawn anew until it is normal; false where one is missing or it
+    never is.
+    """
     formula, (low, high) = test.formula or "", ranges[test.id]
     inputs = sorted(_formula.names(formula))
     if not drawn.keys() >= set(inputs):
@@ -233,7 +241,7 @@ def _short(voice: Voice, rows: Sequence[Row]) -> list[Item]:
     separator = voice.rng.choice((", ", ", ", "; ", "  "))
     text: Callable[[Row], str] = lambda r: (
         f"{r.dense} {r.value}{_unit(r) if units else ''}{_arrow(r)}"
-    )  # noqa: E731
+    )
     return _joined(_shuffled(voice, rows), text, separator, voice.rng.randint(3, 9))
 
 
@@ -280,6 +288,11 @@ def _shuffled(voice: Voice, rows: Sequence[Row]) -> list[Row]:
 
 
 _PRINTERS: dict[Print, Callable[[Voice, Sequence[Row]], list[Item]]] = {
-    "dense": _dense, "chart": _chart, "table": _table, "columns": _columns,
-    "pipes": _pipes, "short": _short, "prose": _prose,
-}  # fmt: skip
+    "dense": _dense,
+    "chart": _chart,
+    "table": _table,
+    "columns": _columns,
+    "pipes": _pipes,
+    "short": _short,
+    "prose": _prose,
+}

@@ -1,4 +1,6 @@
-"""Imaging, tracings, endoscopy and the like: findings among normal studies, as sentences or as whole reports."""
+"""Imaging, tracings, endoscopy and the like: findings among normal studies, as sentences or as
+whole reports.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ _LABEL = re.compile(
 )
 
 
-#: Studies that a laboratory makes, and sums that a clinician does: no place for them under the heading of imaging.
+#: Studies that a laboratory makes, and sums that a clinician does: no place for them under the
+#: heading of imaging.
 BENCH = ("blood", "urine", "microbiology", "tally")
 
 
@@ -74,7 +77,9 @@ def _headed(voice: Voice, modality: str, item: Item) -> Item:
 
 
 def _report(voice: Voice, part: Part, form: Report, finding: Item | None) -> Item:
-    """Print a whole report; the finding, if there is one, stands among normal statements or as the impression."""
+    """Print a whole report; the finding, if there is one, stands among normal statements or as the
+    impression.
+    """
     rng = voice.rng
     normal = [voice.background(item.id, part) for item in form.normal if voice.draft.permits(item)]
     concludes = finding is not None and rng.random() < 0.5

@@ -1,4 +1,5 @@
-"""The kinds of notes that the composer writes: which parts, in which order, under which headings, in whose words.
+"""The kinds of notes that the composer writes: which parts, in which order, under which headings,
+in whose words.
 
 Everything here is about form. A style is ``hard`` if only the hard test uses it.
 """
@@ -42,9 +43,9 @@ class Part:
 class Style:
     """A kind of note. Number pairs are the fewest and the most of something in a note.
 
-    ``abbreviates``, ``typos``, ``wraps`` and ``masks`` are the shares of notes that do so; ``reports`` is the share of
-    studies printed as a whole report; a ``long`` note leaves little out; one of a ``planned`` visit is not written of
-    an illness of hours or days.
+    ``abbreviates``, ``typos``, ``wraps`` and ``masks`` are the shares of notes that do so;
+    ``reports`` is the share of studies printed as a whole report; a ``long`` note leaves little
+    out; one of a ``planned`` visit is not written of an illness of hours or days.
     """
 
     name: str
@@ -145,7 +146,8 @@ _FULL = (0.03, 0.9, 0.07)
 _STORY = ("opener", "story", "denials", "course")
 
 RESIDENT = Style(
-    "resident-hp", "telegraphic",
+    "resident-hp",
+    "telegraphic",
     (
         Part(("cc",), ("CC", "Chief Complaint", "Chief complaint"), "commas", _TERSE, 0.85),
         Part(_STORY, ("HPI", "History of Present Illness", "Present illness"), "stops", _TERSE),
@@ -160,11 +162,18 @@ RESIDENT = Style(
         Part(("labs",), ("Labs", "Lab results", "Data"), "lines", _TERSE),
         Part(("imaging",), ("Imaging", "Studies", "Imaging studies"), "lines", _TERSE),
     ),
-    "short", ("short", "pipes", "dense"), weight=1.4, abbreviates=0.7, typos=0.5, heading="inline", gap="\n",
-)  # fmt: skip
+    "short",
+    ("short", "pipes", "dense"),
+    weight=1.4,
+    abbreviates=0.7,
+    typos=0.5,
+    heading="inline",
+    gap="\n",
+)
 
 ADMISSION = Style(
-    "admission-note", "hospital",
+    "admission-note",
+    "hospital",
     (
         Part(("cc",), _CC, "commas", (0.5, 0.4, 0.1)),
         Part(("opener", "story", "denials", "course", "ed"), _HPI, "prose", _FULL),
@@ -178,33 +187,72 @@ ADMISSION = Style(
         Part(("labs",), _LABS, "lines", _TERSE),
         Part(("imaging",), _IMAGING, "lines", (0.3, 0.7, 0)),
     ),
-    "long", ("dense", "chart", "table"), weight=1.5, findings=(7, 12), negatives=(5, 8), alike=(1, 2), neutral=(2, 5),
-    denials=(5, 12), normal_exam=0.95, normal_tests=(12, 30), studies=(1, 4), course=(1, 4), reports=0.4,
-    abbreviates=0.3, typos=0.2, masks=0.5, wraps=0.25,
-)  # fmt: skip
+    "long",
+    ("dense", "chart", "table"),
+    weight=1.5,
+    findings=(7, 12),
+    negatives=(5, 8),
+    alike=(1, 2),
+    neutral=(2, 5),
+    denials=(5, 12),
+    normal_exam=0.95,
+    normal_tests=(12, 30),
+    studies=(1, 4),
+    course=(1, 4),
+    reports=0.4,
+    abbreviates=0.3,
+    typos=0.2,
+    masks=0.5,
+    wraps=0.25,
+)
 
 SIX_SECTIONS = Style(
-    "six-sections", "hospital",
+    "six-sections",
+    "hospital",
     (
         Part(("cc",), ("Chief Complaint",), "commas", (0.6, 0.35, 0.05), 0.95),
-        Part(("opener", "story", "denials", "course", "ed"), ("History of Present Illness",), "prose", (0.15, 0.8,
-             0.05)),
+        Part(
+            ("opener", "story", "denials", "course", "ed"),
+            ("History of Present Illness",),
+            "prose",
+            (0.15, 0.8, 0.05),
+        ),
         Part(("pmh", "psh"), ("Past Medical History",), "plus", _TERSE),
         Part(("family",), ("Family History",), "prose", _MIXED, 0.8),
         Part(("vitals", "exam"), ("Physical Exam",), "lines", (0.7, 0.3, 0)),
         Part(("labs", "imaging"), ("Pertinent Results",), "lines", (0.4, 0.6, 0)),
     ),
-    "long", ("dense", "chart"), weight=1.6, findings=(7, 12), alike=(1, 2), neutral=(1, 3), denials=(3, 8),
-    normal_exam=0.85, normal_tests=(8, 20), studies=(0, 2), course=(0, 2), abbreviates=0.4, typos=0.3, masks=0.8,
+    "long",
+    ("dense", "chart"),
+    weight=1.6,
+    findings=(7, 12),
+    alike=(1, 2),
+    neutral=(1, 3),
+    denials=(3, 8),
+    normal_exam=0.85,
+    normal_tests=(8, 20),
+    studies=(0, 2),
+    course=(0, 2),
+    abbreviates=0.4,
+    typos=0.3,
+    masks=0.8,
     reports=0.3,
-)  # fmt: skip
+)
 
 _LONG: dict[str, Any] = {
-    "findings": (8, 12), "negatives": (8, 13), "alike": (2, 3), "neutral": (4, 9), "denials": (5, 12),
+    "findings": (8, 12),
+    "negatives": (8, 13),
+    "alike": (2, 3),
+    "neutral": (4, 9),
+    "denials": (5, 12),
     "normal_exam": 1.0,
-    "normal_tests": (30, 34), "studies": (5, 9), "course": (11, 19), "most_comorbidities": 8, "long": True,
+    "normal_tests": (30, 34),
+    "studies": (5, 9),
+    "course": (11, 19),
+    "most_comorbidities": 8,
+    "long": True,
     "reports": 0.9,
-}  # fmt: skip
+}
 
 SIX_SECTIONS_LONG = replace(
     SIX_SECTIONS,
@@ -231,25 +279,52 @@ FULL_ADMISSION = replace(
 )
 
 TRIAGE = Style(
-    "ed-triage", "triage",
+    "ed-triage",
+    "triage",
     (
-        Part(("cc",), ("Triage complaint", "CC", "Reason for visit"), "commas", (0.5, 0.3, 0.2), 0.7),
-        Part(("opener", "story", "denials"), ("HPI", "Narrative", "History"), "stops", (0.6, 0.2, 0.2)),
+        Part(
+            ("cc",), ("Triage complaint", "CC", "Reason for visit"), "commas", (0.5, 0.3, 0.2), 0.7
+        ),
+        Part(
+            ("opener", "story", "denials"),
+            ("HPI", "Narrative", "History"),
+            "stops",
+            (0.6, 0.2, 0.2),
+        ),
         Part(("pmh", "meds"), ("PMH/Meds", "PMHx/Meds"), "semicolons", _TERSE, 0.85),
         Part(("allergies",), ("Allergies", "ALL"), "commas", _TERSE, 0.6),
         Part(("vitals",), ("VS", "Vitals", "Initial vitals"), "lines", _TERSE),
         Part(("exam",), ("Exam", "Objective"), "stops", _TERSE, 1),
-        Part(("labs", "imaging"), ("Workup", "Results", "Labs/imaging", "ED course"), "semicolons", _TERSE, 1),
+        Part(
+            ("labs", "imaging"),
+            ("Workup", "Results", "Labs/imaging", "ED course"),
+            "semicolons",
+            _TERSE,
+            1,
+        ),
     ),
-    "short", ("short", "pipes"), findings=(4, 8), negatives=(4, 5), alike=(0, 1), neutral=(0, 1), denials=(0, 3),
+    "short",
+    ("short", "pipes"),
+    findings=(4, 8),
+    negatives=(4, 5),
+    alike=(0, 1),
+    neutral=(0, 1),
+    denials=(0, 3),
     normal_exam=0.3,
-    normal_tests=(0, 5), studies=(0, 1), course=(0, 0), most_comorbidities=4, abbreviates=0.8, typos=0.6,
+    normal_tests=(0, 5),
+    studies=(0, 1),
+    course=(0, 0),
+    most_comorbidities=4,
+    abbreviates=0.8,
+    typos=0.6,
     heading="inline",
-    gap="\n", systems=False,
-)  # fmt: skip
+    gap="\n",
+    systems=False,
+)
 
 LETTER = Style(
-    "clinic-letter", "letter",
+    "clinic-letter",
+    "letter",
     (
         Part(("salutation",), (), "prose", _FULL),
         Part(("opener", "story", "denials"), (), "prose", (0, 0.9, 0.1)),
@@ -258,39 +333,82 @@ LETTER = Style(
         Part(("labs", "imaging"), (), "prose", _FULL),
         Part(("closing",), (), "prose", _FULL),
     ),
-    "prose", ("prose",), findings=(5, 10), alike=(1, 2), neutral=(1, 3), denials=(1, 4), normal_exam=0.5,
-    normal_tests=(1, 6), planned=True,
-    systems=False, masks=0.6, wraps=0.2,
-)  # fmt: skip
+    "prose",
+    ("prose",),
+    findings=(5, 10),
+    alike=(1, 2),
+    neutral=(1, 3),
+    denials=(1, 4),
+    normal_exam=0.5,
+    normal_tests=(1, 6),
+    planned=True,
+    systems=False,
+    masks=0.6,
+    wraps=0.2,
+)
 
 REPORT = Style(
-    "case-report", "report",
+    "case-report",
+    "report",
     (
         Part(("opener", "story", "denials"), (), "prose", (0, 1, 0)),
         Part(("pmh", "psh", "meds", "social", "family"), (), "prose", (0, 1, 0)),
         Part(("vitals", "exam"), (), "prose", (0, 1, 0)),
         Part(("labs", "imaging"), (), "prose", (0, 1, 0)),
     ),
-    "prose", ("prose",), weight=2.0, findings=(5, 11), alike=(1, 2), neutral=(1, 3), denials=(1, 4), normal_exam=0.5,
-    normal_tests=(1, 9), systems=False,
-)  # fmt: skip
+    "prose",
+    ("prose",),
+    weight=2.0,
+    findings=(5, 11),
+    alike=(1, 2),
+    neutral=(1, 3),
+    denials=(1, 4),
+    normal_exam=0.5,
+    normal_tests=(1, 9),
+    systems=False,
+)
 
 VIGNETTE = Style(
-    "vignette", "vignette",
+    "vignette",
+    "vignette",
     (
-        Part(("opener", "story", "denials", "pmh", "meds", "social", "family"), (), "prose", (0, 0.93, 0.07)),
+        Part(
+            ("opener", "story", "denials", "pmh", "meds", "social", "family"),
+            (),
+            "prose",
+            (0, 0.93, 0.07),
+        ),
         Part(("vitals", "exam", "labs", "imaging", "question"), (), "prose", (0, 1, 0)),
     ),
-    "prose", ("prose",), weight=2.0, findings=(3, 7), negatives=(4, 4), alike=(0, 2), neutral=(0, 1), denials=(0, 1),
-    normal_exam=0.25, normal_tests=(0, 5), studies=(0, 1), course=(0, 0), most_comorbidities=3, gap=" ", systems=False,
-)  # fmt: skip
+    "prose",
+    ("prose",),
+    weight=2.0,
+    findings=(3, 7),
+    negatives=(4, 4),
+    alike=(0, 2),
+    neutral=(0, 1),
+    denials=(0, 1),
+    normal_exam=0.25,
+    normal_tests=(0, 5),
+    studies=(0, 1),
+    course=(0, 0),
+    most_comorbidities=3,
+    gap=" ",
+    systems=False,
+)
 
 OSCE = Style(
-    "osce-record", "record",
+    "osce-record",
+    "record",
     (
         Part(("opener",), ("Demographics", "Patient", "Presentation"), "prose", (0, 1, 0)),
         Part(("cc",), ("Presenting problem", "Chief complaint"), "commas", (0.4, 0.4, 0.2), 0.6),
-        Part(("story",), ("History", "Clinical history", "Patient presentation"), "prose", (0.1, 0.8, 0.1)),
+        Part(
+            ("story",),
+            ("History", "Clinical history", "Patient presentation"),
+            "prose",
+            (0.1, 0.8, 0.1),
+        ),
         Part(("ros", "denials"), ("Review of Systems",), "prose", _FULL, 0.9),
         Part(("pmh", "psh", "meds"), ("Past Medical History",), "prose", _FULL),
         Part(("social",), ("Social History",), "prose", _FULL, 0.9),
@@ -300,48 +418,105 @@ OSCE = Style(
         Part(("labs",), ("Test Results", "Tests", "Laboratory findings"), "lines", (0.5, 0.5, 0)),
         Part(("imaging",), ("Imaging", "Diagnostic tests"), "lines", (0.2, 0.8, 0)),
     ),
-    "list", ("table", "columns"), findings=(4, 9), neutral=(0, 2), denials=(2, 5), normal_exam=0.5, normal_tests=(1, 8),
-    heading="inline", gap="\n",
-)  # fmt: skip
+    "list",
+    ("table", "columns"),
+    findings=(4, 9),
+    neutral=(0, 2),
+    denials=(2, 5),
+    normal_exam=0.5,
+    normal_tests=(1, 8),
+    heading="inline",
+    gap="\n",
+)
 
 BULLETED = Style(
-    "bulleted", "telegraphic",
+    "bulleted",
+    "telegraphic",
     (
-        Part(("cc",), ("Presenting complaint", "Chief complaint", "CC"), "bullets", (0.5, 0.4, 0.1), 0.8),
-        Part(("opener", "story", "denials"), ("HPI", "History", "Present illness"), "bullets", (0.6, 0.35, 0.05)),
+        Part(
+            ("cc",),
+            ("Presenting complaint", "Chief complaint", "CC"),
+            "bullets",
+            (0.5, 0.4, 0.1),
+            0.8,
+        ),
+        Part(
+            ("opener", "story", "denials"),
+            ("HPI", "History", "Present illness"),
+            "bullets",
+            (0.6, 0.35, 0.05),
+        ),
         Part(("pmh", "psh"), _PMH, "bullets", _TERSE),
         Part(("meds",), _MEDS, "bullets", _TERSE, 0.7),
         Part(("social",), ("Social history", "Personal history"), "bullets", _TERSE, 0.7),
         Part(("family",), ("Family history", "FHx"), "bullets", _TERSE, 0.6),
-        Part(("vitals", "exam"), ("Examination", "Exam", "Physical findings"), "bullets", (0.7, 0.3, 0)),
+        Part(
+            ("vitals", "exam"),
+            ("Examination", "Exam", "Physical findings"),
+            "bullets",
+            (0.7, 0.3, 0),
+        ),
         Part(("labs", "imaging"), ("Investigations", "Results", "Tests"), "bullets", (0.7, 0.3, 0)),
     ),
-    "short", ("short", "table", "pipes"), findings=(5, 10), denials=(1, 4), normal_exam=0.5, abbreviates=0.5, typos=0.3,
-)  # fmt: skip
+    "short",
+    ("short", "table", "pipes"),
+    findings=(5, 10),
+    denials=(1, 4),
+    normal_exam=0.5,
+    abbreviates=0.5,
+    typos=0.3,
+)
 
 DICTATED = Style(
-    "dictated", "dictated",
+    "dictated",
+    "dictated",
     (
         Part(("cc",), _CC, "prose", (0.4, 0.4, 0.2)),
-        Part(("opener", "story", "denials", "course"), ("History of Present Illness", "Present illness"), "prose",
-             _FULL),
+        Part(
+            ("opener", "story", "denials", "course"),
+            ("History of Present Illness", "Present illness"),
+            "prose",
+            _FULL,
+        ),
         Part(("pmh",), ("Past Medical History",), "prose", _FULL),
         Part(("psh",), ("Past Surgical History",), "prose", _FULL, 0.8),
-        Part(("meds",), ("Medications", "Current Medications", "Home Medications"), "prose", _FULL, 0.9),
+        Part(
+            ("meds",),
+            ("Medications", "Current Medications", "Home Medications"),
+            "prose",
+            _FULL,
+            0.9,
+        ),
         Part(("allergies",), ("Allergies",), "prose", _FULL, 0.8),
         Part(("family",), ("Family History",), "prose", _FULL, 0.9),
         Part(("social",), ("Social History",), "prose", _FULL, 0.9),
         Part(("ros",), ("Review of Systems",), "prose", _FULL, 0.8),
         Part(("vitals", "exam"), ("Physical Examination",), "prose", _FULL),
-        Part(("labs", "imaging"), ("Laboratory Data", "Diagnostic Studies", "Laboratory Studies"), "prose", _FULL),
+        Part(
+            ("labs", "imaging"),
+            ("Laboratory Data", "Diagnostic Studies", "Laboratory Studies"),
+            "prose",
+            _FULL,
+        ),
     ),
-    "prose", ("prose",), weight=1.2, findings=(6, 12), neutral=(1, 4), denials=(4, 10), normal_exam=0.9,
+    "prose",
+    ("prose",),
+    weight=1.2,
+    findings=(6, 12),
+    neutral=(1, 4),
+    denials=(4, 10),
+    normal_exam=0.9,
     normal_tests=(4, 14),
-    studies=(1, 2), course=(0, 2), heading="caps", wraps=0.5, masks=0.4,
-)  # fmt: skip
+    studies=(1, 2),
+    course=(0, 2),
+    heading="caps",
+    wraps=0.5,
+    masks=0.4,
+)
 
 SOAP = Style(
-    "soap", "telegraphic",
+    "soap",
+    "telegraphic",
     (
         Part(("opener", "story", "denials"), ("Subjective",), "stops", (0.55, 0.4, 0.05)),
         Part(("pmh", "psh"), ("PMH", "PMHx"), "commas", _TERSE, 0.9),
@@ -351,18 +526,34 @@ SOAP = Style(
         Part(("vitals", "exam"), ("Objective",), "lines", _TERSE),
         Part(("labs", "imaging"), ("Data", "Labs", "Results"), "stops", _TERSE),
     ),
-    "short", ("short", "pipes"), findings=(4, 9), neutral=(0, 2), denials=(1, 4), normal_exam=0.5, abbreviates=0.6,
+    "short",
+    ("short", "pipes"),
+    findings=(4, 9),
+    neutral=(0, 2),
+    denials=(1, 4),
+    normal_exam=0.5,
+    abbreviates=0.6,
     typos=0.4,
-    heading="inline", gap="\n\n",
-)  # fmt: skip
+    heading="inline",
+    gap="\n\n",
+)
 
 CONSULT = Style(
-    "consult", "consult",
+    "consult",
+    "consult",
     (
-        Part(("reason",), ("Reason for consult", "Reason for consultation", "Reason for referral"), "prose", (0.5,
-             0.5, 0)),
-        Part(("opener", "story", "denials", "course"), ("HPI", "History of Present Illness", "Interval history"),
-             "prose", _MIXED),
+        Part(
+            ("reason",),
+            ("Reason for consult", "Reason for consultation", "Reason for referral"),
+            "prose",
+            (0.5, 0.5, 0),
+        ),
+        Part(
+            ("opener", "story", "denials", "course"),
+            ("HPI", "History of Present Illness", "Interval history"),
+            "prose",
+            _MIXED,
+        ),
         Part(("pmh", "psh"), _PMH, "numbers", _TERSE),
         Part(("meds",), _MEDS, "lines", _TERSE, 0.8),
         Part(("social",), _SOC, "semicolons", _TERSE, 0.6),
@@ -370,24 +561,47 @@ CONSULT = Style(
         Part(("vitals", "exam"), _EXAM, "lines", _MIXED),
         Part(("labs", "imaging"), _RESULTS, "lines", _MIXED),
     ),
-    "short", ("dense", "columns", "table"), findings=(6, 11), denials=(2, 6), normal_exam=0.7, normal_tests=(5, 16),
-    abbreviates=0.4, typos=0.3, heading="stars", masks=0.5,
-)  # fmt: skip
+    "short",
+    ("dense", "columns", "table"),
+    findings=(6, 11),
+    denials=(2, 6),
+    normal_exam=0.7,
+    normal_tests=(5, 16),
+    abbreviates=0.4,
+    typos=0.3,
+    heading="stars",
+    masks=0.5,
+)
 
 HANDOFF = Style(
-    "hand-off", "telegraphic",
+    "hand-off",
+    "telegraphic",
     (
         Part(("opener", "story", "denials", "pmh"), (), "semicolons", _TERSE),
         Part(("vitals", "exam", "labs", "imaging"), (), "semicolons", _TERSE),
     ),
-    "short", ("short",), weight=0.8, findings=(3, 7), negatives=(4, 4), alike=(0, 1), neutral=(0, 1), denials=(0, 1),
-    normal_exam=0.1, normal_tests=(0, 2), studies=(0, 1), course=(0, 0), most_comorbidities=3, abbreviates=0.8,
+    "short",
+    ("short",),
+    weight=0.8,
+    findings=(3, 7),
+    negatives=(4, 4),
+    alike=(0, 1),
+    neutral=(0, 1),
+    denials=(0, 1),
+    normal_exam=0.1,
+    normal_tests=(0, 2),
+    studies=(0, 1),
+    course=(0, 0),
+    most_comorbidities=3,
+    abbreviates=0.8,
     typos=0.5,
-    gap="\n", systems=False,
-)  # fmt: skip
+    gap="\n",
+    systems=False,
+)
 
 CLERKING = Style(
-    "clerking", "clerking",
+    "clerking",
+    "clerking",
     (
         Part(("cc",), ("PC",), "commas", (0.6, 0.2, 0.2)),
         Part(("opener", "story", "denials"), ("HPC",), "stops", (0.7, 0.25, 0.05)),
@@ -400,51 +614,112 @@ CLERKING = Style(
         Part(("labs",), ("Bloods",), "lines", _TERSE),
         Part(("imaging",), ("Investigations",), "lines", _TERSE),
     ),
-    "obs", ("pipes", "short"), hard=True, abbreviates=0.5, typos=0.4, heading="inline", gap="\n",
-)  # fmt: skip
+    "obs",
+    ("pipes", "short"),
+    hard=True,
+    abbreviates=0.5,
+    typos=0.4,
+    heading="inline",
+    gap="\n",
+)
 
 PRESENTATION = Style(
-    "case-presentation", "report",
+    "case-presentation",
+    "report",
     (
-        Part(("opener", "story", "denials", "pmh", "psh", "meds", "social", "family"), ("Case presentation",
-             "Clinical presentation"), "prose", (0, 1, 0)),
+        Part(
+            ("opener", "story", "denials", "pmh", "psh", "meds", "social", "family"),
+            ("Case presentation", "Clinical presentation"),
+            "prose",
+            (0, 1, 0),
+        ),
         Part(("vitals", "exam"), ("Clinical examination", "Physical findings"), "prose", (0, 1, 0)),
         Part(("labs", "imaging"), ("Investigations", "Ancillary studies"), "prose", (0, 1, 0)),
     ),
-    "prose", ("prose",), hard=True, weight=1.5, findings=(6, 11), denials=(1, 4), normal_exam=0.5, normal_tests=(2,
-    10), systems=False,
-)  # fmt: skip
+    "prose",
+    ("prose",),
+    hard=True,
+    weight=1.5,
+    findings=(6, 11),
+    denials=(1, 4),
+    normal_exam=0.5,
+    normal_tests=(2, 10),
+    systems=False,
+)
 
 MARKDOWN = Style(
-    "markdown-record", "record",
+    "markdown-record",
+    "record",
     (
         Part(("cc",), ("Chief complaint", "Presenting problem"), "prose", (0.4, 0.4, 0.2), 0.8),
-        Part(("opener", "story", "denials"), ("History", "Present illness"), "prose", (0.2, 0.7, 0.1)),
+        Part(
+            ("opener", "story", "denials"), ("History", "Present illness"), "prose", (0.2, 0.7, 0.1)
+        ),
         Part(("pmh", "psh", "meds"), ("Background", "Past history"), "dashes", _TERSE),
         Part(("social",), ("Social history",), "dashes", _TERSE, 0.6),
         Part(("family",), ("Family history",), "dashes", _TERSE, 0.5),
         Part(("vitals", "exam"), ("Examination",), "dashes", (0.5, 0.5, 0)),
         Part(("labs", "imaging"), ("Investigations",), "dashes", (0.5, 0.5, 0)),
     ),
-    "list", ("table",), hard=True, findings=(6, 11), denials=(2, 5), normal_exam=0.6, heading="markdown",
-)  # fmt: skip
+    "list",
+    ("table",),
+    hard=True,
+    findings=(6, 11),
+    denials=(2, 5),
+    normal_exam=0.6,
+    heading="markdown",
+)
 
 BOARD_QUESTION = Style(
-    "vignette-with-table", "vignette",
+    "vignette-with-table",
+    "vignette",
     (
-        Part(("opener", "story", "denials", "pmh", "meds", "social", "family", "vitals", "exam"), (), "prose", (0,
-             0.95, 0.05)),
+        Part(
+            ("opener", "story", "denials", "pmh", "meds", "social", "family", "vitals", "exam"),
+            (),
+            "prose",
+            (0, 0.95, 0.05),
+        ),
         Part(("labs",), ("Laboratory studies",), "lines", _TERSE),
         Part(("imaging", "question"), (), "prose", (0, 1, 0)),
     ),
-    "prose", ("columns",), hard=True, weight=1.5, findings=(5, 9), negatives=(4, 4), alike=(0, 2), neutral=(0, 1),
+    "prose",
+    ("columns",),
+    hard=True,
+    weight=1.5,
+    findings=(5, 9),
+    negatives=(4, 4),
+    alike=(0, 2),
+    neutral=(0, 1),
     denials=(0, 1),
-    normal_exam=0.25, normal_tests=(3, 8), studies=(0, 1), course=(0, 0), most_comorbidities=3, gap="\n", systems=False,
-)  # fmt: skip
+    normal_exam=0.25,
+    normal_tests=(3, 8),
+    studies=(0, 1),
+    course=(0, 0),
+    most_comorbidities=3,
+    gap="\n",
+    systems=False,
+)
 
 #: Every style, those of the hard test last.
 STYLES: tuple[Style, ...] = (
-    RESIDENT, ADMISSION, FULL_ADMISSION, SIX_SECTIONS, SIX_SECTIONS_LONG, TRIAGE, LETTER, REPORT, VIGNETTE, OSCE,
-    BULLETED, DICTATED, SOAP, CONSULT, HANDOFF,
-    CLERKING, PRESENTATION, MARKDOWN, BOARD_QUESTION,
-)  # fmt: skip
+    RESIDENT,
+    ADMISSION,
+    FULL_ADMISSION,
+    SIX_SECTIONS,
+    SIX_SECTIONS_LONG,
+    TRIAGE,
+    LETTER,
+    REPORT,
+    VIGNETTE,
+    OSCE,
+    BULLETED,
+    DICTATED,
+    SOAP,
+    CONSULT,
+    HANDOFF,
+    CLERKING,
+    PRESENTATION,
+    MARKDOWN,
+    BOARD_QUESTION,
+)

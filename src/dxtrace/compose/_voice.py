@@ -1,4 +1,6 @@
-"""How one note is worded: registers, abbreviations, slips of the keyboard, masks for names and places."""
+"""How one note is worded: registers, abbreviations, slips of the keyboard, masks for names and
+places.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +17,49 @@ from dxtrace.knowledge.wordings import Register
 
 #: Long form and what residents type for it.
 ABBREVIATIONS = (
-    ("shortness of breath", "SOB"), ("chest pain", "CP"), ("history of", "h/o"), ("emergency department", "ED"),
-    ("patient", "pt"), ("Patient", "Pt"), ("bilaterally", "b/l"), ("bilateral", "b/l"), ("without", "w/o"),
-    ("with", "w/"), ("nausea and vomiting", "N/V"), ("mg daily", "mg qd"), ("abdominal", "abd"),
-    ("approximately", "~"), ("increased", "inc"), ("positive for", "+"), ("blood pressure", "BP"),
-    ("heart rate", "HR"), ("temperature", "temp"), ("chest radiograph", "CXR"), ("electrocardiogram", "EKG"),
-    ("negative", "neg"), ("secondary to", "2/2"), ("status post", "s/p"), ("left", "L"), ("right", "R"),
-    ("lower extremity", "LE"), ("upper extremity", "UE"), ("follow-up", "f/u"), ("laboratory", "lab"),
-    ("examination", "exam"), ("hours", "hrs"), ("weeks", "wks"), ("months", "mos"), ("years", "yrs"),
-    ("decreased", "dec"), ("within normal limits", "wnl"), ("no known drug allergies", "NKDA"),
-    ("twice daily", "BID"), ("as needed", "prn"), ("because of", "2/2"), ("significant for", "sig for"),
-)  # fmt: skip
+    ("shortness of breath", "SOB"),
+    ("chest pain", "CP"),
+    ("history of", "h/o"),
+    ("emergency department", "ED"),
+    ("patient", "pt"),
+    ("Patient", "Pt"),
+    ("bilaterally", "b/l"),
+    ("bilateral", "b/l"),
+    ("without", "w/o"),
+    ("with", "w/"),
+    ("nausea and vomiting", "N/V"),
+    ("mg daily", "mg qd"),
+    ("abdominal", "abd"),
+    ("approximately", "~"),
+    ("increased", "inc"),
+    ("positive for", "+"),
+    ("blood pressure", "BP"),
+    ("heart rate", "HR"),
+    ("temperature", "temp"),
+    ("chest radiograph", "CXR"),
+    ("electrocardiogram", "EKG"),
+    ("negative", "neg"),
+    ("secondary to", "2/2"),
+    ("status post", "s/p"),
+    ("left", "L"),
+    ("right", "R"),
+    ("lower extremity", "LE"),
+    ("upper extremity", "UE"),
+    ("follow-up", "f/u"),
+    ("laboratory", "lab"),
+    ("examination", "exam"),
+    ("hours", "hrs"),
+    ("weeks", "wks"),
+    ("months", "mos"),
+    ("years", "yrs"),
+    ("decreased", "dec"),
+    ("within normal limits", "wnl"),
+    ("no known drug allergies", "NKDA"),
+    ("twice daily", "BID"),
+    ("as needed", "prn"),
+    ("because of", "2/2"),
+    ("significant for", "sig for"),
+)
 
 _NUMBERS = (
     "",
@@ -70,7 +104,9 @@ _NO_TYPO = re.compile(
 
 
 class Voice:
-    """The words of one note: everything random about wording is decided here, once a note or once a statement."""
+    """The words of one note: everything random about wording is decided here, once a note or once a
+    statement.
+    """
 
     def __init__(self, draft: Draft) -> None:
         self.draft, self.rng, self.style = draft, draft.rng, draft.style
@@ -108,7 +144,9 @@ class Voice:
         return f"{'Ms.' if self.draft.female else 'Mr.'} {mark}"
 
     def _onset(self) -> dict[str, str]:
-        """Return how long the illness has lasted ("2 weeks", "2-week"); half of the notes in prose spell it out."""
+        """Return how long the illness has lasted ("2 weeks", "2-week"); half of the notes in prose
+        spell it out.
+        """
         number, unit = self.draft.values["onset"].split(" ")
         if (
             self.style.prints == ("prose",)
@@ -170,7 +208,9 @@ class Voice:
         return self.title if self.draft.style.masks and self.rng.random() < 0.4 else "The patient"
 
     def typed(self, text: str) -> str:
-        """Return ``text`` as this note's writer types it: now and then two letters swapped, one left out or doubled."""
+        """Return ``text`` as this note's writer types it: now and then two letters swapped, one
+        left out or doubled.
+        """
         if not self.typing:
             return text
         words = text.split(" ")
@@ -204,7 +244,9 @@ class Voice:
         return text
 
     def say(self, said: Said, part: Part) -> Item:
-        """Return a finding, negative or neutral statement in words; a finding may be quoted from it."""
+        """Return a finding, negative or neutral statement in words; a finding may be quoted from
+        it.
+        """
         self.said.add(said.id)
         return statement(self.pick(said.ways, part), said.id if said.finding else None)
 
@@ -224,7 +266,9 @@ class Voice:
         return self.named[id]
 
     def complaint_phrase(self) -> str | None:
-        """Return the chief complaint as a noun phrase within a sentence, or None if its wording is no noun phrase."""
+        """Return the chief complaint as a noun phrase within a sentence, or None if its wording is
+        no noun phrase.
+        """
         if self.complaint_of is None or _NO_NOUN.match(self.complaint):
             return None
         if _VERB.search(self.complaint) or _NO_SYMPTOM.search(self.complaint):

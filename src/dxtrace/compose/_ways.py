@@ -39,7 +39,9 @@ class Ways:
 
 
 def sides(says: Says) -> tuple[Ways, Ways]:
-    """Divide the ways of ``says`` into (training, hard test), within each register; each side gets at least one."""
+    """Divide the ways of ``says`` into (training, hard test), within each register; each side gets
+    at least one.
+    """
     train, hard = divide_says(says)
     return Ways(train), Ways(hard)
 

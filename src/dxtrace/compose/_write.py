@@ -12,7 +12,8 @@ Piece = tuple[str, str | None]
 
 @dataclass(frozen=True)
 class Item:
-    """One statement: pieces of text, each with the id of the finding that may be quoted from it, or None.
+    """One statement: pieces of text, each with the id of the finding that may be quoted from it, or
+    None.
 
     ``sentence`` is true of a whole sentence with its final stop, false of a fragment without one.
     """
@@ -34,7 +35,9 @@ def statement(text: str, tag: str | None = None) -> Item:
 
 
 def capitalised(item: Item) -> Item:
-    """Return the item with its first letter raised, unless its first word has a spelling of its own ("pH", "eGFR")."""
+    """Return the item with its first letter raised, unless its first word has a spelling of its own
+    ("pH", "eGFR").
+    """
     (text, tag), *rest = item.pieces
     word = text.split(" ", 1)[0]
     if word[:1].islower() and word[1:].islower() | (len(word) == 1) | ("," in word) | ("-" in word):
@@ -43,7 +46,9 @@ def capitalised(item: Item) -> Item:
 
 
 def bare(item: Item, label: re.Pattern[str]) -> Item:
-    """Return the item without a label at its start: under the heading "FHx", a fragment needs no "FHx:" of its own."""
+    """Return the item without a label at its start: under the heading "FHx", a fragment needs no
+    "FHx:" of its own.
+    """
     (text, tag), *rest = item.pieces
     found = label.match(text)
     return (
@@ -54,13 +59,17 @@ def bare(item: Item, label: re.Pattern[str]) -> Item:
 
 
 def lowered(text: str) -> str:
-    """Return ``text`` with its first letter lowered, unless the first word is a name, an acronym or "I"."""
+    """Return ``text`` with its first letter lowered, unless the first word is a name, an acronym or
+    "I".
+    """
     word = re.split(r"[ ,'’/-]", text, maxsplit=1)[0]
     return text if len(word) < 2 or not word[1:].islower() else text[0].lower() + text[1:]
 
 
 def chained(items: Sequence[Item], separator: str) -> tuple[Piece, ...]:
-    """Return the pieces of items on one line: fragments parted by ``separator``, sentences left whole."""
+    """Return the pieces of items on one line: fragments parted by ``separator``, sentences left
+    whole.
+    """
     pieces: list[Piece] = []
     previous: Item | None = None
     for item in items:
@@ -77,7 +86,10 @@ def chained(items: Sequence[Item], separator: str) -> tuple[Piece, ...]:
 
 
 class Writer:
-    """A growing note. ``marks`` holds where each tag's text stands: (start, end), in code points."""
+    """A growing note.
+
+    ``marks`` holds where each tag's text stands: (start, end), in code points.
+    """
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -124,7 +136,9 @@ class Writer:
 
 
 def wrapped(note: str, width: int) -> str:
-    """Return ``note`` with long lines broken at a space that becomes a line break: no offset changes."""
+    """Return ``note`` with long lines broken at a space that becomes a line break: no offset
+    changes.
+    """
     lines: list[str] = []
     for line in note.split("\n"):
         while len(line) > width:
@@ -138,7 +152,9 @@ def wrapped(note: str, width: int) -> str:
 
 
 def listed(words: Sequence[str], last: str, rng: random.Random | None = None) -> str:
-    """Return "a, b and c" with ``last`` before the final one; with ``rng``, the serial comma comes and goes."""
+    """Return "a, b and c" with ``last`` before the final one; with ``rng``, the serial comma comes
+    and goes.
+    """
     if len(words) < 3:
         return f" {last} ".join(words)
     comma = "," if rng is None or rng.random() < 0.7 else ""

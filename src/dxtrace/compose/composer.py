@@ -1,8 +1,8 @@
 """Composing annotated cases of the open teaching corpus from ``knowledge/``.
 
-A case depends only on the seed, its number and the side (training, or the hard test): a bigger corpus has the same
-first cases. The sides differ in their wording, their styles and the comorbidities that meet: see ``_ways``, ``_style``
-and ``_compile``.
+A case depends only on the seed, its number and the side (training, or the hard test): a bigger
+corpus has the same first cases. The sides differ in their wording, their styles and the
+comorbidities that meet: see ``_ways``, ``_style`` and ``_compile``.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ class Composer:
         return self._decks[turn, side][place]
 
     def _deck(self, rng: random.Random) -> list[tuple[str, str]]:
-        """Deal one round: categories by the root of how many diagnoses they have, diagnoses alike within one."""
+        """Deal one round: categories by the root of how many diagnoses they have, diagnoses alike
+        within one.
+        """
         weights: dict[tuple[str, str], float] = {}
         inner = [
             (name, node)
@@ -142,7 +144,9 @@ def _annotated(
 
 
 def _in_order(draft: Draft, marks: dict[str, tuple[int, int]]) -> list[Said]:
-    """Findings as a chain of reasoning goes: along the path, what decides last, else as they stand in the note."""
+    """Findings as a chain of reasoning goes: along the path, what decides last, else as they stand
+    in the note.
+    """
     place = {node: number for number, node in enumerate(draft.node.path)}
     return sorted(
         (said for said in draft.findings if said.id in marks),

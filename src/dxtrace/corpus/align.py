@@ -1,4 +1,6 @@
-"""From what an annotator wrote (a diagnosis, evidence, reasons) to a gold chain with offsets into the note."""
+"""From what an annotator wrote (a diagnosis, evidence, reasons) to a gold chain with offsets into
+the note.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ from dxtrace.notes.locate import locate
 
 @dataclass(frozen=True)
 class RawStep:
-    """One step as written down. ``span`` and ``section`` are where its evidence is said to stand, if that is said."""
+    """One step as written down.
+
+    ``span`` and ``section`` are where its evidence is said to stand, if that is said.
+    """
 
     evidence: str
     rationale: str
@@ -26,14 +31,18 @@ class RawStep:
 
 
 def find_node(name: str, taxonomy: Taxonomy) -> Node | None:
-    """Return the node called ``name``, also without a trailing remark in parentheses; None if there is none."""
+    """Return the node called ``name``, also without a trailing remark in parentheses; None if there
+    is none.
+    """
     return taxonomy.get(name) or taxonomy.get(name.split("(")[0])
 
 
 def find_diagnosis(text: str, taxonomy: Taxonomy) -> tuple[Node | None, str | None]:
-    """Return the final diagnosis that free text names (None if there is none) and its category (None for no category).
+    """Return the final diagnosis that free text names (None if there is none) and its category
+    (None for no category).
 
-    Tried in turn: the whole text, without what stands in parentheses, what stands there, the text before a comma.
+    Tried in turn: the whole text, without what stands in parentheses, what stands there, the text
+    before a comma.
     """
     inner = re.findall(r"\(([^()]*)\)", text)
     outer = re.sub(r"\([^()]*\)", " ", text)
@@ -55,7 +64,9 @@ def find_diagnosis(text: str, taxonomy: Taxonomy) -> tuple[Node | None, str | No
 
 
 def unknown_name(kind: str, name: str, note: str, taxonomy: Taxonomy) -> str:
-    """Return what to say about a name that the taxonomy lacks; the name itself only if it is not the note's text."""
+    """Return what to say about a name that the taxonomy lacks; the name itself only if it is not
+    the note's text.
+    """
     shown = (
         f" {tidy(name)!r}"
         if 0 < len(name) <= 60 and flatten(name).lower() not in flatten(note).lower()
@@ -67,7 +78,9 @@ def unknown_name(kind: str, name: str, note: str, taxonomy: Taxonomy) -> str:
 
 
 def find_evidence(case: Case, step: RawStep) -> Span | None:
-    """Return where the evidence of a step stands: at its own offsets if they are right, else searched for; or None."""
+    """Return where the evidence of a step stands: at its own offsets if they are right, else
+    searched for; or None.
+    """
     if step.span is not None:
         start, end = step.span
         if 0 <= start < end and flatten(case.note[start:end]) == flatten(step.evidence):
@@ -92,9 +105,11 @@ def build_gold(
     steps: Sequence[RawStep],
     place: str,
 ) -> tuple[Chain, list[Problem]]:
-    """Make the gold chain of a case; a step whose evidence cannot be found in the note is left out and reported.
+    """Make the gold chain of a case; a step whose evidence cannot be found in the note is left out
+    and reported.
 
-    Steps come in the order of the path, suspicion first. A step that names no node supports the diagnosis.
+    Steps come in the order of the path, suspicion first. A step that names no node supports the
+    diagnosis.
     """
     built: list[Step] = []
     problems: list[Problem] = []

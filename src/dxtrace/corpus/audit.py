@@ -1,4 +1,6 @@
-"""What there is to know about a corpus before a model is made from it: counts, lengths, and all that could mislead."""
+"""What there is to know about a corpus before a model is made from it: counts, lengths, and all
+that could mislead.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,10 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Spread:
-        """Return the spread of some values; all zero for none. ``p95`` is the nearest-rank percentile."""
+        """Return the spread of some values; all zero for none.
+
+        ``p95`` is the nearest-rank percentile.
+        """
         found = sorted(values)
         if not found:
             return cls(0, 0, 0, 0, 0, 0)
@@ -53,7 +58,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class Conflict:
-    """Labels that contradict each other: of the same or nearly the same note, or of a file and its folder."""
+    """Labels that contradict each other: of the same or nearly the same note, or of a file and its
+    folder.
+    """
 
     what: str
     cases: tuple[str, ...]
@@ -77,9 +84,11 @@ class Thresholds:
 class Audit:
     """The result of :func:`audit_corpus`.
 
-    ``leaks`` maps a case to the names of its own diagnosis that stand in its note, ``category_leaks`` to those of its
-    category and of any node of that. ``crossing`` maps a patient to splits, if there are several;
-    ``crossing_duplicates`` are (near-)duplicates in different splits. ``amended`` is None where nothing is known.
+    ``leaks`` maps a case to the names of its own diagnosis that stand in its note,
+    ``category_leaks`` to those of its category and of any node of that. ``crossing`` maps a patient
+    to splits, if there are several;
+    ``crossing_duplicates`` are (near-)duplicates in different splits. ``amended`` is None where
+    nothing is known.
     """
 
     corpus: CorpusInfo
@@ -228,7 +237,9 @@ def _leaked(
     case: AnnotatedCase,
     taxonomy: Taxonomy,
 ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Return the names of the diagnosis, and all names of the category, that stand in a note; None for none."""
+    """Return the names of the diagnosis, and all names of the category, that stand in a note; None
+    for none.
+    """
     if case.gold is None:
         return None
     node = taxonomy.get(case.gold.diagnosis)

@@ -15,7 +15,10 @@ _ALL = 10**9
 
 
 def audit_page(audit: Audit, every: bool = False) -> str:
-    """Return the page; ``every`` shows long lists whole. It holds ids, labels and counts, no text of a note."""
+    """Return the page; ``every`` shows long lists whole.
+
+    It holds ids, labels and counts, no text of a note.
+    """
     shown = _ALL if every else _SHOWN
     parts = [
         *_counts(audit, 2 * shown),

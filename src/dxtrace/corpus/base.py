@@ -1,4 +1,6 @@
-"""What every corpus is once it is read: cases, where they come from, and what was wrong with the rest."""
+"""What every corpus is once it is read: cases, where they come from, and what was wrong with the
+rest.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +17,31 @@ from dxtrace.provenance import CorpusInfo
 
 #: What can be wrong with a file, a line or an observation; reports count problems by these names.
 ProblemKind = Literal[
-    "unreadable", "bad-json", "bad-shape", "bad-note", "no-diagnosis", "unknown-diagnosis", "unknown-node", "off-path",
-    "unaligned", "section", "duplicate-id", "data-list",
-]  # fmt: skip
+    "unreadable",
+    "bad-json",
+    "bad-shape",
+    "bad-note",
+    "no-diagnosis",
+    "unknown-diagnosis",
+    "unknown-node",
+    "off-path",
+    "unaligned",
+    "section",
+    "duplicate-id",
+    "data-list",
+]
 
 
-#: The tag (value ``true``) of a case that is under a credentialed-use agreement: it stays with the case in every file.
+#: The tag (value ``true``) of a case that is under a credentialed-use agreement: it stays with the
+#: case in every file.
 CREDENTIALED = "credentialed"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: its kind, where it is (file, line, observation), and what to know; no note text."""
+    """One thing that is wrong: its kind, where it is (file, line, observation), and what to know;
+    no note text.
+    """
 
     kind: ProblemKind
     place: str
@@ -38,10 +53,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Annotated cases, the description of where they come from, and the problems met while reading them.
+    """Annotated cases, the description of where they come from, and the problems met while reading
+    them.
 
-    What has a problem that can be mended (an observation that cannot be aligned) is loaded without it; what cannot be
-    (a file that is not JSON) is left out. Either way the rest is there.
+    What has a problem that can be mended (an observation that cannot be aligned) is loaded without
+    it; what cannot be (a file that is not JSON) is left out. Either way the rest is there.
     """
 
     cases: list[AnnotatedCase]
@@ -77,7 +93,10 @@ def assemble(
     licence: str,
     credentialed: bool = False,
 ) -> Corpus:
-    """Make a corpus; its hash is taken over all rows. The second case ``x`` becomes ``x~2``, and a problem."""
+    """Make a corpus; its hash is taken over all rows.
+
+    The second case ``x`` becomes ``x~2``, and a problem.
+    """
     found = list(problems)
     unique: dict[str, AnnotatedCase] = {}
     for case in cases:

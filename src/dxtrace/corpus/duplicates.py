@@ -1,7 +1,9 @@
-"""Notes that are the same, or nearly: Jaccard similarity of word 5-grams, found by MinHash and then computed exactly.
+"""Notes that are the same, or nearly: Jaccard similarity of word 5-grams, found by MinHash and then
+computed exactly.
 
-MinHash with banding: Broder 1997; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", chapter 3. With 32 bands
-of 4 rows a pair of similarity 0.8 is missed once in ten million, one of 0.6 about once in a hundred.
+MinHash with banding: Broder 1997; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets",
+chapter 3. With 32 bands of 4 rows a pair of similarity 0.8 is missed once in ten million, one of
+0.6 about once in a hundred.
 """
 
 from __future__ import annotations
@@ -33,8 +35,9 @@ def find_duplicates(
 ) -> tuple[list[list[int]], list[tuple[int, int, float]]]:
     """Return groups of equal notes, and pairs of nearly equal ones, as indices into ``notes``.
 
-    Notes are equal if their words are, whatever case, space and punctuation. Of a group of equal notes the first stands
-    for all in the pairs; a pair is (index, index, similarity from ``near`` to 1), most similar first.
+    Notes are equal if their words are, whatever case, space and punctuation. Of a group of equal
+    notes the first stands for all in the pairs; a pair is (index, index, similarity from ``near``
+    to 1), most similar first.
 
     Raises:
         ValueError: ``near`` is not between 0.6 and 1: below, MinHash would miss too many.
@@ -60,7 +63,9 @@ def jaccard(one: Hashes, other: Hashes) -> float:
 
 
 def _shingles(words: tuple[str, ...]) -> Hashes:
-    """Return the sorted 64-bit hashes of the runs of five words of a note (of the whole, if it is shorter)."""
+    """Return the sorted 64-bit hashes of the runs of five words of a note (of the whole, if it is
+    shorter).
+    """
     if not words:
         return np.empty(0, np.uint64)
     hashes = np.array([zlib.crc32(word.encode()) for word in words], np.uint64)

@@ -1,7 +1,8 @@
 """Answering annotated cases: the one place that decides which wordings a recogniser may know.
 
-On a hard split, whose notes are written in wordings that were held out of training, only those of training may be known.
-Everything that answers annotated cases goes through here, and every result says which wordings were known.
+On a hard split, whose notes are written in wordings that were held out of training, only those of
+training may be known. Everything that answers annotated cases goes through here, and every result
+says which wordings were known.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ def load_corpus(
 
     Raises:
         UnknownName: no such kind of corpus, or no such split.
-        CorpusError: nothing of it can be read. What is wrong with a part of it is in ``.problems`` instead.
+        CorpusError: nothing of it can be read. What is wrong with a part of it is in ``.problems``
+        instead.
     """
     if name not in _READERS:
         raise UnknownName("corpus", name, NAMES)
@@ -49,11 +50,13 @@ def open_corpus(
     taxonomy: Taxonomy | None = None,
     allow_empty: bool = False,
 ) -> Corpus:
-    """Read what a user calls ``NAME:PATH[:split]`` or ``PATH[:split]``; without a name it is guessed from the content.
+    """Read what a user calls ``NAME:PATH[:split]`` or ``PATH[:split]``; without a name it is
+    guessed from the content.
 
     Raises:
         UnknownName: no such kind of corpus, or no such split.
-        CorpusError: nothing there, its kind cannot be guessed, or (unless ``allow_empty``) no case can be used.
+        CorpusError: nothing there, its kind cannot be guessed, or (unless ``allow_empty``) no case
+        can be used.
     """
     name, path, split = parse_spec(spec)
     corpus = load_corpus(name, path, split=split, taxonomy=taxonomy)

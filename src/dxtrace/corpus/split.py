@@ -19,9 +19,9 @@ def split_by_patient(
 ) -> dict[str, str]:
     """Return {case id: split} for (case id, patient, diagnosis) triples.
 
-    All cases of a patient share a split. Within a diagnosis patients are ordered by a hash of their name and the seed,
-    and dealt so that every diagnosis, and the whole, come as near to ``shares`` as whole patients allow. The order of
-    the input does not matter.
+    All cases of a patient share a split. Within a diagnosis patients are ordered by a hash of their
+    name and the seed, and dealt so that every diagnosis, and the whole, come as near to ``shares``
+    as whole patients allow. The order of the input does not matter.
 
     Raises:
         CorpusError: an id stands twice, or the shares are not positive.

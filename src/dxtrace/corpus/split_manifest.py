@@ -1,6 +1,8 @@
-"""Splits of a corpus as a manifest: ids and hashes, no text, so that it can be shared where the notes cannot.
+"""Splits of a corpus as a manifest: ids and hashes, no text, so that it can be shared where the
+notes cannot.
 
-``write_split`` makes ``DIR/split.json``; ``DIR:train`` then names the part of the corpus that the manifest lists.
+``write_split`` makes ``DIR/split.json``; ``DIR:train`` then names the part of the corpus that the
+manifest lists.
 """
 
 from __future__ import annotations
@@ -94,11 +96,13 @@ def read_split(folder: str | Path) -> dict[str, Any]:
 
 
 def select(corpus: Corpus, manifest: Mapping[str, Any], split: str | None, place: str) -> Corpus:
-    """Return the cases of a corpus that a manifest lists (all of its splits for None), the split's name as a tag.
+    """Return the cases of a corpus that a manifest lists (all of its splits for None), the split's
+    name as a tag.
 
     Raises:
         UnknownName: there is no such split.
-        CorpusError: a case that is listed is not in the corpus any more, or its note is another one.
+        CorpusError: a case that is listed is not in the corpus any more, or its note is another
+        one.
     """
     splits: Mapping[str, Mapping[str, str]] = manifest["splits"]
     if split is not None and split not in splits:

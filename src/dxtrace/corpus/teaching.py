@@ -1,6 +1,7 @@
 """The open teaching corpus: composing it into a folder, and reading it back.
 
-A folder holds ``train.jsonl``, ``dev.jsonl``, ``test.jsonl`` and ``hard.jsonl`` (one annotated case a line),
+A folder holds ``train.jsonl``, ``dev.jsonl``, ``test.jsonl`` and ``hard.jsonl`` (one annotated case
+a line),
 ``manifest.json`` (ids and hashes, no text) and ``README.md`` (the dataset card).
 """
 
@@ -30,7 +31,9 @@ Progress = Callable[[int, int], None]
 
 
 def hard_size(size: int) -> int:
-    """Return how many cases the hard test of a corpus of ``size`` cases has: a tenth, from 200 to 1,000."""
+    """Return how many cases the hard test of a corpus of ``size`` cases has: a tenth, from 200 to
+    1,000.
+    """
     return min(max(200, size // 10), 1000)
 
 
@@ -40,10 +43,11 @@ def make_corpus(
     out: str | Path,
     progress: Progress | None = None,
 ) -> CorpusInfo:
-    """Compose ``size`` cases (train, dev, test: 80/10/10) and the hard test besides into the folder ``out``.
+    """Compose ``size`` cases (train, dev, test: 80/10/10) and the hard test besides into the folder
+    ``out``.
 
-    The same version, size and seed give byte-identical files. ``progress`` is called with (cases done, cases in all).
-    Files appear complete or not at all, the manifest last.
+    The same version, size and seed give byte-identical files. ``progress`` is called with (cases
+    done, cases in all). Files appear complete or not at all, the manifest last.
 
     Raises:
         CorpusError: the size is below 1, or the folder cannot be written.
@@ -71,11 +75,13 @@ def make_corpus(
 
 
 def read_teaching(folder: str | Path, split: str | None = None) -> Iterator[AnnotatedCase]:
-    """Yield the cases of one split, or of all, with the split's name as a tag; the file's hash is checked first.
+    """Yield the cases of one split, or of all, with the split's name as a tag; the file's hash is
+    checked first.
 
     Raises:
         UnknownName: there is no such split.
-        CorpusError: the folder, a file or a line cannot be read, or a file is not the one that its manifest names.
+        CorpusError: the folder, a file or a line cannot be read, or a file is not the one that its
+        manifest names.
     """
     if split is not None and split not in SPLITS:
         raise UnknownName("split", split, SPLITS)
@@ -168,7 +174,9 @@ def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: 
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write a file beside its place, then move it there: a reader sees the old one or the whole new one."""
+    """Write a file beside its place, then move it there: a reader sees the old one or the whole new
+    one.
+    """
     beside = path.with_name(path.name + ".part")
     beside.write_bytes(data)
     beside.replace(path)
@@ -219,9 +227,17 @@ def _card(manifest: dict[str, Any]) -> str:
     sizes = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
     return _CARD.format(
         category=next((name for top, name in sizes if total < top), "100K<n<1M"),
-        files=files, table=table, styles=styles, hard=hard, diagnoses=len(diagnoses), id=manifest["corpus"]["id"],
-        sha256=manifest["corpus"]["sha256"], seed=manifest["seed"], size=manifest["size"], version=manifest["version"],
-    )  # fmt: skip
+        files=files,
+        table=table,
+        styles=styles,
+        hard=hard,
+        diagnoses=len(diagnoses),
+        id=manifest["corpus"]["id"],
+        sha256=manifest["corpus"]["sha256"],
+        seed=manifest["seed"],
+        size=manifest["size"],
+        version=manifest["version"],
+    )
 
 
 _CARD = """---

@@ -1,8 +1,9 @@
 """What a sentence says *about* its words: denied, normal, uncertain, of a relative, of the past.
 
-ConText (Harkema et al. 2009, doi 10.1016/j.jbi.2009.05.002) in kind: cues with a direction, each of which reaches over
-the words on one side until something ends its scope. Polarity, certainty, experiencer and time are four properties of
-their own; a normal result is a kind of denial that a pattern may also ask for by its word.
+ConText (Harkema et al. 2009, doi 10.1016/j.jbi.2009.05.002) in kind: cues with a direction, each of
+which reaches over the words on one side until something ends its scope. Polarity, certainty,
+experiencer and time are four properties of their own; a normal result is a kind of denial that a
+pattern may also ask for by its word.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from typing import Literal
 
+from dxtrace.files import parse_yaml
 from dxtrace.findings.tokens import Token, tokenise
 
 Property = Literal["denied", "normal", "uncertain", "family", "other", "past"]
@@ -20,7 +23,9 @@ Property = Literal["denied", "normal", "uncertain", "family", "other", "past"]
 
 @dataclass(frozen=True)
 class Scope:
-    """One cue (tokens ``first`` to ``last``) and the tokens that it reaches, ``start`` to ``end`` (half open)."""
+    """One cue (tokens ``first`` to ``last``) and the tokens that it reaches, ``start`` to ``end``
+    (half open).
+    """
 
     property: Property
     first: int
@@ -33,109 +38,107 @@ class Scope:
         return self.start <= index < self.end and not self.first <= index <= self.last
 
 
-def _phrases(text: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        tuple(token.text for token in tokenise(part)) for part in text.split(",") if part.strip()
-    )
+@cache
+def _lists() -> dict[str, list[str]]:
+    text = resources.files("dxtrace.findings").joinpath("cues.yaml").read_text("utf-8")
+    lists: dict[str, list[str]] = parse_yaml(text)
+    return lists
+
+
+def _cues(name: str) -> tuple[tuple[str, ...], ...]:
+    """Return the phrases of a list of cues, each as its words."""
+    return tuple(tuple(token.text for token in tokenise(phrase)) for phrase in _lists()[name])
 
 
 # Cues that look ahead.
-_DENIED_BEFORE = _phrases(
-    "no, not, neg for, neg, denies, denied, denying, deny, without, w o, negative for, absence of, free of, never, neither, nor, lack of,"
-    " lacks, lacking, lacked, ∅, ⊖, - ve for, ve for, free from, ruling out, nope, zero, w out, wo, arent, werent, no evidence of, ruled out for, rules out, rule out of, excluded, excludes, failed to reveal,"
-    " failed to show, unremarkable for, cannot, negative, absent, absence, nil, exclude, excluding, hasnt, didnt, doesnt, isnt, wasnt,"
-    " havent, dont, nonreactive, ø, resolution of, resolved, non",
-)
+_DENIED_BEFORE = _cues("denied_before")
 # ... and cues that look back.
-_DENIED_AFTER = _phrases(
-    "absent, denied, negative, neg, ruled out, excluded, not seen, not detected, not present, not found, not identified,"
-    " not demonstrated, not visualized, not noted, not palpable, not appreciated, undetectable, nonreactive, non reactive,"
-    " none, nil, subsided, settled, disappeared, gone, not reported, unlikely, was not, were not, is not, are not, resolved, not felt, not elevated, not heard, not observed",
-)
-_NORMAL = _phrases(
-    "normal, unremarkable, intact, within normal limits, wnl, within the normal range, within normal range, within the"
-    " reference range, within reference range, within normal, benign, no abnormalities, no abnormality, no pathological findings",
-)
-_UNCERTAIN_BEFORE = _phrases(
-    "possible, possibly, probable, probably, suspected, suspicion of, suspicious for, suspect, concern for, concerning for,"
-    " concerns for, rule out, r o, may, might, could, question of, questionable, evaluate for, evaluation for, evaluation of, to exclude,"
-    " cannot exclude, risk of, risk for, at risk, if, whether, presumed, presumptive, should, would, return, call, in case of,"
-    " watch for, screen for, screening for, screened for, assess for, worried about, fear of, fears, thought to be, likely, differential,"
-    " differential diagnosis, versus, vs, unable to exclude, test for, testing for, tests for, prevention of,"
-    " prophylaxis, prophylactic, to prevent, potential, unclear, r / o, poss, prob, c f, ddx, eval for, concern about",
-)
-_UNCERTAIN_AFTER = _phrases(
-    "is suspected, was suspected, suspected, possible, is possible, cannot be excluded, not excluded, could not be excluded,"
-    " is considered, was considered, were considered, is unclear, in question, equivocal, indeterminate, is unlikely",
-)
-_PAST = _phrases(
-    "history of, h o, hx of, hx, prior, previous, previously, past, formerly, former, in childhood, as a child, s p,"
-    " status post, remote, remotely, in the past, childhood",
-)
+_DENIED_AFTER = _cues("denied_after")
+_NORMAL = _cues("normal")
+_UNCERTAIN_BEFORE = _cues("uncertain_before")
+_UNCERTAIN_AFTER = _cues("uncertain_after")
+_PAST = _cues("past")
 # A cue in these words is none.
-_PSEUDO = _phrases(
-    "not only, no increase, no doubt, no change, no relief, without relief, no improvement, without improvement, not relieved,"
-    " not improve, not improved, no response to, did not help, not help, not respond, didn't help, did not respond, not resolve, not resolved, no longer able,"
-    " not certain, cannot lie, cannot remember, cannot recall, cannot walk, cannot move, cannot feel, cannot speak, can not lie,"
-    " cannot sleep, cannot see, cannot raise, cannot breathe, cannot lift, cannot concentrate, cannot tolerate, not able,"
-    " normal saline, the past, past few, past several, past week, past month, past year, past medical history, past day, past hour,"
-    " past hours, past days, past weeks, past months, past years, past two, past three, history of present illness, for the past, over the past,"
-    " in the past few, previously healthy, previously well, previous healthy, past 24, past 48, if any, likely to, no less than, not been able,"
-    " without contrast, non contrast, non smoker, non traumatic, non productive, non radiating, non pitting, non st, non insulin, non exertional, non bloody,"
-    " cannot control, not well controlled, not controlled, not taking, not take, not taken, never smoked, never smoker, normal pressure,"
-    " lower limit of normal, upper limit of normal, above normal, below normal, times normal, than normal, out of normal, more likely, most likely,"
-    " not compressible, not compress, no pulse, not oriented, not know, not recognize, not recognise, not recall, not remember, not respond to, not reversible, not return,"
-    " call center, call centre, no fixed, no p waves, no discernible, no visible p, may 1, return of, returned, not vary, never married,"
-    " absent p waves, absent pulse, absent pulses, absent reflexes, absent breath, negative pressure, gram negative, beta blocker, may be",
-)
+_PSEUDO = _cues("pseudo")
 # "-week history of cough": how long, not how long ago.
 _TIME_UNITS = frozenset(
-    "second minute hour day week month year hr wk yr mo long short several-day seconds minutes hours days weeks months years".split(),
+    [
+        "second",
+        "minute",
+        "hour",
+        "day",
+        "week",
+        "month",
+        "year",
+        "hr",
+        "wk",
+        "yr",
+        "mo",
+        "long",
+        "short",
+        "several-day",
+        "seconds",
+        "minutes",
+        "hours",
+        "days",
+        "weeks",
+        "months",
+        "years",
+    ],
 )
 
-_RELATIVES = frozenset(
-    "mother father mom dad brother brothers sister sisters sibling siblings son sons daughter daughters uncle uncles aunt"
-    " aunts cousin cousins grandmother grandfather grandparent grandparents grandma grandpa maternal paternal parent parents"
-    " relative relatives nephew niece twin family familial fh fhx mother's father's brother's sister's mum kin".split(),
-)
-_OTHERS = frozenset(
-    "roommate roommates flatmate housemate coworker coworkers colleague friend friends neighbor neighbour contact contacts"
-    " household wife husband partner spouse girlfriend boyfriend classmate classmates inmate child children".split(),
-)
+_RELATIVES = frozenset(_lists()["relatives"])
+_OTHERS = frozenset(_lists()["others"])
 # A person who tells of the patient, or does something with them, is not the one who has it.
-_TELLS = frozenset(
-    "states state reports report reported says said noticed notices noted notes brought brings describes described found"
-    " witnessed observed recalls observes tells told adds confirms confirmed called calls complains thinks believes worried saw sees"
-    " heard hears accompanied denies and is mentions stated explains claims".split(),
+_TELLS = frozenset(_lists()["tells"])
+_BEFORE_TELLER = frozenset(
+    ["by", "with", "from", "per", "to", "of", "his", "her", "their", "for", "and"]
 )
-_BEFORE_TELLER = frozenset("by with from per to of his her their for and".split())
 
 # What ends the scope of a cue that looks ahead.
 _END = frozenset(
-    "but however except although though yet ; . which who because whereas despite until then".split(),
+    [
+        "but",
+        "however",
+        "except",
+        "although",
+        "though",
+        "yet",
+        ";",
+        ".",
+        "which",
+        "who",
+        "because",
+        "whereas",
+        "despite",
+        "until",
+        "then",
+    ],
 )
-_SUBJECTS = frozenset("he she they it patient there his her".split())
-_VERBS = frozenset(
-    "has had is was are were presents presented reports reported complains complained developed develops shows showed"
-    " reveals revealed demonstrates demonstrated noted notes appears appeared takes took experienced experiences feels felt"
-    " described admits endorses became becomes began remains continues occurs occurred vomited".split(),
+_SUBJECTS = frozenset(["he", "she", "they", "it", "patient", "there", "his", "her"])
+_VERBS = frozenset(_lists()["verbs"])
+_AFFIRMS = frozenset(
+    ["positive", "+", "with", "reports", "complains", "admits", "endorses", "has", "had"]
 )
-_AFFIRMS = frozenset("positive + with reports complains admits endorses has had".split())
 
 _NO_RESULT = re.compile(
-    r"\b(?:pending|awaited|awaiting|inconclusive|non-?diagnostic|not (?:available|done|performed|obtained|recorded|tested|yet)"
+    r"\b(?:pending|awaited|awaiting|inconclusive|non-?diagnostic"
+    r"|not (?:available|done|performed|obtained|recorded|tested|yet)"
     r"|unavailable|to be (?:done|performed|obtained)|(?:is|are|was|were|be|been|being) (?:also )?"
     r"(?:performed|ordered|scheduled|obtained|sent|planned|advised|recommended|taken|drawn|requested|arranged|shown|indicated|offered|repeated)"
     r"|will be|n/a|not known|refused|declined)\b|:\s*(?:none|n/?a|unknown|pending|_+|-+)?\s*\.?\s*$|_{2,}",
     re.IGNORECASE,
 )
 _RESULT = re.compile(
-    r"\b(?:show(?:s|ed|ing)|reveal(?:s|ed|ing)?|demonstrat\w+|confirm(?:s|ed|ing)|found|consistent with|positive|negative|detected|identified|indicat(?:es|ed|ing)|suggest\w*|grew|yield\w*|with)\b",
+    r"\b(?:show(?:s|ed|ing)|reveal(?:s|ed|ing)?|demonstrat\w+|confirm(?:s|ed|ing)|found|consistent with"
+    r"|positive|negative|detected|identified|indicat(?:es|ed|ing)|suggest\w*|grew|yield\w*|with)\b",
     re.IGNORECASE,
 )
 _TEACHING = re.compile(
-    r"\b(?:return (?:to the|if|for)|call (?:your|the|if|911|us)|if you|you (?:should|may|have|are|can|were|had)|your (?:doctor|symptoms|blood|heart|medic\w+)|seek (?:care|medical|help)"
-    r"|warning signs?|symptoms (?:of|include|may)|signs of .{0,40} include|risk factors (?:for|include)|patients (?:with|who)|can cause|is caused by|education|leaflet|handout"
+    r"\b(?:return (?:to the|if|for)|call (?:your|the|if|911|us)|if you"
+    r"|you (?:should|may|have|are|can|were|had)|your (?:doctor|symptoms|blood|heart|medic\w+)"
+    r"|seek (?:care|medical|help)|warning signs?|symptoms (?:of|include|may)|signs of .{0,40} include"
+    r"|risk factors (?:for|include)|patients (?:with|who)|can cause|is caused by|education|leaflet|handout"
     r"|educated (?:on|about)|counsel\w+ (?:on|about|regarding)|in general|typically|instructions?)\b",
     re.IGNORECASE,
 )
@@ -144,8 +147,9 @@ TALKS_TO_A_MODEL = re.compile(
     r"<\|[^|>]{1,40}\|>|\[/?INST\]|</?s>|<<SYS>>|###\s*(?:system|instruction|assistant|user|human)\b"
     r"|\b(?:ignore|disregard|forget)\b.{0,40}\b(?:above|previous|prior|instructions?|all|note|everything)\b"
     r"|\bfinal diagnosis\s*[:=]|\bsupporting evidence\s*:|\bstep \d+\s*[:\[]|\b(?:system|assistant)\s*:"
-    r"|\b(?:the|your) (?:correct |final |true )?(?:answer|output|diagnosis) (?:is|must be|should be)\b|\byou are an? (?:ai|assistant|language model)\b"
-    r"|\b(?:answer|output|respond|reply|print|write) (?:only|with|exactly)\b|\"diagnosis\"\s*:|<!--|prompt\b.{0,20}\binject",
+    r"|\b(?:the|your) (?:correct |final |true )?(?:answer|output|diagnosis) (?:is|must be|should be)\b"
+    r"|\byou are an? (?:ai|assistant|language model)\b|\"diagnosis\"\s*:|<!--|prompt\b.{0,20}\binject"
+    r"|\b(?:answer|output|respond|reply|print|write) (?:only|with|exactly)\b",
     re.IGNORECASE,
 )
 
@@ -193,7 +197,8 @@ def _scopes(words: Sequence[str]) -> Iterator[Scope]:
     pseudo = set(_covered(words, _PSEUDO))
     yield from _boxes(words)
     for first, last in _find(words, _DENIED_BEFORE, pseudo):
-        yield Scope("denied", first, last, last + 1, _end_of_denial(words, last + 1))
+        if words[last + 1 : last + 2] not in ([","], [";"], ["."], [")"], []):
+            yield Scope("denied", first, last, last + 1, _end_of_denial(words, last + 1))
     for index, word in enumerate(words):
         if (word.endswith("n't") or word == "cant") and index not in pseudo:
             yield Scope("denied", index, index, index + 1, _end_of_denial(words, index + 1))
@@ -221,7 +226,22 @@ def _scopes(words: Sequence[str]) -> Iterator[Scope]:
 
 
 _NO_REPLIES = frozenset(
-    "n no neg negative none 0 false absent - – denied denies nil normal".split(),
+    [
+        "n",
+        "no",
+        "neg",
+        "negative",
+        "none",
+        "0",
+        "false",
+        "absent",
+        "-",
+        "–",
+        "denied",
+        "denies",
+        "nil",
+        "normal",
+    ],
 )
 _BOXES = {
     "☐": False,
@@ -248,6 +268,9 @@ def _boxes(words: Sequence[str]) -> Iterator[Scope]:
         if not ticked:
             yield Scope("denied", index, index + width - 1, index + width, end)
     for index in range(1, len(words)):
+        if list(words[index : index + 3]) in (["(", "-", ")"], ["(", "–", ")"], ["(", "−", ")"]):
+            start = _begin_of_subject(words, index)
+            yield Scope("denied", index, index + 2, start, index)
         reply = words[index] in _NO_REPLIES and words[index - 1] in {":", "|", "=", "["}
         if reply and _ends_phrase(words, index):
             yield Scope("denied", index, index, _begin_of_subject(words, index - 1), index)
@@ -277,7 +300,9 @@ def _find(
     phrases: tuple[tuple[str, ...], ...],
     pseudo: set[int] | frozenset[int] = frozenset(),
 ) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) of every phrase that stands among the words, longest first, none of them pseudo."""
+    """Yield (first, last) of every phrase that stands among the words, longest first, none of them
+    pseudo.
+    """
     by_first = _first_words(phrases)
     for index, word in enumerate(words):
         for phrase in by_first.get(word, ()):
@@ -340,7 +365,9 @@ def _end_of_phrase(words: Sequence[str], start: int, *, list_too: bool = False) 
 
 
 def _ends_phrase(words: Sequence[str], last: int) -> bool:
-    """True if a cue that looks back ends its phrase: nothing of its own follows that it could qualify."""
+    """True if a cue that looks back ends its phrase: nothing of its own follows that it could
+    qualify.
+    """
     if last + 1 >= len(words):
         return True
     return words[last + 1] in {
@@ -365,7 +392,9 @@ def _ends_phrase(words: Sequence[str], last: int) -> bool:
 
 
 def _begin_of_subject(words: Sequence[str], first: int) -> int:
-    """Return where the subject of a predicate begins: a list if the verb is plural, else its own part."""
+    """Return where the subject of a predicate begins: a list if the verb is plural, else its own
+    part.
+    """
     plural = first > 0 and words[first - 1] in {"are", "were", "all", "both"}
     for index in range(first - 1, -1, -1):
         if words[index] in _END:
@@ -455,8 +484,7 @@ def _only_tells(words: Sequence[str], index: int) -> bool:
     ]
     if before and before[-1] in {"by", "with", "to", "from", "per", "lives"}:
         had = any(
-            word in {"had", "has", "died", "diagnosed", "with"}
-            for word in words[index + 1 : index + 4]
+            word in {"had", "has", "died", "diagnosed"} for word in words[index + 1 : index + 4]
         )
         return not (had or (before[-1] == "with" and "contact" in words))
     # "father of two", "mother of three", "family physician": the patient, or a doctor.

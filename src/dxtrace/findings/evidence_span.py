@@ -1,4 +1,6 @@
-"""The quote for a finding: the words that state it, with all that qualifies them, cut where clauses end."""
+"""The quote for a finding: the words that state it, with all that qualifies them, cut where clauses
+end.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +13,119 @@ from dxtrace.notes.quotes import MAX_QUOTE, Quote
 _LONG_CLAUSE = 24
 
 _BOUNDARIES = frozenset({",", ";", "|"})
-_CONNECTORS = frozenset("and but with which who while when after because although however".split())
+_CONNECTORS = frozenset(
+    [
+        "and",
+        "but",
+        "with",
+        "which",
+        "who",
+        "while",
+        "when",
+        "after",
+        "because",
+        "although",
+        "however",
+    ]
+)
 _LEADING = frozenset(
-    "and but with which who while also then , ; : | ) - – • * so or of that by . ] than".split(),
+    [
+        "and",
+        "but",
+        "with",
+        "which",
+        "who",
+        "while",
+        "also",
+        "then",
+        ",",
+        ";",
+        ":",
+        "|",
+        ")",
+        "-",
+        "–",
+        "•",
+        "*",
+        "so",
+        "or",
+        "of",
+        "that",
+        "by",
+        ".",
+        "]",
+        "than",
+    ],
 )
 _TRAILING = frozenset(
-    "and but with which who while , ; : | ( - – . • * or the a an of in on at to is was were are for past his her"
-    " this during by that from has had as last no not than after before since when".split(),
+    [
+        "and",
+        "but",
+        "with",
+        "which",
+        "who",
+        "while",
+        ",",
+        ";",
+        ":",
+        "|",
+        "(",
+        "-",
+        "–",
+        ".",
+        "•",
+        "*",
+        "or",
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "is",
+        "was",
+        "were",
+        "are",
+        "for",
+        "past",
+        "his",
+        "her",
+        "this",
+        "during",
+        "by",
+        "that",
+        "from",
+        "has",
+        "had",
+        "as",
+        "last",
+        "no",
+        "not",
+        "than",
+        "after",
+        "before",
+        "since",
+        "when",
+    ],
 )
-_DETERMINERS = frozenset("no not without denies a an the his her mild moderate severe".split())
+_DETERMINERS = frozenset(
+    ["no", "not", "without", "denies", "a", "an", "the", "his", "her", "mild", "moderate", "severe"]
+)
 
 
 def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
-    """Return the piece of a note that states a finding, or None if it cannot be cut without clipping a qualifier.
+    """Return the piece of a note that states a finding, or None if it cannot be cut without
+    clipping a qualifier.
 
     Args:
         note: the text that offsets refer to.
         sentence: where the words stand.
         match: the tokens that state the finding.
     """
+    if _qualified_from_outside(sentence, match):
+        return None
     first, last = _whole_clauses(sentence, match)
     first, last = _with_qualifiers(sentence, match, first, last)
     tokens = sentence.tokens
@@ -37,11 +133,51 @@ def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
         first += 1
     while last > match.last and tokens[last].text in _TRAILING:
         last -= 1
+    first, last = _balanced(sentence, match, first, last)
     start, end = tokens[first].start, tokens[last].end
     text = " ".join(note[start:end].split())
     if len(text) > MAX_QUOTE or sum(char.isalpha() for char in text) < 2:
         return None
     return Quote(text, start, end)
+
+
+def _qualified_from_outside(sentence: Sentence, match: Match) -> bool:
+    """True if another line says what these words need: a list that is denied, a family section that
+    names no relative.
+    """
+    outside = [scope for scope in sentence.context.scopes if scope.first < 0]
+    covered = [scope for scope in outside if any(scope.covers(index) for index in match.tokens)]
+    inside = {
+        scope.property
+        for scope in sentence.context.scopes
+        if scope.first >= 0 and match.first <= scope.first <= match.last
+    }
+    return any(scope.property not in inside for scope in covered)
+
+
+def _balanced(sentence: Sentence, match: Match, first: int, last: int) -> tuple[int, int]:
+    """Return the range with no half of a pair of brackets in it, wider or narrower."""
+    words = [token.text for token in sentence.tokens]
+    inside = words[first : last + 1]
+    if inside.count("(") > inside.count(")"):
+        closing = [
+            index for index in range(last + 1, min(last + 9, len(words))) if words[index] == ")"
+        ]
+        opening = max(index for index in range(first, last + 1) if words[index] == "(")
+        if closing:
+            last = closing[0]
+        elif opening > match.last:
+            last = opening - 1
+        elif opening < match.first:
+            first = opening + 1
+    elif inside.count(")") > inside.count("("):
+        closing_index = min(index for index in range(first, last + 1) if words[index] == ")")
+        before = [index for index in range(max(0, first - 9), first) if words[index] == "("]
+        if closing_index > match.last:
+            last = closing_index - 1
+        elif before:
+            first = before[-1]
+    return first, last
 
 
 def _whole_clauses(sentence: Sentence, match: Match) -> tuple[int, int]:
@@ -62,7 +198,9 @@ def _whole_clauses(sentence: Sentence, match: Match) -> tuple[int, int]:
 
 
 def _others(sentence: Sentence, match: Match) -> list[Measurement]:
-    """Return the measurements outside a match; ages and lengths of time belong to what they stand beside."""
+    """Return the measurements outside a match; ages and lengths of time belong to what they stand
+    beside.
+    """
     return [
         measurement
         for measurement in sentence.measurements
@@ -81,7 +219,9 @@ def _breaks(sentence: Sentence, index: int) -> bool:
 
 
 def _tightened(sentence: Sentence, match: Match, first: int, last: int) -> tuple[int, int]:
-    """Return a shorter range: from connector to connector around the match, measurements of others left out."""
+    """Return a shorter range: from connector to connector around the match, measurements of others
+    left out.
+    """
     tokens = sentence.tokens
     others = _others(sentence, match)
     new_first, new_last = match.first, match.last
@@ -99,7 +239,9 @@ def _tightened(sentence: Sentence, match: Match, first: int, last: int) -> tuple
 
 
 def _adjective_run(sentence: Sentence, index: int) -> int | None:
-    """Return where one or two words between commas begin, or None where more than that stands there."""
+    """Return where one or two words between commas begin, or None where more than that stands
+    there.
+    """
     tokens = sentence.tokens
     start = index
     while start > 0 and tokens[start - 1].text not in _BOUNDARIES and index - start < 3:
@@ -151,7 +293,8 @@ def _with_qualifiers(
                 if consumed:
                     first, changed = scope.first, True
                 else:
-                    # What the cue reaches is not what states the finding: leave it out of the quote.
+                    # What the cue reaches is not what states the finding: leave it out of the
+                    # quote.
                     inside = [index for index in range(first, match.first) if scope.covers(index)]
                     if inside:
                         first, changed = max(inside) + 1, True

@@ -1,5 +1,5 @@
-"""Clinical wording: which words say the same thing. The data are in ``lexicon.yaml``; nothing about it is in the
-code."""
+"""Clinical wording: which words say the same thing. The data are in ``lexicon.yaml``; nothing about
+it is in the code."""
 
 from __future__ import annotations
 
@@ -17,14 +17,41 @@ LIGHT, FULL = 0.35, 1.0
 
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+(?:[.,]\d+)*|[.;,:]")
 _SUFFIXES = (
-    "ational", "ations", "ation", "ities", "ically", "ments", "ment", "ness", "ingly", "edly", "ions", "ings", "ing",
-    "ally", "ies", "ied", "ion", "ous", "ive", "ity", "ed", "es", "ly", "al", "s", "e", "y",
-)  # fmt: skip
+    "ational",
+    "ations",
+    "ation",
+    "ities",
+    "ically",
+    "ments",
+    "ment",
+    "ness",
+    "ingly",
+    "edly",
+    "ions",
+    "ings",
+    "ing",
+    "ally",
+    "ies",
+    "ied",
+    "ion",
+    "ous",
+    "ive",
+    "ity",
+    "ed",
+    "es",
+    "ly",
+    "al",
+    "s",
+    "e",
+    "y",
+)
 
 
 @dataclass(frozen=True)
 class Term:
-    """A word, or the words of one group: its name in a comparison ("" for none), what was written, its weight."""
+    """A word, or the words of one group: its name in a comparison ("" for none), what was written,
+    its weight.
+    """
 
     name: str
     word: str
@@ -97,8 +124,8 @@ class Lexicon:
             self._entries.setdefault(stems, _Entry(name, denied))
 
     def terms(self, text: str) -> tuple[Term, ...]:
-        """Return the terms of a text in order, the longest group first at each place. Punctuation and stop words have
-        no name."""
+        """Return the terms of a text in order, the longest group first at each place. Punctuation
+        and stop words have no name."""
         words = _words(text)
         stems = [stem(word) for word in words]
         terms: list[Term] = []
@@ -148,12 +175,14 @@ class Lexicon:
         return {self._numbers[word] for word in _words(text) if word in self._numbers}
 
     def tells_apart(self, name: str) -> bool:
-        """Return True for a group that means something of its own: if each side has one that the other lacks, they
-        differ."""
+        """Return True for a group that means something of its own: if each side has one that the
+        other lacks, they differ."""
         return name in self._names and name not in self._generic
 
     def parts(self, name: str) -> tuple[str, ...]:
-        """Return the names of the groups and words that a group's own name is made of ("leg edema": leg, edema)."""
+        """Return the names of the groups and words that a group's own name is made of ("leg edema":
+        leg, edema).
+        """
         words = name.split()
         if len(words) < 2:
             return ()
@@ -188,7 +217,10 @@ def _words(text: str) -> list[str]:
 
 @cache
 def stem(word: str) -> str:
-    """Return a word without its ending: what makes two inflections equal. At least four letters stay."""
+    """Return a word without its ending: what makes two inflections equal.
+
+    At least four letters stay.
+    """
     word = (
         word.removesuffix("'s")
         .replace("aemi", "emi")

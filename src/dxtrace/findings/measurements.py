@@ -1,7 +1,9 @@
-"""Measurements in a sentence: which quantity, how much of it in one unit, and whether the note calls it high or low.
+"""Measurements in a sentence: which quantity, how much of it in one unit, and whether the note
+calls it high or low.
 
-A threshold of ``knowledge/`` ("potassium below 3.5") is compared with these and never with the ranges that invented
-notes draw from. The quantities, their names and units are data: ``measurements.yaml``.
+A threshold of ``knowledge/`` ("potassium below 3.5") is compared with these and never with the
+ranges that invented notes draw from. The quantities, their names and units are data:
+``measurements.yaml``.
 """
 
 from __future__ import annotations
@@ -14,8 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
+from dxtrace.files import parse_yaml
 from dxtrace.findings.tokens import Token, tokenise
 
 #: Days in a unit of time.
@@ -42,7 +43,20 @@ DAYS = {
 _NUMBER_WORDS = {
     word: number
     for number, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve".split(),
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+        ],
         start=1,
     )
 } | {
@@ -58,12 +72,120 @@ _NUMBER_WORDS = {
 
 # What may stand between the name of a quantity and its number.
 _FILLERS = frozenset(
-    "of is was were are at be been a an the level levels count counts concentration value values reading readings : = ~ ≈"
-    " | ( [ , + - – — about around approximately approx nearly almost measured found to up only elevated raised increased"
-    " high higher low lower decreased reduced normal borderline severely markedly mildly moderately slightly significantly"
-    " on admission arrival presentation ratio score ct noted resting average mean currently now with from as by range ranged"
-    " ranging between initial peak maximum repeat serum plasma total rate predicted her his unintentional significant"
-    " * • ' today has had showed shows grade over notable for remarkable a come came back returned".split(),
+    [
+        "of",
+        "is",
+        "was",
+        "were",
+        "are",
+        "at",
+        "be",
+        "been",
+        "a",
+        "an",
+        "the",
+        "level",
+        "levels",
+        "count",
+        "counts",
+        "concentration",
+        "value",
+        "values",
+        "reading",
+        "readings",
+        ":",
+        "=",
+        "~",
+        "≈",
+        "|",
+        "(",
+        "[",
+        ",",
+        "+",
+        "-",
+        "–",
+        "—",
+        "about",
+        "around",
+        "approximately",
+        "approx",
+        "nearly",
+        "almost",
+        "measured",
+        "found",
+        "to",
+        "up",
+        "only",
+        "elevated",
+        "raised",
+        "increased",
+        "high",
+        "higher",
+        "low",
+        "lower",
+        "decreased",
+        "reduced",
+        "normal",
+        "borderline",
+        "severely",
+        "markedly",
+        "mildly",
+        "moderately",
+        "slightly",
+        "significantly",
+        "on",
+        "admission",
+        "arrival",
+        "presentation",
+        "ratio",
+        "score",
+        "ct",
+        "noted",
+        "resting",
+        "average",
+        "mean",
+        "currently",
+        "now",
+        "with",
+        "from",
+        "as",
+        "by",
+        "range",
+        "ranged",
+        "ranging",
+        "between",
+        "initial",
+        "peak",
+        "maximum",
+        "repeat",
+        "serum",
+        "plasma",
+        "total",
+        "rate",
+        "predicted",
+        "her",
+        "his",
+        "unintentional",
+        "significant",
+        "*",
+        "•",
+        "'",
+        "today",
+        "has",
+        "had",
+        "showed",
+        "shows",
+        "grade",
+        "over",
+        "notable",
+        "for",
+        "remarkable",
+        "a",
+        "come",
+        "came",
+        "back",
+        "returned",
+    ],
 )
 _COMPARATORS = {
     "<": "<",
@@ -80,8 +202,40 @@ _MAX_FILLERS = 7
 # ... and so many words besides ("FEV1 stood at 64 %"), but none of these.
 _MAX_UNKNOWN = 2
 _STOPS = frozenset(
-    "and or but with without no not if for than who which when while per every against because due history years deficit"
-    " gap tolerance type class grade stage step day days hours".split(),
+    [
+        "and",
+        "or",
+        "but",
+        "with",
+        "without",
+        "no",
+        "not",
+        "if",
+        "for",
+        "than",
+        "who",
+        "which",
+        "when",
+        "while",
+        "per",
+        "every",
+        "against",
+        "because",
+        "due",
+        "history",
+        "years",
+        "deficit",
+        "gap",
+        "tolerance",
+        "type",
+        "class",
+        "grade",
+        "stage",
+        "step",
+        "day",
+        "days",
+        "hours",
+    ],
 )
 
 _UNIT = re.compile(
@@ -110,9 +264,22 @@ _NUMBER = re.compile(r"\d[\d,]*(?:[.·]\d+)?\Z")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 
 
+# Values of blood, unless the sentence is about another fluid.
+_OF_BLOOD = frozenset(
+    ["wbc", "neutrophils_pct", "eosinophils_pct", "eosinophils", "glucose", "ldh", "albumin", "ph"]
+)
+_OTHER_FLUID = re.compile(
+    r"\b(?:csf|cerebrospinal|lumbar puncture|synovial|joint|arthrocentesis|pleural|ascit\w+|peritoneal"
+    r"|paracentesis|thoracentesis|urin\w+|bal|bronchoalveolar|sputum|stool|semen|fluid)\b",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True)
 class Quantity:
-    """One quantity: the words that name it, its unit, factors from other units, and what a value of it can be."""
+    """One quantity: the words that name it, its unit, factors from other units, and what a value of
+    it can be.
+    """
 
     name: str
     names: tuple[str, ...]
@@ -127,9 +294,11 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A measured quantity: from ``low`` to ``high`` in its main unit, as tokens ``first`` to ``last`` of a sentence.
+    """A measured quantity: from ``low`` to ``high`` in its main unit, as tokens ``first`` to
+    ``last`` of a sentence.
 
-    ``flag``: "up" or "down" where the note marks it so or prints a range that it lies outside of; else "".
+    ``flag``: "up" or "down" where the note marks it so or prints a range that it lies outside of;
+        else "".
     """
 
     quantity: str
@@ -140,7 +309,9 @@ class Measurement:
     flag: str = ""
 
     def meets(self, op: str, low: float, high: float) -> bool:
-        """True if every value from ``self.low`` to ``self.high`` stands in the relation to the limit."""
+        """True if every value from ``self.low`` to ``self.high`` stands in the relation to the
+        limit.
+        """
         match op:
             case "<":
                 return self.high < low
@@ -158,7 +329,7 @@ class Measurement:
 def quantities() -> dict[str, Quantity]:
     """Return every quantity that can be measured, by its name."""
     text = resources.files("dxtrace.findings").joinpath("measurements.yaml").read_text("utf-8")
-    entries = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    entries = parse_yaml(text)
     return {name: _quantity(name, entry) for name, entry in entries.items()}
 
 
@@ -186,7 +357,10 @@ def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> li
         offset: where the text stands in the note.
     """
     reader = _Reader(text, tokens, offset)
-    return [*reader.named(), *reader.unnamed(), *reader.ages(), *reader.durations()]
+    values = [*reader.named(), *reader.unnamed(), *reader.ages(), *reader.durations()]
+    if _OTHER_FLUID.search(text):
+        values = [value for value in values if value.quantity not in _OF_BLOOD]
+    return values
 
 
 class _Reader:
@@ -202,7 +376,7 @@ class _Reader:
         """Yield values that follow, or precede, the name of their quantity."""
         for first, last, quantity in self._names():
             index = self._skip_fillers(last + 1)
-            value = self._value(index, quantity) if index is not None else None
+            value = self._value(index) if index is not None else None
             if value is not None:
                 found = list(self._measured(quantity, value, first))
                 yield from found or self._next_value(quantity, value, first)
@@ -216,19 +390,19 @@ class _Reader:
         while start < len(self._words):
             for length in range(min(7, len(self._words) - start), 0, -1):
                 found = index.get(tuple(self._words[start : start + length]))
-                # "2.3 mg/dL" is no magnesium.
-                a_unit = (
-                    length == 1
-                    and len(self._words[start]) <= 2
-                    and start
-                    and _NUMBER.match(self._words[start - 1])
-                )
-                if found and not a_unit:
+                if found and not self._is_unit(start):
                     for quantity in found:
                         yield start, start + length - 1, quantity
                     start += length - 1
                     break
             start += 1
+
+    def _is_unit(self, place: int) -> bool:
+        """True for a word that is the unit of the number before it: "2.3 mg/dL" is no magnesium."""
+        if place == 0 or not _NUMBER.match(self._words[place - 1]):
+            return False
+        unit = _UNIT.match(self._text, self._tokens[place - 1].end - self._offset)
+        return unit is not None and unit.end() > self._tokens[place].start - self._offset
 
     def _skip_fillers(self, index: int) -> int | None:
         """Return the index of the number that belongs to a name which ends before ``index``."""
@@ -257,7 +431,7 @@ class _Reader:
         match = _UNIT.match(self._text, token.start - self._offset)
         return match is not None and match.start(1) == token.start - self._offset
 
-    def _value(self, index: int, quantity: Quantity) -> _Value | None:
+    def _value(self, index: int) -> _Value | None:
         """Read a number, a range or a pair at ``index``, with its unit, flag and reference range."""
         words = self._words
         bound = ""
@@ -318,12 +492,14 @@ class _Reader:
             yield Measurement(other, value.second, value.second, first, last)
 
     def _next_value(self, quantity: Quantity, value: _Value, first: int) -> Iterator[Measurement]:
-        """Yield the value in the unit that is asked for, behind one in another: "FEV1 1.20 L (40 % predicted)"."""
+        """Yield the value in the unit that is asked for, behind one in another: "FEV1 1.20 L (40 %
+        predicted)".
+        """
         for index in range(value.last + 1, min(value.last + 6, len(self._words))):
             if self._words[index] in {",", ";"}:
                 return
             if _NUMBER.match(self._words[index]):
-                other = self._value(index, quantity)
+                other = self._value(index)
                 if other is not None and other.unit:
                     yield from self._measured(quantity, other, first)
                 return
@@ -351,13 +527,15 @@ class _Reader:
         return "down" if value.high < float(reference["low"]) else ""
 
     def _preceding(self, quantity: Quantity, first: int, last: int) -> Iterator[Measurement]:
-        """Yield a value that stands before its name: "a 30 pack-year history", "a 4-kg weight loss"."""
+        """Yield a value that stands before its name: "a 30 pack-year history", "a 4-kg weight
+        loss".
+        """
         for start in range(max(0, first - 7), first):
             if not _NUMBER.match(self._words[start]) or (
                 start and self._words[start - 1] in {"-", "/", "x"}
             ):
                 continue
-            value = self._value(start, quantity)
+            value = self._value(start)
             between = self._words[value.last + 1 : first] if value else []
             plain = not any(word in {",", ";", "and", "with", ":"} for word in between)
             if value and value.last < first and plain and (value.unit or not quantity.needs_unit):
@@ -373,12 +551,14 @@ class _Reader:
                 return
 
     def unnamed(self) -> Iterator[Measurement]:
-        """Yield values whose unit alone says what they are: beats a minute, degrees, a pair in mmHg."""
+        """Yield values whose unit alone says what they are: beats a minute, degrees, a pair in
+        mmHg.
+        """
         known = quantities()
         for index, word in enumerate(self._words):
             if not _NUMBER.match(word) or (index and self._words[index - 1] in {"/", "-", "–"}):
                 continue
-            value = self._value(index, known["temp"])
+            value = self._value(index)
             if value is None:
                 continue
             unit = value.unit
@@ -469,7 +649,9 @@ class _Reader:
 
 @dataclass(frozen=True)
 class _Value:
-    """A number as written: its range, its bound, what stands behind a slash, its last token, unit, end in the text."""
+    """A number as written: its range, its bound, what stands behind a slash, its last token, unit,
+    end in the text.
+    """
 
     low: float
     high: float
@@ -527,9 +709,7 @@ def _convert(value: float, quantity: Quantity, unit: str) -> float | None:
         value = (value - 32) / 1.8
     elif plain in factors:
         value *= float(factors[plain])
-    elif plain and not _same_unit(plain, quantity.unit):
-        return None
-    elif not plain and quantity.needs_unit:
+    elif (plain and not _same_unit(plain, quantity.unit)) or (not plain and quantity.needs_unit):
         return None
     elif quantity.rescale and value > quantity.rescale[0]:
         value *= quantity.rescale[1]

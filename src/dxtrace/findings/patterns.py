@@ -1,8 +1,10 @@
-"""What a clause must say to state a finding: a small language, and its matcher over the words of a sentence.
+"""What a clause must say to state a finding: a small language, and its matcher over the words of a
+sentence.
 
-``cough* & week*|chronic`` asks for one word of each group; ``[hr > 100]`` for a measurement; ``~ulcer`` for a word
-that is denied or called normal; ``-lead`` forbids one; ``@up`` stands for a list of words. Every other word has to be
-affirmed, in this patient: what :mod:`dxtrace.findings.context` says about the words decides.
+``cough* & week*|chronic`` asks for one word of each group; ``[hr > 100]`` for a measurement;
+``~ulcer`` for a word that is denied or called normal; ``-lead`` forbids one; ``@up`` stands for a
+list of words. Every other word has to be affirmed, in this patient: what
+:mod:`dxtrace.findings.context` says about the words decides.
 """
 
 from __future__ import annotations
@@ -11,37 +13,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
 
 from dxtrace.errors import KnowledgeError
+from dxtrace.files import parse_yaml
 from dxtrace.findings.context import Context, Property
 from dxtrace.findings.measurements import DAYS, Measurement, quantities
 from dxtrace.findings.tokens import Token, tokenise
-
-#: Lists of words that many patterns use.
-MACROS: dict[str, str] = {
-    "up": "elevated|raised|high|higher|increased|increase|increases|rise|rises|rising|rose|elevation|elevations|↑|upregulated|"
-    "above normal|upper|hyper*|markedly abnormal|excess|excessive",
-    "down": "low|lower|reduced|decreased|decrease|decreases|fall|falling|fell|diminished|depressed|↓|below normal|drop|dropped|"
-    "reduction|impaired|deficient|deficiency|suppressed|undetectable|declined|decline|subnormal",
-    "normal": "normal|unremarkable|within normal limits|wnl|within normal|within the normal range|intact|clear|no abnormalit*|not elevated|negative",
-    "positive": "positive|reactive|detected|confirmed|confirms|confirming|identified|present|isolated|grew|growth|grown|+|pos|revealed|"
-    "found|demonstrated|seen|showed|shows|yielded",
-    "sudden": "sudden*|abrupt*|acute*|instantaneous*|all at once|out of the blue|within seconds|within minutes|thunderclap|suddenly",
-    "gradual": "gradual*|insidious*|progressive*|slowly|slow|over months|over years|over weeks|worsening|creeping|steadily|"
-    "increasing*|over the past month*|over the past year*|over several",
-    "recurrent": "recurrent*|recurring|episode*|episodic*|attack*|intermittent*|repeated*|spell*|bout*|paroxysm*|comes and goes|"
-    "on and off|off and on|frequent*|several times|times a|times per|again and again|occasional*",
-    "chronic": "chronic*|persist*|long standing|longstanding|prolonged|for week*|for month*|for year*|week*|month*|year*|long term|ongoing|lasting",
-    "recent": "recent*|day* ago|week* ago|month* ago|postoperative*|post op|last week|last month|past week|past month|just|newly|earlier this",
-    "severe": "severe*|extreme*|excruciating|intense|worst|unbearable|marked*|massive|profound*|critical*",
-    "right": "right|rt|r|right sided|rightward",
-    "left": "left|lt|l|left sided|leftward",
-    "bilateral": "bilateral*|both|b l|bibasal*|bibasilar|symmetric*|bilat",
-    "relative": "mother*|father*|brother*|sister*|sibling*|son|sons|daughter*|uncle*|aunt*|cousin*|grandmother*|grandfather*|"
-    "grandparent*|maternal|paternal|parent*|relative*|family history|familial|fh|fhx|family|twin|nephew|niece|mom|dad|mum|grandma|grandpa",
-    "imaging": "ct|cta|mri|mr|mra|x ray|x rays|xr|cxr|radiograph*|film|films|scan|scans|echo|echocardiogra*|tte|tee|ultrasound|ultrasonogra*|"
-    "sonogra*|us|doppler|imaging|angiogra*|tomogra*|pet|hrct|ctpa|scintigra*|fluoroscop*|esophagram|barium",
-}
 
 _MEASURE = re.compile(
     r"\[\s*(?P<name>\w+)\s*(?:(?P<op><=|>=|<|>)\s*(?P<value>\d+(?:\.\d+)?)|(?P<low>\d+(?:\.\d+)?)\s*\.\.\s*(?P<high>\d+(?:\.\d+)?))"
@@ -95,6 +74,14 @@ class Match:
     pattern: str
 
 
+@cache
+def macros() -> dict[str, list[str]]:
+    """Return the lists of words that patterns share, by name (``macros.yaml``)."""
+    text = resources.files("dxtrace.findings").joinpath("macros.yaml").read_text("utf-8")
+    lists: dict[str, list[str]] = parse_yaml(text)
+    return lists
+
+
 def parse_pattern(text: str, synonyms: Mapping[str, Sequence[str]] | None = None) -> Pattern:
     """Read one pattern.
 
@@ -143,9 +130,9 @@ def _alternatives(
     plain = choice[1:].strip() if denied or forbidden else choice
     if plain.startswith("@"):
         name = plain[1:]
-        if name not in MACROS:
+        if name not in macros():
             raise KnowledgeError(f"pattern {text!r}: unknown macro @{name}")
-        for word in MACROS[name].split("|"):
+        for word in macros()[name]:
             yield Words(
                 _words(word, text),
                 denied,
@@ -245,7 +232,7 @@ class PatternIndex:
         for start, word in enumerate(words):
             for number, group, alternative in self._candidates(word):
                 end = _matched(words, start, alternative.words)
-                if end:
+                if end and not (alternative.flag and _is_compound(words, start)):
                     found[number][group].append((start, end - 1, alternative))
         for measurement in measured:
             for number, group, limit in self._limits.get(measurement.quantity, ()):
@@ -281,7 +268,9 @@ class PatternIndex:
         measured: Sequence[Measurement],
         found: dict[int, dict[int, list[tuple[int, int, Alternative]]]],
     ) -> None:
-        """Let a value that the note itself flags meet ``@up`` or ``@down`` of a pattern that names its quantity."""
+        """Let a value that the note itself flags meet ``@up`` or ``@down`` of a pattern that names
+        its quantity.
+        """
         flagged = [measurement for measurement in measured if measurement.flag]
         if not flagged:
             return
@@ -295,7 +284,8 @@ class PatternIndex:
                 }
                 for measurement in flagged:
                     if measurement.flag in flags:
-                        # Beside its own name only: the flag of one value says nothing about another.
+                        # Beside its own name only: the flag of one value says nothing about
+                        # another.
                         near = [
                             span
                             for other, spans in found[number].items()
@@ -307,6 +297,43 @@ class PatternIndex:
                             found[number][group].append(
                                 (measurement.first, measurement.last, flags[measurement.flag]),
                             )
+
+
+# "high-sensitivity troponin" is not a high one.
+_COMPOUNDS = frozenset(
+    [
+        "sensitivity",
+        "sensitive",
+        "resolution",
+        "density",
+        "dose",
+        "power",
+        "school",
+        "flow",
+        "calorie",
+        "fat",
+        "altitude",
+        "speed",
+        "risk",
+        "back",
+        "grade",
+        "molecular",
+        "pitched",
+        "output",
+        "salt",
+        "protein",
+        "frequency",
+        "quality",
+    ],
+)
+
+
+def _is_compound(words: Sequence[str], start: int) -> bool:
+    return (
+        words[start] in {"high", "low"}
+        and words[start + 1 : start + 2] != []
+        and words[start + 1] in _COMPOUNDS
+    )
 
 
 def _matched(words: Sequence[str], start: int, phrase: Sequence[tuple[str, bool]]) -> int:
@@ -354,7 +381,8 @@ def _assign(
         if len({span[:2] for span in chosen}) < len(chosen) and not all(
             isinstance(span[2], Limit) for span in chosen
         ):
-            # One word cannot be two: "pressure" is not both the blood pressure and the chest pressure.
+            # One word cannot be two: "pressure" is not both the blood pressure and the chest
+            # pressure.
             if _repeated_words(chosen):
                 continue
         cues = frozenset(
@@ -398,7 +426,9 @@ def _holds(
     person: str,
     past_allowed: bool,
 ) -> bool:
-    """True if the words of a span are said as their alternative needs: affirmed, or denied, of the right person."""
+    """True if the words of a span are said as their alternative needs: affirmed, or denied, of the
+    right person.
+    """
     start, end, alternative = span
     said: set[Property] = set()
     for index in range(start, end + 1):

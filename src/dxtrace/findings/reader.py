@@ -1,4 +1,6 @@
-"""A note read sentence by sentence: tokens, what is said about them, what is measured, and whose they are."""
+"""A note read sentence by sentence: tokens, what is said about them, what is measured, and whose
+they are.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,13 @@ from dxtrace.notes.sections import section_named
 from dxtrace.notes.sentences import sentences
 
 _LABEL = re.compile(
-    r"[\s>*•#-]*(?:\d{1,2}[.)]\s*)?(?:\*\*|__)?(?P<words>[A-Za-z][A-Za-z/&() '-]{1,45}?)(?:\*\*|__)?\s*:(?:\*\*)?(?=\s|\Z)",
+    r"[\s>*•#-]*(?:\d{1,2}[.)]\s*)?(?:\*\*|__)?(?P<words>[A-Za-z][A-Za-z/&() '-]{1,45}?)"
+    r"(?:\*\*|__)?\s*:(?:\*\*)?(?=\s|\Z)",
 )
 _TEACHING_LABEL = re.compile(
     r"(?:discharge|patient|return|follow.?up|home|general)\s+(?:instructions?|education|precautions?|teaching|advice)"
-    r"|instructions?|education|when to (?:call|return|seek)|differential(?: diagnos[ie]s)?|ddx|teaching|handout|leaflet",
+    r"|instructions?|education|when to (?:call|return|seek)|differential(?: diagnos[ie]s)?|ddx"
+    r"|teaching|handout|leaflet",
     re.IGNORECASE,
 )
 # A line that opens a list of what is denied.
@@ -27,7 +31,17 @@ _OPENS_DENIAL = re.compile(
     r"(?:the following|following|any of|symptoms?)?[^.;:]{0,30}(?::|following(?: symptoms?)?)?\s*\Z",
     re.IGNORECASE,
 )
+_INLINE_HEADING = re.compile(r"(?<=[.;] )(?P<words>[A-Z][A-Za-z/&]*(?: [A-Za-z/&]+){0,4}):(?=\s)")
+# A row of a form: what is asked, a gap, and a no.
+_ROW_OF_NO = re.compile(
+    r"\S(?:\t| {2,}|\s*\|\s*)\s*(?:n|no|neg|negative|0|-|\u2013|false|absent|none|denie[sd]|nil)\s*[.|]?\s*\Z",
+    re.IGNORECASE,
+)
 _ITEM = re.compile(r"\s*(?:[-*•+–>]|\d{1,2}[.)])\s*|\s{2,}|\t")
+
+#: Longest item of a list of what is denied, in words; and how far, in characters, the next one may
+#: stand.
+_ITEM_WORDS, _LIST_GAP = 6, 5
 
 #: Words that end a clause when nothing else does.
 _BREAKS = frozenset({",", ";", "|", "(", ")"})
@@ -37,8 +51,8 @@ _BREAKS = frozenset({",", ";", "|", "(", ")"})
 class Sentence:
     """One sentence of a note, read.
 
-    ``clauses``: the number of the clause that each token stands in. ``quotable``: not a heading, not teaching text, not
-    text that talks to a model.
+    ``clauses``: the number of the clause that each token stands in. ``quotable``: not a heading,
+    not teaching text, not text that talks to a model.
     """
 
     start: int
@@ -62,16 +76,32 @@ def read_sentences(
         keep: half-open ranges of the note to read (default: all of it).
     """
     state = _State()
-    for start, end in sentences(case.note):
-        if keep is None or any(a < end and start < b for a, b in keep):
-            sentence = _read(case, start, end, state)
-            if sentence is not None:
-                yield sentence
+    for whole_start, whole_end in sentences(case.note):
+        for start, end in _at_inline_headings(case.note, whole_start, whole_end):
+            if keep is None or any(a < end and start < b for a, b in keep):
+                sentence = _read(case, start, end, state)
+                if sentence is not None:
+                    yield sentence
+
+
+def _at_inline_headings(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a sentence, cut before headings that stand within it: "... for 2 h.
+
+    FAMILY HISTORY: ...".
+    """
+    begin = start
+    for match in _INLINE_HEADING.finditer(note, start, end):
+        if match.start() > begin and section_named(match["words"]) is not None:
+            yield begin, match.start()
+            begin = match.start()
+    yield begin, end
 
 
 @dataclass
 class _State:
-    """What an earlier line says about the next: under which label it stands, and whether a denied list is open."""
+    """What an earlier line says about the next: under which label it stands, and whether a denied
+    list is open.
+    """
 
     section: str = ""
     family: bool = False
@@ -92,16 +122,16 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
         _open_denial(case.note, start, end, state)
         return None
     context = read_context(words, tokens, family_section=state.family)
-    if (
-        state.denying
-        and start <= state.denial_until
-        and _ITEM.match(case.note[max(0, start - 1) : end])
-    ):
+    listed = state.denying and start <= state.denial_until and _is_item(case.note, start, end)
+    if listed or _ROW_OF_NO.search(text):
         scope = Scope("denied", -1, -1, 0, len(tokens))
         context = Context((*context.scopes, scope), context.no_result, context.hypothetical)
-        state.denial_until = end + 3
+    if listed:
+        state.denial_until = end + _LIST_GAP
     else:
         _open_denial(case.note, start, end, state)
+        if text.rstrip().endswith(",") and _denies_to_its_end(context, len(tokens)):
+            state.denying, state.denial_until = True, end + _LIST_GAP
     measurements = tuple(read_measurements(words, tokens, start_of_words))
     quotable = not state.teaching and not context.hypothetical
     clauses = tuple(_clause_numbers(tokens))
@@ -118,7 +148,9 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
 
 
 def _read_label(text: str, state: _State) -> int:
-    """Return how long the label of a section is that the sentence opens with; note what the label says."""
+    """Return how long the label of a section is that the sentence opens with; note what the label
+    says.
+    """
     label = _LABEL.match(text)
     if label is None:
         return 0
@@ -139,6 +171,20 @@ def _read_label(text: str, state: _State) -> int:
         re.IGNORECASE,
     )
     return 0 if named_test else label.end()
+
+
+def _denies_to_its_end(context: Context, count: int) -> bool:
+    """True if a denial is still open where a line breaks off after a comma."""
+    return any(scope.property == "denied" and scope.end >= count - 1 for scope in context.scopes)
+
+
+def _is_item(note: str, start: int, end: int) -> bool:
+    """True for an item of a list: with its mark, or a short line that is no sentence and no
+    heading.
+    """
+    line = note[start:end].strip()
+    short = len(line.split()) <= _ITEM_WORDS and ":" not in line
+    return short or _ITEM.match(note[max(0, start - 1) : end]) is not None
 
 
 def _open_denial(note: str, start: int, end: int, state: _State) -> None:

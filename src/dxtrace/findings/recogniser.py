@@ -1,9 +1,11 @@
-"""Which findings of ``knowledge/`` a note states, where, and what they say for and against each diagnosis.
+"""Which findings of ``knowledge/`` a note states, where, and what they say for and against each
+diagnosis.
 
-A clause states a finding if it meets one of the finding's patterns (:mod:`dxtrace.findings.patterns`): only such a clause
-is ever quoted. For the ranking, clauses that meet no pattern count by their similarity as well. The ranking is naive
-Bayes with the frequencies of the knowledge files, on clauses of which it is not sure which finding they state, if any;
-how much it counts beside the model is fitted (:class:`dxtrace.answering.differential.Calibration`).
+A clause states a finding if it meets one of the finding's patterns
+(:mod:`dxtrace.findings.patterns`): only such a clause is ever quoted. For the ranking, clauses that
+meet no pattern count by their similarity as well. The ranking is naive Bayes with the frequencies
+of the knowledge files, on clauses of which it is not sure which finding they state, if any; how
+much it counts beside the model is fitted (:class:`dxtrace.answering.differential.Calibration`).
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
 from dxtrace.notes.quotes import Quote, find_quotes, single_clauses
 
-#: A clause says a finding with odds ``exp(SLOPE * (similarity - MIDPOINT))`` against saying none. Chosen on development
-#: cases of which a third of the wordings was hidden, from a coarse grid: 8, 12, 16 and 0.4, 0.5, 0.6.
+#: A clause says a finding with odds ``exp(SLOPE * (similarity - MIDPOINT))`` against saying none.
+#: Chosen on development cases of which a third of the wordings was hidden, from a coarse grid: 8,
+#: 12, 16 and 0.4, 0.5, 0.6.
 SLOPE, MIDPOINT = 12.0, 0.5
 
-#: Odds of a finding whose pattern is met, and what is left of the odds of one that has patterns of which none is.
+#: Odds of a finding whose pattern is met, and what is left of the odds of one that has patterns of
+#: which none is.
 _STATED_ODDS, _UNMET = 40.0, 0.25
 
 #: A similarity below this is none: one common word.
@@ -47,7 +51,8 @@ _PROOF_FREQUENCY = 0.5
 #: What a contrary finding takes from the log score of the nodes that it speaks against, in nats.
 CONTRARY_NATS = {"veto": 6.0, "strong": 2.0}
 
-#: Kinds of findings that are results: a test that is pending, or named without its result, states none of them.
+#: Kinds of findings that are results: a test that is pending, or named without its result, states
+#: none of them.
 _RESULTS = frozenset({"lab", "imaging", "procedure", "criterion", "proof", "contrary"})
 
 _Matrix = NDArray[np.float64]
@@ -55,7 +60,9 @@ _Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Statement:
-    """A piece of a note that states a finding: its premise, the quote, and the probability that it does."""
+    """A piece of a note that states a finding: its premise, the quote, and the probability that it
+    does.
+    """
 
     premise: Premise
     quote: Quote
@@ -75,8 +82,8 @@ class ContraryStatement:
 class Reading:
     """What a note states.
 
-    ``scores``: for every diagnosis, what the note says for it, in nats. ``statements``: in the order of the note, one
-    for each finding and piece. ``contrary``: what speaks against diagnoses.
+    ``scores``: for every diagnosis, what the note says for it, in nats. ``statements``: in the
+    order of the note, one for each finding and piece. ``contrary``: what speaks against diagnoses.
     """
 
     statements: tuple[Statement, ...]
@@ -91,8 +98,9 @@ class FindingRecogniser:
         """Build the indexes.
 
         Args:
-            wordings: which wordings the similarity knows. The patterns are the same with both: they were written with
-                all wordings in view, so of a hard test only the model and the similarity have seen nothing.
+            wordings: which wordings the similarity knows. The patterns are the same with both: they
+                were written with all wordings in view, so of a hard test only the model and the
+                similarity have seen nothing.
         """
         self.wordings = wordings
         self._premises: list[Premise] = []
@@ -169,7 +177,9 @@ class FindingRecogniser:
         return Reading(tuple(statements.values()), tuple(contrary.values()), scores)
 
     def _stated(self, note: str, sentence: Sentence) -> list[tuple[int, Quote]]:
-        """Return (number of the finding or contrary, quote) of every pattern that the sentence meets."""
+        """Return (number of the finding or contrary, quote) of every pattern that the sentence
+        meets.
+        """
         matches = self._patterns.matches(
             sentence.tokens,
             sentence.context,
@@ -196,9 +206,9 @@ class FindingRecogniser:
     ) -> dict[str, float]:
         """Return, for every diagnosis, what the clauses say for it, in nats.
 
-        Of a clause: the log of its likelihood given the diagnosis against that over all diagnoses, where it states each
-        finding, or none, with the probability that patterns and words give. A finding counts once, where it is stated
-        best.
+        Of a clause: the log of its likelihood given the diagnosis against that over all diagnoses,
+        where it states each finding, or none, with the probability that patterns and words give. A
+        finding counts once, where it is stated best.
         """
         similarity = self._similarity.similarity(clauses)
         odds = np.where(
@@ -226,7 +236,9 @@ class FindingRecogniser:
         clauses: Sequence[Quote],
         measured: Sequence[tuple[int, int, str]],
     ) -> None:
-        """Clear the odds of findings that are limits on a quantity which a clause measures: only a pattern can meet them."""
+        """Clear the odds of findings that are limits on a quantity which a clause measures: only a
+        pattern can meet them.
+        """
         for row, clause in enumerate(clauses):
             own = {
                 name for start, end, name in measured if start < clause.end and clause.start < end
@@ -253,7 +265,9 @@ class FindingRecogniser:
             scores[name] -= nats
 
     def weight(self, premise: Premise, node: Node) -> float:
-        """Return how much a finding speaks for a node rather than for any diagnosis, in nats: the log of its ratio."""
+        """Return how much a finding speaks for a node rather than for any diagnosis, in nats: the
+        log of its ratio.
+        """
         number = _numbers(self.wordings)[premise.id]
         below = [
             place
@@ -291,7 +305,9 @@ def recogniser(wordings: Wordings = "all") -> FindingRecogniser:
 
 @cache
 def _ratios() -> _Matrix:
-    """Return how much oftener each finding is met in each diagnosis than over all of them (premises, diagnoses)."""
+    """Return how much oftener each finding is met in each diagnosis than over all of them
+    (premises, diagnoses).
+    """
     nodes = Taxonomy.default().diagnoses
     rows = []
     for category in knowledge.written():

@@ -1,9 +1,10 @@
 """How similar a clause is to a finding, by its words: TF-IDF and cosine.
 
-Every finding in ``knowledge/`` lists wordings. Their words, each read as the clinical term it stands for
-(:mod:`dxtrace.findings.lexicon`: "SOB" is dyspnea), make vectors; a clause is as similar to the finding as the mean of
-its cosine with the best wording and with the centroid of all. Terms weigh by inverse document frequency (Spärck Jones
-1972). Similarity ranks; it does not decide: what a clause states is decided by :mod:`dxtrace.findings.patterns`.
+Every finding in ``knowledge/`` lists wordings. Their words, each read as the clinical term it
+stands for (:mod:`dxtrace.findings.lexicon`: "SOB" is dyspnea), make vectors; a clause is as similar
+to the finding as the mean of its cosine with the best wording and with the centroid of all. Terms
+weigh by inverse document frequency (Spärck Jones 1972). Similarity ranks; it does not decide: what
+a clause states is decided by :mod:`dxtrace.findings.patterns`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from dxtrace.knowledge import Premise
 from dxtrace.notes.cues import denies, has_cue
 from dxtrace.notes.quotes import Quote
 
-#: Affirmed, with a cue of uncertainty, family or past history, or denied: only wordings of one voice are compared.
+#: Affirmed, with a cue of uncertainty, family or past history, or denied: only wordings of one
+#: voice are compared.
 Voice = Literal["affirmed", "qualified", "denied"]
 VOICES: tuple[Voice, ...] = ("affirmed", "qualified", "denied")
 
@@ -35,7 +37,8 @@ _Vector = dict[str, float]
 class _VoiceIndex:
     """Vectors of one voice, those of one finding side by side and their centroid last.
 
-    ``postings``: by term, the rows that hold it and its weight there. ``firsts``: where each finding's rows begin;
+    ``postings``: by term, the rows that hold it and its weight there. ``firsts``: where each
+        finding's rows begin;
     ``findings``: their numbers.
     """
 
@@ -140,10 +143,11 @@ def _inverted(vectors: Sequence[tuple[int, _Vector]]) -> _VoiceIndex:
 
 @lru_cache(maxsize=30_000)
 def terms(text: str) -> tuple[str, ...]:
-    """Return the clinical terms and other specific words of a text, each once, in alphabetical order.
+    """Return the clinical terms and other specific words of a text, each once, in alphabetical
+    order.
 
-    Placeholders, numbers and function words are left out. What a word denies ("afebrile") begins with an exclamation
-    mark.
+    Placeholders, numbers and function words are left out. What a word denies ("afebrile") begins
+    with an exclamation mark.
     """
     plain = re.sub(r"\{\w*\}", " ", text.lower())
     lexicon = Lexicon.default()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 _APOSTROPHE = "(?:â€™|[´`?’'ʼ＇\ufffd])"
 
-# Words begin with a letter and may hold digits ("hba1c"); a number never carries its unit ("10mm" is two tokens).
+# Words begin with a letter and may hold digits ("hba1c"); a number never carries its unit ("10mm"
+# is two tokens).
 _TOKEN = re.compile(
     r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)"  # 12,000
     r"|\d+(?:[.,·]\d+)?(?!\d)"  # 7.2, and 7,2 as much of the world writes it
@@ -31,7 +32,8 @@ class Token:
 
 
 def tokenise(text: str, offset: int = 0) -> list[Token]:
-    """Return the tokens of a text; hyphens and slashes between letters are dropped ("x-ray" is two words).
+    """Return the tokens of a text; hyphens and slashes between letters are dropped ("x-ray" is two
+    words).
 
     Args:
         text: any text.

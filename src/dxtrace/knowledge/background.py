@@ -1,8 +1,9 @@
 """What any patient may have besides: the schema of ``background.yaml`` and its loader.
 
-A background statement is not made where a finding says one of the item's ``words``, so a normal examination never
-contradicts an abnormal one, and no unexplained risk factor stands beside the chain. A word in small letters is the
-beginning of words, one with a capital is a whole word in any case, one with a space or a mark stands anywhere.
+A background statement is not made where a finding says one of the item's ``words``, so a normal
+examination never contradicts an abnormal one, and no unexplained risk factor stands beside the
+chain. A word in small letters is the beginning of words, one with a capital is a whole word in any
+case, one with a space or a mark stands anywhere.
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ class _Item(_Strict):
 
 
 class Comorbidity(_Item):
-    """An illness that the patient has besides: ``names`` are noun phrases (terse for lists, full for sentences).
+    """An illness that the patient has besides: ``names`` are noun phrases (terse for lists, full
+    for sentences).
 
-    ``never_with`` names the categories that it is, or hints at; ``shifts`` moves normal laboratory values.
+    ``never_with`` names the categories that it is, or hints at; ``shifts`` moves normal laboratory
+    values.
     """
 
     names: Says
@@ -49,9 +52,11 @@ class Comorbidity(_Item):
 
 
 class Statement(_Item):
-    """Something true of a well patient, or that supports nothing. ``needs`` names vital signs that must be normal.
+    """Something true of a well patient, or that supports nothing. ``needs`` names vital signs that
+    must be normal.
 
-    At most one statement of a ``group`` is made; one that is ``alone`` is made beside no other of its list.
+    At most one statement of a ``group`` is made; one that is ``alone`` is made beside no other of
+    its list.
     """
 
     says: Says
@@ -64,9 +69,11 @@ class Statement(_Item):
 
 
 class DrugClass(_Strict):
-    """Medicines of which one is taken at a time: ``names`` is a pattern; ``never_beside`` names illnesses and classes.
+    """Medicines of which one is taken at a time: ``names`` is a pattern; ``never_beside`` names
+    illnesses and classes.
 
-    Where the note speaks of the class only in other words (the pattern ``lay``), a list gives the ``example``.
+    Where the note speaks of the class only in other words (the pattern ``lay``), a list gives the
+    ``example``.
     """
 
     id: Identifier
@@ -85,10 +92,11 @@ class Denial(_Item):
 
 
 class Test(_Item):
-    """A laboratory test with its normal ``range``: how hospitals name it in dense, tabular and prose print.
+    """A laboratory test with its normal ``range``: how hospitals name it in dense, tabular and
+    prose print.
 
-    Where the test that it ``follows`` is printed, its value is ``times`` the other's, give or take a little. A test
-    with a ``formula`` is printed only beside all those that the formula names.
+    Where the test that it ``follows`` is printed, its value is ``times`` the other's, give or take
+    a little. A test with a ``formula`` is printed only beside all those that the formula names.
     """
 
     panel: Identifier
@@ -115,9 +123,11 @@ class Test(_Item):
 
 
 class Unsaid(_Strict):
-    """What does not suit some cases: framing that the pattern ``says`` finds, ``beside`` any of these traits.
+    """What does not suit some cases: framing that the pattern ``says`` finds, ``beside`` any of
+    these traits.
 
-    A rule that holds ``everywhere`` is for whole statements too, not for openings, complaints and links alone.
+    A rule that holds ``everywhere`` is for whole statements too, not for openings, complaints and
+    links alone.
     """
 
     says: str
@@ -126,7 +136,9 @@ class Unsaid(_Strict):
 
 
 class Detail(_Strict):
-    """A clinical detail of which a rationale may speak (``claims``), and what else in a quote ``tells`` of it."""
+    """A clinical detail of which a rationale may speak (``claims``), and what else in a quote
+    ``tells`` of it.
+    """
 
     claims: str
     tells: str
@@ -139,7 +151,9 @@ class Study(Statement):
 
 
 class Report(_Strict):
-    """A study as hospitals print it: title, technique, normal statements, and an impression for want of a finding."""
+    """A study as hospitals print it: title, technique, normal statements, and an impression for
+    want of a finding.
+    """
 
     titles: tuple[Text, ...]
     technique: tuple[Text, ...]
@@ -148,7 +162,10 @@ class Report(_Strict):
 
 
 class Background(_Strict):
-    """Everything in ``background.yaml``. Openings, frames and vital signs are grouped by the kind of note."""
+    """Everything in ``background.yaml``.
+
+    Openings, frames and vital signs are grouped by the kind of note.
+    """
 
     comorbidities: tuple[Comorbidity, ...]
     surgeries: tuple[Comorbidity, ...]
@@ -248,7 +265,9 @@ def background() -> Background:
 
 
 class WordIndex:
-    """Finds which items' ``words`` stand in a text: see the module's first lines for how a word is written."""
+    """Finds which items' ``words`` stand in a text: see the module's first lines for how a word is
+    written.
+    """
 
     def __init__(self, items: Iterable[_Item]) -> None:
         self._beginnings: dict[str, set[str]] = {}

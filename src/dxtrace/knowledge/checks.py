@@ -1,4 +1,6 @@
-"""What a schema cannot say of a knowledge file: unknown names, leaked labels, diagnoses with too few findings."""
+"""What a schema cannot say of a knowledge file: unknown names, leaked labels, diagnoses with too
+few findings.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,15 @@ from dxtrace.knowledge.schema import (
 )
 from dxtrace.knowledge.taxonomy import Category, Taxonomy
 
-#: Quantities that every case has: vital signs, drawn from normal ranges unless a category says otherwise.
+#: Quantities that every case has: vital signs, drawn from normal ranges unless a category says
+#: otherwise.
 VITALS = frozenset({"temp_c", "hr", "sbp", "dbp", "rr", "spo2"})
 
 
 def find_problems(knowledge: CategoryKnowledge, category: Category) -> Iterator[str]:
-    """Yield what a schema cannot say: unknown names, leaked labels, diagnoses with too few findings."""
+    """Yield what a schema cannot say: unknown names, leaked labels, diagnoses with too few
+    findings.
+    """
     nodes = {node.name: node for node in category.nodes}
     diagnoses = {node.name for node in category.diagnoses}
     if knowledge.category != category.name:

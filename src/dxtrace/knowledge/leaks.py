@@ -9,7 +9,9 @@ from dxtrace.knowledge.taxonomy import Category
 
 
 def leaked_names(text: str, category: Category) -> list[str]:
-    """Return the names of a category or its nodes that stand in ``text`` (whole words, case folded)."""
+    """Return the names of a category or its nodes that stand in ``text`` (whole words, case
+    folded).
+    """
     return [name for name, pattern in _name_patterns(category) if pattern.search(text)]
 
 

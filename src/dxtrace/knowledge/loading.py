@@ -21,10 +21,12 @@ from dxtrace.knowledge.wordings import Wordings, ways_of
 
 @dataclass(frozen=True)
 class Premise:
-    """A piece of medical knowledge: stable id, the node it supports, its statement, its source, ways to say it.
+    """A piece of medical knowledge: stable id, the node it supports, its statement, its source,
+    ways to say it.
 
-    ``only`` names the diagnoses that it holds for; empty for all below its node. ``says`` are ways in which a note
-    says the finding that bears it out; ``states`` are patterns of which a clause must meet one to state it, in a finding
+    ``only`` names the diagnoses that it holds for; empty for all below its node. ``says`` are ways
+    in which a note says the finding that bears it out; ``states`` are patterns of which a clause
+    must meet one to state it, in a finding
     ``of`` the patient or another; ``plain`` is a rationale that claims no more than they ask for.
     """
 
@@ -43,7 +45,9 @@ class Premise:
 
 
 def slug(name: str) -> str:
-    """Return the file name stem and premise prefix of a category: ``Heart Failure`` -> ``heart-failure``."""
+    """Return the file name stem and premise prefix of a category: ``Heart Failure`` ->
+    ``heart-failure``.
+    """
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
@@ -83,7 +87,8 @@ def load(category: str) -> CategoryKnowledge:
 
 @cache
 def premises(category: str, wordings: Wordings = "all") -> tuple[Premise, ...]:
-    """Return the premises of one category, in the order of its findings; none if its knowledge is not written.
+    """Return the premises of one category, in the order of its findings; none if its knowledge is
+    not written.
 
     Args:
         category: by any of its names.
@@ -141,7 +146,9 @@ def frequency(finding: Finding, node: Node) -> float:
 
 
 def occurs(finding: Finding, node: Node) -> bool:
-    """True if the finding may be shown for diagnosis ``node``: it supports the path, and ``only`` allows it."""
+    """True if the finding may be shown for diagnosis ``node``: it supports the path, and ``only``
+    allows it.
+    """
     return finding.node in node.path and (not finding.only or node.name in finding.only)
 
 

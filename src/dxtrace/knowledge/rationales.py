@@ -1,4 +1,6 @@
-"""Which rationales of a finding go with a quote: of the details that one speaks of, the quote must tell."""
+"""Which rationales of a finding go with a quote: of the details that one speaks of, the quote must
+tell.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from dxtrace.knowledge.background import background
 #: A measure or a sign with a short name of its own.
 _NAMED = re.compile(r"\b(?:[A-Z][A-Za-z]*[A-Z0-9]\w*|[A-Z]\d+\w*)\b")
 
-#: Share of the ways of saying a finding up to which a word that they use is a detail, and no name for the finding.
+#: Share of the ways of saying a finding up to which a word that they use is a detail, and no name
+#: for the finding.
 _DETAIL = 1 / 2
 
 #: Words that are no details.
@@ -39,7 +42,7 @@ _PLAIN = frozenset(
 _OF_AGE = (
     (re.compile(r"\b(?:young|younger|early adult)\b(?! relative)"), range(46)),
     (re.compile(r"\b(?:elderly|older (?:adult|pa|pe|wo|man|men|ones))\b"), range(60, 121)),
-)  # fmt: skip
+)
 
 
 def fitting(
@@ -49,7 +52,8 @@ def fitting(
     about: str,
     age: int | None = None,
 ) -> tuple[str, ...]:
-    """Return the rationales that go with a quote: those that speak of details of other ways or another age do not.
+    """Return the rationales that go with a quote: those that speak of details of other ways or
+    another age do not.
 
     Args:
         rationales: of one finding; some are always left.
@@ -94,7 +98,9 @@ def _unsaid(rationale: str, quote: str, about: str) -> int:
 
 
 def _named(rationale: str, quote: str, ways: Iterable[str]) -> int:
-    """Count the measures that a rationale names and other ways of saying the finding give, but not the quote."""
+    """Count the measures that a rationale names and other ways of saying the finding give, but not
+    the quote.
+    """
     names = [name for name in set(_NAMED.findall(rationale)) if name not in quote]
     return sum(any(name in way for way in ways) for name in names) if names else 0
 

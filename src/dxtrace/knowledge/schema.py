@@ -37,7 +37,8 @@ Person = Literal["patient", "family", "other"]
 Text = Annotated[str, Field(min_length=2)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
-#: Placeholders that every case fills in: age in years, pronouns, "man"/"woman", how long the illness has lasted.
+#: Placeholders that every case fills in: age in years, pronouns, "man"/"woman", how long the
+#: illness has lasted.
 CASE_PLACEHOLDERS = frozenset({"age", "He", "he", "His", "his", "him", "man", "onset"})
 
 
@@ -46,9 +47,11 @@ class _Strict(BaseModel):
 
 
 class Says(_Strict):
-    """Ways a note may say one thing: fragments, whole sentences, a lay person's own words, and as vignettes do.
+    """Ways a note may say one thing: fragments, whole sentences, a lay person's own words, and as
+    vignettes do.
 
-    ``vignette``: as examination vignettes, case reports, letters and families say it; composed beside ``full``.
+    ``vignette``: as examination vignettes, case reports, letters and families say it; composed
+        beside ``full``.
     """
 
     terse: tuple[Text, ...] = ()
@@ -84,8 +87,9 @@ class Onset(_Strict):
 class Quantity(_Strict):
     """A number drawn once a case, the same wherever the note gives it.
 
-    ``ranges`` maps a diagnosis (or ``default``) to the low and high end in ``unit``; a ``formula`` over other
-    quantities (+ - * / and parentheses) takes its place. ``reference`` is the laboratory's normal range as printed.
+    ``ranges`` maps a diagnosis (or ``default``) to the low and high end in ``unit``; a ``formula``
+    over other quantities (+ - * / and parentheses) takes its place. ``reference`` is the
+    laboratory's normal range as printed.
     """
 
     unit: str = ""
@@ -104,7 +108,9 @@ class Quantity(_Strict):
 
 
 class Lab(_Strict):
-    """One row of a laboratory table: test name as printed, value (with placeholders), unit, reference, flag."""
+    """One row of a laboratory table: test name as printed, value (with placeholders), unit,
+    reference, flag.
+    """
 
     name: str
     value: str
@@ -121,10 +127,13 @@ class When(_Strict):
 
 
 class Finding(_Strict):
-    """Something found in a patient, the premise that makes it evidence, and the ways of saying both.
+    """Something found in a patient, the premise that makes it evidence, and the ways of saying
+    both.
 
-    ``states``: patterns, of which a clause must meet one to state the finding (:mod:`dxtrace.findings.patterns`);
-    ``plain``: a rationale that claims no more than they ask for; ``limit``: the source of the numbers in them;
+    ``states``: patterns, of which a clause must meet one to state the finding
+        (:mod:`dxtrace.findings.patterns`);
+    ``plain``: a rationale that claims no more than they ask for; ``limit``: the source of the
+        numbers in them;
     ``of``: whose finding it is.
     """
 
@@ -172,7 +181,9 @@ class Proof(_Strict):
 
 
 class Contrary(_Strict):
-    """What speaks against nodes: ``veto`` practically excludes them, ``strong`` makes them much less likely."""
+    """What speaks against nodes: ``veto`` practically excludes them, ``strong`` makes them much
+    less likely.
+    """
 
     id: Identifier
     against: tuple[str, ...] = Field(min_length=1)
@@ -194,7 +205,9 @@ class Negative(_Strict):
 
 
 class Neutral(_Strict):
-    """Something true of the patient that supports nothing here; ``points_to`` names a look-alike it hints at."""
+    """Something true of the patient that supports nothing here; ``points_to`` names a look-alike it
+    hints at.
+    """
 
     id: Identifier
     section: Section

@@ -166,7 +166,9 @@ class Taxonomy:
         return found
 
     def get(self, name: str) -> Node | None:
-        """Look a node up like :meth:`find`; None if there is none, without the milliseconds that suggestions take."""
+        """Look a node up like :meth:`find`; None if there is none, without the milliseconds that
+        suggestions take.
+        """
         return self._nodes.get(_key(name))
 
     def get_category(self, name: str) -> Category | None:

@@ -1,7 +1,7 @@
 """Which ways of saying a thing are kept for the hard test.
 
-Decided by a hash of the text alone, so adding a way moves few others, and a corpus made tomorrow from the same
-knowledge holds out the same wording.
+Decided by a hash of the text alone, so adding a way moves few others, and a corpus made tomorrow
+from the same knowledge holds out the same wording.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ REGISTERS: tuple[Register, ...] = ("terse", "full", "lay", "vignette")
 
 _OPENING = re.compile(r"(?:An?|This|The patient is an?) (?:[\w-]+ ){0,2}\{age\}")
 
-#: Which ways of ``knowledge/`` are looked for in a note: all, or those that training cases use. On the hard test, whose
-#: notes are written in the others, only the second is fair.
+#: Which ways of ``knowledge/`` are looked for in a note: all, or those that training cases use. On
+#: the hard test, whose notes are written in the others, only the second is fair.
 Wordings = Literal["all", "training"]
 
 
@@ -32,7 +32,9 @@ def stable_hash(text: str) -> int:
 
 
 def divide(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return ``texts`` as (seen in training, hard test only), each in the order given; a single text is training's."""
+    """Return ``texts`` as (seen in training, hard test only), each in the order given; a single
+    text is training's.
+    """
     unique = list(dict.fromkeys(texts))
     count = max(1, round(len(unique) * HELD_OUT)) if len(unique) > 1 else 0
     held = set(sorted(unique, key=stable_hash)[:count])
@@ -42,7 +44,9 @@ def divide(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def divide_says(
     says: Says,
 ) -> tuple[dict[Register, tuple[str, ...]], dict[Register, tuple[str, ...]]]:
-    """Divide the ways of ``says`` into (training, hard test), within each register; each side gets at least one."""
+    """Divide the ways of ``says`` into (training, hard test), within each register; each side gets
+    at least one.
+    """
     divided = {register: divide(getattr(says, register)) for register in REGISTERS}
     train = {register: parts[0] for register, parts in divided.items()}
     hard = {register: parts[1] for register, parts in divided.items()}
@@ -55,14 +59,18 @@ def divide_says(
 
 
 def apart(finding: Finding) -> tuple[tuple[str, ...], Says]:
-    """Return the ways that present the patient ("A {age}-year-old {man} ..."): they begin a note; and the others."""
+    """Return the ways that present the patient ("A {age}-year-old {man} ..."): they begin a note;
+    and the others.
+    """
     openings = tuple(way for way in finding.says.full if _OPENING.match(way))
     others = tuple(way for way in finding.says.full if way not in openings)
     return openings, finding.says.model_copy(update={"full": others})
 
 
 def ways_of(finding: Finding, wordings: Wordings = "all") -> tuple[str, ...]:
-    """Return the ways in which a note may say a finding, as a complaint and as the name of a test included."""
+    """Return the ways in which a note may say a finding, as a complaint and as the name of a test
+    included.
+    """
     test = (finding.lab.name,) if finding.lab else ()
     if wordings == "all":
         return finding.says.all + finding.chief + test

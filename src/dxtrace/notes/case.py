@@ -1,6 +1,7 @@
 """A patient case: the text of its note and its sections.
 
-Offsets are code points into :attr:`Case.note`, which is the text exactly as read (without a byte order mark).
+Offsets are code points into :attr:`Case.note`, which is the text exactly as read (without a byte
+order mark).
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Case:
 
     @classmethod
     def from_sections(cls, sections: Mapping[str, str], id: str = "case") -> Case:
-        """Make a case from section texts; the note is their canonical rendering, empty sections left out.
+        """Make a case from section texts; the note is their canonical rendering, empty sections
+        left out.
 
         Raises:
             CaseError: as for :meth:`from_text`.
@@ -62,7 +64,9 @@ class Case:
         return cls(note, tuple(spans), id)
 
     def section_at(self, offset: int) -> str:
-        """Return the name of the section that holds ``offset`` (the one before it, for a heading's own text)."""
+        """Return the name of the section that holds ``offset`` (the one before it, for a heading's
+        own text).
+        """
         index = bisect.bisect_right(self.sections, offset, key=lambda section: section.start)
         return self.sections[index - 1].name if index else "history_of_present_illness"
 

@@ -71,7 +71,9 @@ def split_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _cued_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Divide where no cue reaches across: before an item with its own cue; at a semicolon, unless a denial runs on."""
+    """Divide where no cue reaches across: before an item with its own cue; at a semicolon, unless a
+    denial runs on.
+    """
     begin = start
     negation = NEGATION.search(note, begin, end)
     for match in _REACH.finditer(note, start, end):
@@ -110,7 +112,9 @@ def _plain_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]
 
 
 def _pairs(note: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
-    """Divide between a value and the name of the next; words before a first value belong to it ("blood pressure 9")."""
+    """Divide between a value and the name of the next; words before a first value belong to it
+    ("blood pressure 9").
+    """
     begin = start
     for _, last in _divide(note, start, end, pattern):
         if last == end or _DIGIT.search(note, begin, last):
@@ -119,7 +123,9 @@ def _pairs(note: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterato
 
 
 def _cued(piece: str) -> bool:
-    """True if a clause holds a cue; a hyphen that opens a list item is none, one among signed findings is."""
+    """True if a clause holds a cue; a hyphen that opens a list item is none, one among signed
+    findings is.
+    """
     bullet = BULLET.match(piece)
     if bullet is None:
         return has_cue(piece)
@@ -128,7 +134,9 @@ def _cued(piece: str) -> bool:
 
 
 def _after_heading(note: str, start: int, end: int) -> int:
-    """Return where a sentence's own words begin: behind a section's heading, unless it alone says whose it is."""
+    """Return where a sentence's own words begin: behind a section's heading, unless it alone says
+    whose it is.
+    """
     heading = HEADING.match(note, start, end)
     section = section_named(heading[1]) if heading else None
     if (

@@ -8,7 +8,8 @@ from dxtrace.notes.sections import INVISIBLE
 
 
 def locate(note: str, text: str, section: tuple[int, int] | None = None) -> tuple[int, int] | None:
-    """Find ``text`` in ``note``: exactly, then with any white space, in any case, without a clipped end letter.
+    """Find ``text`` in ``note``: exactly, then with any white space, in any case, without a clipped
+    end letter.
 
     Args:
         note: the text to search.

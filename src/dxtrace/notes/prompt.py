@@ -1,6 +1,7 @@
 """Prompts: the one place where a note meets a chat template.
 
-The same functions make the prompt for training, for answering and for serving: all three see the same token ids.
+The same functions make the prompt for training, for answering and for serving: all three see the
+same token ids.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ from typing import Any
 from dxtrace.chain import EVIDENCE_MARK, Answer
 from dxtrace.notes.sections import INVISIBLE
 
-#: One piece of a prompt: its text, and whether control tokens in it are meant (template) or not (note).
+#: One piece of a prompt: its text, and whether control tokens in it are meant (template) or not
+#: (note).
 PromptPart = tuple[str, bool]
 
 SYSTEM = "Name the diagnosis of this case, then explain it in numbered steps, each quoting its evidence from the case."
 
 
-#: What every answer starts with; part of the prompt, so that the first token the model gives belongs to the diagnosis.
+#: What every answer starts with; part of the prompt, so that the first token the model gives
+#: belongs to the diagnosis.
 CUE = "FINAL DIAGNOSIS:"
 
 
-#: Stands for the part that a template would fill with today's date (Llama 3): always the same, in training and after.
+#: Stands for the part that a template would fill with today's date (Llama 3): always the same, in
+#: training and after.
 DATE = "26 Jul 2024"
 
 
@@ -30,7 +34,9 @@ _MARKER = "\ue000note\ue000"
 
 
 def readable(text: str) -> str:
-    """Return a note's text as the model reads it: no invisible characters, plain spaces, no runs of empty lines."""
+    """Return a note's text as the model reads it: no invisible characters, plain spaces, no runs of
+    empty lines.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_INVISIBLE)
     lines = [" ".join(line.split()) for line in text.split("\n")]
     kept = [line for index, line in enumerate(lines) if line or (index and lines[index - 1])]
@@ -55,14 +61,17 @@ def prompt_parts(template: str | None, note: str) -> list[PromptPart]:
 
 
 def with_start_token(template: str | None, token: str | None) -> str | None:
-    """Return a chat template that knows the model's start token, which some (Llama 3) write themselves."""
+    """Return a chat template that knows the model's start token, which some (Llama 3) write
+    themselves.
+    """
     if not template or not token or "bos_token" not in template:
         return template
     return f"{{%- set bos_token = {json.dumps(token)} -%}}{template}"
 
 
 def chat_parts(template: str | None, system: str, text: str) -> list[PromptPart]:
-    """Return the prompt for any question: what the model is told, and a text in which no control token is meant.
+    """Return the prompt for any question: what the model is told, and a text in which no control
+    token is meant.
 
     Args:
         template: the model's chat template (Jinja), or None for a plain prompt.
@@ -98,7 +107,8 @@ def _template(source: str) -> Any:
 def answer_segments(answer: Answer) -> list[str]:
     """Return the trained form of an answer after :data:`CUE`, cut where the writer chooses.
 
-    Each segment is tokenised on its own, in training as in writing: label, head, rationale, mark, quote, head ...
+    Each segment is tokenised on its own, in training as in writing: label, head, rationale, mark,
+    quote, head ...
     """
     segments = [f" {answer.diagnosis}"]
     for number, step in enumerate(answer.steps, 1):

@@ -1,7 +1,8 @@
 """Which pieces of a note may be quoted.
 
-A *quote* is a run of whole clauses within one sentence. A clause never clips a word or a value, and a clause that
-holds a cue of negation, uncertainty, family or past history is one unbreakable piece: no quote can drop its "denies".
+A *quote* is a run of whole clauses within one sentence. A clause never clips a word or a value, and
+a clause that holds a cue of negation, uncertainty, family or past history is one unbreakable piece:
+no quote can drop its "denies".
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from dxtrace.notes.sentences import BULLET, sentences
 MAX_QUOTE = 300
 
 
-# What keeps a runaway list from giving thousands of quotes: a sentence of up to 31 clauses gives every run of them,
-# in a longer one a run has at most 1,000 / clauses.
+# What keeps a runaway list from giving thousands of quotes: a sentence of up to 31 clauses gives
+# every run of them, in a longer one a run has at most 1,000 / clauses.
 _MAX_RUNS = 1000
 
 
@@ -38,7 +39,8 @@ class Quote:
 
 
 def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> list[Quote]:
-    """Return every piece that may be quoted, in the order of the note, each text once (its first place).
+    """Return every piece that may be quoted, in the order of the note, each text once (its first
+    place).
 
     Args:
         note: the text that offsets refer to.
@@ -80,7 +82,9 @@ def single_clauses(quotes: Iterable[Quote]) -> list[Quote]:
 
 
 def _trim(note: str, start: int, end: int) -> Quote | None:
-    """Cut bullets, white space and closing punctuation off the ends; None if nothing worth quoting is left."""
+    """Cut bullets, white space and closing punctuation off the ends; None if nothing worth quoting
+    is left.
+    """
     bullet = BULLET.match(note, start, end)
     if (
         bullet

@@ -141,7 +141,8 @@ def parse_json(text: str, place: str) -> Any:
 
 
 def read_cases(path: str | Path) -> Iterator[Case | CaseError]:
-    """Yield every case of a JSONL file, a folder of text and JSON files, or a file; errors are yielded, not raised.
+    """Yield every case of a JSONL file, a folder of text and JSON files, or a file; errors are
+    yielded, not raised.
 
     Raises:
         CaseError: the file or folder itself cannot be read.

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dxtrace.notes.cues import has_cue
 from dxtrace.notes.sections import section_named
 
-# No abbreviation, closing mark or last word is longer than this: enough to look at for what ends a line or a sentence.
+# No abbreviation, closing mark or last word is longer than this: enough to look at for what ends a
+# line or a sentence.
 TAIL = 40
 
 
@@ -23,7 +24,8 @@ _ABBREVIATION = re.compile(
 )
 
 
-# Abbreviations that often end a sentence: they do when a capitalised word follows ("after 20 min. He slept").
+# Abbreviations that often end a sentence: they do when a capitalised word follows ("after 20 min.
+# He slept").
 _MEASURE = re.compile(
     r"\b(?:etc|min|max|hrs?|wks?|mo|yrs?|[ap]\.?m|q\.?d|[bt]\.?i\.?d|p\.?o|i\.?v|p\.?r\.?n|neg|pos)\.\Z",
     re.IGNORECASE,
@@ -90,7 +92,9 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
 
 
 def _abbreviated(note: str, begin: int, end: int, following: re.Match[str] | None) -> bool:
-    """True if the full stop before ``end`` belongs to an abbreviation and does not end the sentence as well."""
+    """True if the full stop before ``end`` belongs to an abbreviation and does not end the sentence
+    as well.
+    """
     tail = max(begin, end - TAIL)
     if not _ABBREVIATION.search(note, tail, end):
         return False
@@ -100,7 +104,9 @@ def _abbreviated(note: str, begin: int, end: int, following: re.Match[str] | Non
 
 
 def _paragraphs(note: str) -> Iterator[tuple[int, int]]:
-    """Yield ranges of lines that belong together: a wrapped line goes on, a denied list keeps its heading."""
+    """Yield ranges of lines that belong together: a wrapped line goes on, a denied list keeps its
+    heading.
+    """
     lines = [match.span() for match in re.finditer(r"[^\r\n\v\f\u2028\u2029\x85]+", note)]
     widths = sorted(end - start for start, end in lines)
     width = widths[int(0.9 * len(widths))] if widths else 0

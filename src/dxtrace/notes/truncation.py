@@ -11,7 +11,8 @@ from dxtrace.notes.prompt import readable
 from dxtrace.notes.sections import SECTIONS
 from dxtrace.notes.sentences import sentences
 
-#: Share of the room that each section gets when a note does not fit, before what is left over is handed round.
+#: Share of the room that each section gets when a note does not fit, before what is left over is
+#: handed round.
 _SHARES = {
     "chief_complaint": 0.05,
     "history_of_present_illness": 0.35,
@@ -22,7 +23,8 @@ _SHARES = {
 }
 
 
-#: Longest sentence that is kept or left out as one, in characters; a longer one is cut at white space.
+#: Longest sentence that is kept or left out as one, in characters; a longer one is cut at white
+#: space.
 _LONGEST = 1200
 
 
@@ -33,8 +35,8 @@ Count = Callable[[Sequence[str]], list[int]]
 class Fitted:
     """A note cut to a number of tokens.
 
-    ``text`` is what the model reads; ``keep`` the ranges of the note that are in it; ``left_out`` the number of
-    characters of each section that are not (empty when all fits).
+    ``text`` is what the model reads; ``keep`` the ranges of the note that are in it; ``left_out``
+    the number of characters of each section that are not (empty when all fits).
     """
 
     text: str
@@ -55,8 +57,9 @@ class Fitted:
 def fit(case: Case, count: Count, budget: int) -> Fitted:
     """Cut a note to at most ``budget`` tokens, whole sentences, keeping the most telling sections.
 
-    Every section first gets a share of the room; what a short one leaves goes to the others in order of importance.
-    Within a section the first two thirds of its room hold its start, the rest its end.
+    Every section first gets a share of the room; what a short one leaves goes to the others in
+    order of importance. Within a section the first two thirds of its room hold its start, the rest
+    its end.
 
     Args:
         case: the case.
@@ -83,7 +86,9 @@ def _fill(
     count: Count,
     budget: int,
 ) -> tuple[str, list[tuple[int, int]]]:
-    """Return the text that fits and the ranges in it; what headings and marks of omission take is known only after."""
+    """Return the text that fits and the ranges in it; what headings and marks of omission take is
+    known only after.
+    """
     wanted = {name: sum(cost for _, _, cost in items) for name, items in pieces.items()}
     total = max(0, int(0.96 * budget) - 40)
     while True:
@@ -97,7 +102,9 @@ def _fill(
 
 
 def _pieces(case: Case, name: str, count: Count, budget: int) -> list[tuple[int, int, int]]:
-    """Return (start, end, tokens) of the sentences of one section; only as much of its two ends as could ever fit."""
+    """Return (start, end, tokens) of the sentences of one section; only as much of its two ends as
+    could ever fit.
+    """
     parts = [(section.start, section.end) for section in case.sections if section.name == name]
     if sum(end - start for start, end in parts) > 24 * budget:
         back = [(-end, -start) for start, end in reversed(parts)]
@@ -126,7 +133,9 @@ def _first(parts: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:
 
 
 def _cut(sentence: str) -> list[tuple[int, int]]:
-    """Return the ranges of a sentence: one, unless it is too long (a list without end) to be kept whole."""
+    """Return the ranges of a sentence: one, unless it is too long (a list without end) to be kept
+    whole.
+    """
     if len(sentence) <= _LONGEST:
         return [(0, len(sentence))]
     return [

@@ -10,6 +10,19 @@ from dxtrace.train.run import prepare, train
 from dxtrace.train.sweep import Trial, sweep
 
 __all__ = [
-    "Outcome", "Prepared", "Recipe", "Trial", "check_publishable", "finish_run", "load_recipe", "plot_losses",
-    "prepare",    "publish", "read_metrics", "recipe_names", "sweep", "train", "write_card",
-]  # fmt: skip
+    "Outcome",
+    "Prepared",
+    "Recipe",
+    "Trial",
+    "check_publishable",
+    "finish_run",
+    "load_recipe",
+    "plot_losses",
+    "prepare",
+    "publish",
+    "read_metrics",
+    "recipe_names",
+    "sweep",
+    "train",
+    "write_card",
+]

@@ -1,4 +1,6 @@
-"""Loading what a run begins with: frozen base weights in the run's precision or in 4 bits, and perhaps an adapter."""
+"""Loading what a run begins with: frozen base weights in the run's precision or in 4 bits, and
+perhaps an adapter.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ def load_base(located: Located, base: Base, precision: Chosen, device: str) -> t
     """Return (tokenizer, model) for training: frozen weights in the run's precision, or in 4 bits.
 
     Raises:
-        ModelError: transformers cannot load it. MissingExtra: bitsandbytes is asked for and not installed.
+        ModelError: transformers cannot load it. MissingExtra: bitsandbytes is asked for and not
+        installed.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -48,7 +51,10 @@ def load_base(located: Located, base: Base, precision: Chosen, device: str) -> t
 
 
 def _nf4(precision: Chosen) -> Any:
-    """QLoRA's 4-bit NormalFloat with double quantisation (Dettmers et al. 2023, arXiv 2305.14314)."""
+    """QLoRA's 4-bit NormalFloat with double quantisation (Dettmers et al.
+
+    2023, arXiv 2305.14314).
+    """
     import importlib.util
 
     if importlib.util.find_spec("bitsandbytes") is None:
@@ -97,7 +103,9 @@ def find_start(recipe: Recipe) -> Path | None:
 
 
 def start_provenance(folder: Path) -> Provenance:
-    """Return what an adapter was made from; without a record it counts as made from credentialed data."""
+    """Return what an adapter was made from; without a record it counts as made from credentialed
+    data.
+    """
     try:
         return Provenance.from_json(json.loads((folder / "provenance.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError, AttributeError):
@@ -105,7 +113,8 @@ def start_provenance(folder: Path) -> Provenance:
 
 
 def load_start(model: Any, folder: Path) -> None:
-    """Fill the new adapter of a PEFT model with the weights of another, kept in the model's own precision.
+    """Fill the new adapter of a PEFT model with the weights of another, kept in the model's own
+    precision.
 
     Raises:
         InputError: they cannot be read, or belong to another base or to other layers.

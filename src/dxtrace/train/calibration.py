@@ -1,43 +1,63 @@
-"""Fitting how far a model's probabilities are to be believed, and how much the findings beside it count."""
+"""Fitting an adapter's calibration: temperature, the weight of the findings, conformal quantiles,
+and the scope.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.answering.calibration import Calibration
+from dxtrace.answering.conformal import COVERAGES, conformal_quantile
+from dxtrace.answering.differential import leave_open
 from dxtrace.answering.reasoner import Reasoner
+from dxtrace.answering.scope import ScopeModel, scope_features
+from dxtrace.chain import Differential, Ranked
 from dxtrace.compose import Composer
-from dxtrace.corpus.policy import FairReasoner, read_fairly
+from dxtrace.corpus.policy import FairReasoner, fair_recogniser
 from dxtrace.errors import InputError
+from dxtrace.findings.recogniser import Reading
+from dxtrace.knowledge.taxonomy import Taxonomy
 
 #: Seed of the cases that are composed for fitting; no corpus of ours has it.
 SEED = 40_961
 
-#: A type of an illness is named only if it is more likely than not, given the illness (see Calibration.leave_open).
+#: A type of an illness is named only if it is more likely than not, given the illness (see
+#: Calibration.leave_open).
 LEAVE_OPEN = 0.6667
+
+#: Share of in-scope cases that the threshold of the scope keeps.
+IN_SCOPE_KEPT = 0.9
+
+#: Strength of the ridge penalty on standardised coefficients of the scope: few cases, many
+#: features.
+_RIDGE = 0.02
 
 #: Bounds of 1 / temperature and of the weight of the findings.
 _BOUNDS = ((0.05, 5.0), (0.0, 5.0))
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One case: the model's probability of every diagnosis, what the findings say for each in nats, the gold one."""
+class ScoredCase:
+    """One case: the model's probability of every diagnosis, what the note states, the gold
+    diagnosis (or None).
+    """
 
-    probabilities: dict[str, float]
-    findings: dict[str, float]
-    gold: str
+    probabilities: Mapping[str, float]
+    findings: Mapping[str, float]
+    gold: str | None
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted calibration, and the mean negative log-likelihood of the gold diagnosis in nats, before and after."""
+    """A fitted calibration, and the mean negative log-likelihood of the gold diagnosis in nats,
+    before and after.
+    """
 
     calibration: Calibration
     cases: int
@@ -50,60 +70,143 @@ class Fit:
 
 
 def composed(count: int) -> list[AnnotatedCase]:
-    """Return cases in the wordings and styles that training does not use: as strange to a model as real notes are.
+    """Return cases in the wordings and styles that training does not use: as strange to a model as
+    real notes are.
 
-    They share these with the hard test, but no patient; two numbers are fitted on them.
+    They share these with the hard test, but no patient; a handful of numbers is fitted on them.
     """
     composer = Composer(SEED)
     return [composer.case(number, hard=True) for number in range(count)]
 
 
-def read(reasoner: Reasoner, cases: Sequence[AnnotatedCase]) -> Iterator[Reading]:
-    """Yield a reading of every case that has a gold diagnosis.
+def score_cases(
+    reasoner: Reasoner, cases: Sequence[AnnotatedCase]
+) -> Iterator[tuple[ScoredCase, Reading]]:
+    """Yield what model and findings say of every case.
 
     Raises:
         CaseError, EngineError: as :meth:`dxtrace.answering.reasoner.Reasoner.differential`.
     """
     plain = FairReasoner(Reasoner(reasoner.engine, taxonomy=reasoner.taxonomy))
     for case in cases:
-        if case.gold is None:
-            continue
         entries = plain.differential(case).entries
-        yield Reading(
-            {entry.diagnosis: entry.probability for entry in entries},
-            dict(read_fairly(case).scores),
-            case.gold.diagnosis,
-        )
+        reading = fair_recogniser(case).read(case.case)
+        probabilities = {entry.diagnosis: entry.probability for entry in entries}
+        gold = case.gold.diagnosis if case.gold else None
+        yield ScoredCase(probabilities, reading.scores, gold), reading
 
 
-def fit(readings: Sequence[Reading]) -> Fit:
-    """Fit temperature and the weight of the findings by maximum likelihood: a convex problem of two numbers.
+def fit(cases: Sequence[ScoredCase]) -> Fit:
+    """Fit temperature and the weight of the findings by maximum likelihood, a convex problem of two
+    numbers.
+
+    The conformal quantiles come from the same cases: two numbers hardly adapt to hundreds.
 
     Raises:
         InputError: there is nothing to fit on.
     """
     from scipy.optimize import minimize
 
-    if not readings:
+    known = [case for case in cases if case.gold]
+    if not known:
         raise InputError("there is no case with a gold diagnosis to fit on")
 
     def loss(calibration: Calibration) -> float:
-        return sum(_surprise(reading, calibration) for reading in readings) / len(readings)
+        return sum(_negative_log_likelihood(case, calibration) for case in known) / len(known)
 
     def at(point: Sequence[float]) -> Calibration:
         return Calibration(1 / point[0], {}, point[1])
 
     found = minimize(lambda point: loss(at(point)), (1.0, 0.1), bounds=_BOUNDS, method="L-BFGS-B")
-    sharpness, weight = (round(float(value), 4) for value in found.x)
-    best = Calibration(round(1 / sharpness, 4), {}, weight, LEAVE_OPEN)
-    return Fit(best, len(readings), loss(Calibration()), loss(best))
+    inverse_temperature, weight = (round(float(value), 4) for value in found.x)
+    best = Calibration(round(1 / inverse_temperature, 4), {}, weight, LEAVE_OPEN)
+    scores = [1 - _probability_of_gold(case, best) for case in known]
+    quantiles = {
+        f"{coverage:g}": round(conformal_quantile(scores, coverage), 6) for coverage in COVERAGES
+    }
+    best = replace(best, conformal=quantiles)
+    return Fit(best, len(known), loss(Calibration()), loss(best))
 
 
-def _surprise(reading: Reading, calibration: Calibration) -> float:
-    names = list(reading.probabilities)
-    shares = calibration.apply(names, list(reading.probabilities.values()), reading.findings)
-    share = dict(zip(names, shares, strict=True)).get(reading.gold, 0.0)
-    return -math.log(max(share, 1e-12))
+def _negative_log_likelihood(case: ScoredCase, calibration: Calibration) -> float:
+    names = list(case.probabilities)
+    probabilities = calibration.apply(names, list(case.probabilities.values()), case.findings)
+    probability = dict(zip(names, probabilities, strict=True)).get(case.gold or "", 0.0)
+    return -math.log(max(probability, 1e-12))
+
+
+def _probability_of_gold(case: ScoredCase, calibration: Calibration) -> float:
+    """Return the probability that an answer gives to the gold diagnosis, open types included."""
+    entries = differential_of(case, calibration).entries
+    return next((entry.probability for entry in entries if entry.diagnosis == case.gold), 0.0)
+
+
+def differential_of(case: ScoredCase, calibration: Calibration) -> Differential:
+    """Return the differential that a calibration makes of a scored case, over the diagnoses that
+    ship.
+    """
+    nodes = [node for node in Taxonomy.default().diagnoses if node.name in case.probabilities]
+    if not nodes:
+        names = list(case.probabilities)
+        calibrated = calibration.apply(names, list(case.probabilities.values()), case.findings)
+        pairs = zip(names, calibrated, strict=True)
+        ranked = [Ranked(name, name, probability) for name, probability in pairs]
+        return Differential(tuple(sorted(ranked, key=lambda entry: -entry.probability)))
+    names = [node.name for node in nodes]
+    of_model = [case.probabilities[name] for name in names]
+    calibrated = leave_open(
+        nodes, calibration.apply(names, of_model, case.findings), calibration.leave_open
+    )
+    ranked = [
+        Ranked(node.name, node.category, probability, model)
+        for node, probability, model in zip(nodes, calibrated, of_model, strict=True)
+    ]
+    return Differential(tuple(sorted(ranked, key=lambda entry: -entry.probability)))
+
+
+def fit_scope(features: Sequence[Mapping[str, float]], outside: Sequence[bool]) -> ScopeModel:
+    """Fit the probability that none of the illnesses fits: logistic regression with a ridge
+    penalty.
+
+    Both classes weigh the same, however many cases they have. The threshold keeps
+    :data:`IN_SCOPE_KEPT` of the cases in scope.
+
+    Args:
+        features: of each case (:func:`dxtrace.answering.scope.scope_features`).
+        outside: whether the case is out of scope.
+
+    Raises:
+        InputError: one of the classes has no case.
+    """
+    import numpy as np
+    from scipy.optimize import minimize
+
+    target = np.array(outside, dtype=float)
+    if not 0 < target.sum() < len(target):
+        raise InputError("the scope is fitted on cases in scope and out of it: one kind is missing")
+    names = sorted(features[0])
+    values = np.array([[row[name] for name in names] for row in features])
+    mean, deviation = values.mean(axis=0), values.std(axis=0) + 1e-9
+    scaled = (values - mean) / deviation
+    weights = np.where(target == 1, 0.5 / target.sum(), 0.5 / (len(target) - target.sum()))
+
+    def loss(point: Any) -> float:
+        scores = scaled @ point[1:] + point[0]
+        likelihood = weights @ (np.logaddexp(0, scores) - target * scores)
+        return float(likelihood + _RIDGE * point[1:] @ point[1:])
+
+    found = minimize(loss, np.zeros(len(names) + 1), method="L-BFGS-B").x
+    coefficients = {
+        name: round(float(value), 6)
+        for name, value in zip(names, found[1:] / deviation, strict=True)
+    }
+    intercept = found[0] - float((found[1:] * mean / deviation).sum())
+    model = ScopeModel(coefficients | {"intercept": round(intercept, 6)}, 1.0)
+    inside = sorted(
+        model.probability(row) for row, out in zip(features, outside, strict=True) if not out
+    )
+    threshold = inside[min(len(inside) - 1, math.ceil(IN_SCOPE_KEPT * len(inside)) - 1)]
+    return replace(model, threshold=round(threshold + 1e-6, 6))
 
 
 def calibrate(
@@ -111,20 +214,46 @@ def calibrate(
     cases: Sequence[AnnotatedCase],
     reasoner: Reasoner,
     report: Callable[[str, float], None],
+    scope: Sequence[AnnotatedCase] = (),
 ) -> Fit:
-    """Fit the calibration of an adapter and write it beside it (``calibration.json``), where it is read from.
+    """Fit the calibration of an adapter and write it beside it (``calibration.json``), where it is
+    read from.
+
+    Args:
+        adapter: its folder.
+        cases: with gold diagnoses.
+        reasoner: answers with this adapter.
+        report: called with what is being done and how far it is, from 0 to 1.
+        scope: further cases to fit the scope on; those without a gold diagnosis are out of scope.
+            None: the scope that the adapter has stays as it is.
 
     Raises:
         InputError: no case has a gold diagnosis, or the file cannot be written.
     """
-    readings = []
-    for number, reading in enumerate(read(reasoner, cases), 1):
-        readings.append(reading)
-        report("reading cases", number / len(cases))
-    found = fit(readings)
+    scored = []
+    everything = [*cases, *scope]
+    for number, pair in enumerate(score_cases(reasoner, everything), 1):
+        scored.append(pair)
+        report("reading cases", number / len(everything))
+    found = fit([case for case, _ in scored[: len(cases)]])
+    calibration = replace(found.calibration, scope=reasoner.calibration.scope)
+    if scope:
+        features = [
+            scope_features(
+                fair_recogniser(case),
+                reading,
+                differential_of(one, calibration),
+                len(case.case.note.split()),
+            )
+            for case, (one, reading) in zip(everything, scored, strict=True)
+        ]
+        calibration = replace(
+            calibration, scope=fit_scope(features, [one.gold is None for one, _ in scored])
+        )
+    found = replace(found, calibration=calibration)
     file = adapter / "calibration.json"
     try:
-        file.write_text(json.dumps(found.calibration.to_json(), indent=2) + "\n", "utf-8")
+        file.write_text(json.dumps(calibration.to_json(), indent=2) + "\n", "utf-8")
     except OSError as error:
         raise InputError(f"{file}: cannot be written ({error.strerror})") from None
     return found

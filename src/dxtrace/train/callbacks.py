@@ -1,5 +1,7 @@
 # ruff: noqa: ARG002 - the signatures are those of transformers' callbacks
-"""What happens beside the training loop: the log file, the progress bar, stopping on a signal, and when losses rise."""
+"""What happens beside the training loop: the log file, the progress bar, stopping on a signal, and
+when losses rise.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,17 @@ from dxtrace.train.probe import score_generations
 
 #: Keys of the log that metrics.jsonl holds, and their names there.
 _KEPT = {
-    "token_loss": "loss", "label_loss": "label_loss", "loss": "objective", "learning_rate": "learning_rate",
-    "grad_norm": "grad_norm", "epoch": "epoch", "targets": "targets", "tokens": "tokens", "eval_loss": "dev_loss",
+    "token_loss": "loss",
+    "label_loss": "label_loss",
+    "loss": "objective",
+    "learning_rate": "learning_rate",
+    "grad_norm": "grad_norm",
+    "epoch": "epoch",
+    "targets": "targets",
+    "tokens": "tokens",
+    "eval_loss": "dev_loss",
     "eval_label_loss": "dev_label_loss",
-}  # fmt: skip
+}
 
 
 class MetricsFile(TrainerCallback):  # type: ignore[misc]
@@ -142,7 +151,9 @@ class Bar(TrainerCallback):  # type: ignore[misc]
 
 
 class StopOnSignal(TrainerCallback):  # type: ignore[misc]
-    """Ctrl-C and SIGTERM end the run after the step in hand, with a checkpoint; a second Ctrl-C ends it at once."""
+    """Ctrl-C and SIGTERM end the run after the step in hand, with a checkpoint; a second Ctrl-C
+    ends it at once.
+    """
 
     def __init__(self) -> None:
         self.stopped: str | None = None
@@ -175,7 +186,9 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
 
 
 class Probe(TrainerCallback):  # type: ignore[misc]
-    """Lets the model answer a few development cases after each measurement, and writes the scores to metrics.jsonl."""
+    """Lets the model answer a few development cases after each measurement, and writes the scores
+    to metrics.jsonl.
+    """
 
     def __init__(
         self,
@@ -207,7 +220,9 @@ class Probe(TrainerCallback):  # type: ignore[misc]
 
 
 class SaveBest(TrainerCallback):  # type: ignore[misc]
-    """Saves a checkpoint wherever the development loss is the lowest so far, so that the best can be kept."""
+    """Saves a checkpoint wherever the development loss is the lowest so far, so that the best can
+    be kept.
+    """
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Look at the losses measured so far."""
@@ -218,7 +233,9 @@ class SaveBest(TrainerCallback):  # type: ignore[misc]
 
 
 class StopWhenWorse(TrainerCallback):  # type: ignore[misc]
-    """Stops after ``patience`` measurements in a row without a lower development loss than the best before."""
+    """Stops after ``patience`` measurements in a row without a lower development loss than the best
+    before.
+    """
 
     def __init__(self, patience: int) -> None:
         self.patience = patience

@@ -13,10 +13,20 @@ from dxtrace.chain import DISCLAIMER, Chain
 from dxtrace.provenance import CREDENTIALED_RULE, Provenance
 from dxtrace.train.recipe import Recipe
 
-#: Losses that the public card of the Llama 3.2 3B model reported, by step: sums over 8 micro-batches.
+#: Losses that the public card of the Llama 3.2 3B model reported, by step: sums over 8
+#: micro-batches.
 PUBLIC_LOSSES = {
-    10: 22.38, 30: 19.23, 50: 17.03, 70: 15.23, 90: 15.08, 110: 15.07, 130: 14.57, 150: 13.90, 170: 14.35, 180: 13.71,
-}  # fmt: skip
+    10: 22.38,
+    30: 19.23,
+    50: 17.03,
+    70: 15.23,
+    90: 15.08,
+    110: 15.07,
+    130: 14.57,
+    150: 13.90,
+    170: 14.35,
+    180: 13.71,
+}
 
 _SCALE = (
     "The public card's numbers are sums over the 8 micro-batches of a step (a fault of transformers 4.46.0 to 4.48.0, "
@@ -26,9 +36,13 @@ _SCALE = (
 
 
 def write_card(
-    folder: Path, recipe: Recipe, provenance: Provenance, metrics: Sequence[Mapping[str, Any]],
-    example: Chain | None = None, evaluation: Mapping[str, Any] | None = None,
-) -> Path:  # fmt: skip
+    folder: Path,
+    recipe: Recipe,
+    provenance: Provenance,
+    metrics: Sequence[Mapping[str, Any]],
+    example: Chain | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+) -> Path:
     """Write ``README.md`` into an adapter's folder and return its path.
 
     Args:
@@ -191,7 +205,9 @@ def _shown(value: Any) -> str:
 
 
 def read_evaluation(file: Path) -> dict[str, Any]:
-    """Return the top-level numbers and texts of a JSON file of measures; what is nested is left out."""
+    """Return the top-level numbers and texts of a JSON file of measures; what is nested is left
+    out.
+    """
     data = json.loads(file.read_text("utf-8"))
     return {key: value for key, value in data.items() if isinstance(value, (int, float, str))}
 

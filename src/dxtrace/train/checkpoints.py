@@ -18,7 +18,9 @@ def step_of(checkpoint: Path) -> int:
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """Say whether a checkpoint was written to its end: its state file comes last and says the checkpoint's step."""
+    """Say whether a checkpoint was written to its end: its state file comes last and says the
+    checkpoint's step.
+    """
     try:
         state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -44,7 +46,9 @@ def latest(folder: Path) -> Path | None:
 
 
 def cut_metrics(file: Path, step: int) -> None:
-    """Drop the lines of metrics.jsonl after ``step`` (and a half-written last one): they will be written again."""
+    """Drop the lines of metrics.jsonl after ``step`` (and a half-written last one): they will be
+    written again.
+    """
     if not file.is_file():
         return
     kept = []

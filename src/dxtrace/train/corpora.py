@@ -21,7 +21,10 @@ TEACHING = "teaching"
 
 @dataclass(frozen=True)
 class Cases:
-    """The cases of a run. ``held_out``: where dev cases come from; ``problems``: how many were met reading."""
+    """The cases of a run.
+
+    ``held_out``: where dev cases come from; ``problems``: how many were met reading.
+    """
 
     train: list[AnnotatedCase]
     dev: list[AnnotatedCase]
@@ -41,10 +44,12 @@ class Cases:
 
 
 def read_cases(data: Data, seed: int) -> Cases:
-    """Read the corpora that a recipe names. Of a corpus with splits, its train and dev splits are taken.
+    """Read the corpora that a recipe names. Of a corpus with splits, its train and dev splits are
+    taken.
 
     Raises:
-        InputError: no corpus is named, or it holds no case with a gold chain. CorpusError: it cannot be read.
+        InputError: no corpus is named, or it holds no case with a gold chain. CorpusError: it
+        cannot be read.
     """
     spec = data.train
     if not spec:

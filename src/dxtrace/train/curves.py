@@ -53,8 +53,14 @@ def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], out: Path) -> N
             points = [(row["step"], row[key]) for row in rows if key in row]
             if points:
                 faint = 0.35 if key == "loss" and len(runs) > 1 else 0.9
-                axes.plot(*zip(*points, strict=True), style, color=colour if len(runs) > 1 else None,
-                          label=prefix + label, alpha=faint, markersize=4)  # fmt: skip
+                axes.plot(
+                    *zip(*points, strict=True),
+                    style,
+                    color=colour if len(runs) > 1 else None,
+                    label=prefix + label,
+                    alpha=faint,
+                    markersize=4,
+                )
     axes.set_xlabel("step")
     axes.set_ylabel("loss per target token (nats)")
     axes.grid(alpha=0.3)

@@ -1,7 +1,9 @@
-"""From an annotated case to token ids and loss weights: exactly what the reasoner will read and write.
+"""From an annotated case to token ids and loss weights: exactly what the reasoner will read and
+write.
 
-The prompt is encoded as an engine encodes it (control tokens only where the template means them); each segment of the
-answer on its own, as the reasoner writes it; the end-of-turn token last. An answer is never cut.
+The prompt is encoded as an engine encodes it (control tokens only where the template means them);
+each segment of the answer on its own, as the reasoner writes it; the end-of-turn token last. An
+answer is never cut.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """One training row. ``weights[i]`` is the weight in the loss of predicting ``ids[i]``; 0 for no target.
+    """One training row. ``weights[i]`` is the weight in the loss of predicting ``ids[i]``; 0 for no
+    target.
 
     ``prompt`` is the number of prompt tokens, ``label`` that of the diagnosis after them.
     """
@@ -52,7 +55,9 @@ class Example:
 
 @dataclass
 class Report:
-    """What became of the cases: ``shortened``, ``dropped`` and ``unanswered`` hold ids; lengths are in tokens."""
+    """What became of the cases: ``shortened``, ``dropped`` and ``unanswered`` hold ids; lengths are
+    in tokens.
+    """
 
     cases: int = 0
     shortened: list[str] = field(default_factory=list)
@@ -86,7 +91,9 @@ class Encoder:
         ]
 
     def prompt_ids(self, note: str) -> list[int]:
-        """Return the prompt of a note as the model reads it: what an engine gives for the same parts."""
+        """Return the prompt of a note as the model reads it: what an engine gives for the same
+        parts.
+        """
         ids: list[int] = []
         for text, special in prompt_parts(self._template, note):
             if text:
@@ -118,12 +125,14 @@ class Encoder:
         *,
         chain: bool = True,
     ) -> Example | None:
-        """Return the row of a case; None if it has no gold chain, or the policy or a far too long answer leaves it out.
+        """Return the row of a case; None if it has no gold chain, or the policy or a far too long
+        answer leaves it out.
 
         Args:
             case: an annotated case.
             report: told what became of it.
-            chain: False for a row that ends after the diagnosis, with the token that closes it: its note has more room.
+            chain: False for a row that ends after the diagnosis, with the token that closes it: its
+                note has more room.
 
         Raises:
             InputError: it is too long and the policy is ``error``.
@@ -178,7 +187,8 @@ def make_examples(
     cases: Iterable[AnnotatedCase],
     seed: int = 0,
 ) -> tuple[list[Example], Report]:
-    """Return the training rows of ``cases``, label-only rows included, and the report on what was cut or left out.
+    """Return the training rows of ``cases``, label-only rows included, and the report on what was
+    cut or left out.
 
     Raises:
         InputError: no case is left to train on; and as :meth:`Encoder.example`.

@@ -20,7 +20,8 @@ def finish_run(
     example: Chain | None = None,
     evaluation: dict[str, Any] | None = None,
 ) -> list[str]:
-    """Write ``loss.png``, ``tensorboard/`` and the adapter's card; return what could not be made, in words.
+    """Write ``loss.png``, ``tensorboard/`` and the adapter's card; return what could not be made,
+    in words.
 
     Can be called again, with an example or an evaluation that came later.
 

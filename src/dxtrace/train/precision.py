@@ -11,7 +11,9 @@ from dxtrace.train.recipe import Precision
 
 @dataclass(frozen=True)
 class Device:
-    """What the choice depends on: ``kind`` is cpu, cuda or mps; ``bf16`` says whether it has bfloat16 matrix units."""
+    """What the choice depends on: ``kind`` is cpu, cuda or mps; ``bf16`` says whether it has
+    bfloat16 matrix units.
+    """
 
     kind: str
     name: str
@@ -20,7 +22,10 @@ class Device:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The format of matrix products and frozen weights, and the reason. Adapter and optimiser are 32-bit always."""
+    """The format of matrix products and frozen weights, and the reason.
+
+    Adapter and optimiser are 32-bit always.
+    """
 
     name: str
     reason: str

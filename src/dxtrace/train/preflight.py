@@ -31,7 +31,9 @@ class Memory:
 
 @dataclass(frozen=True)
 class Timed:
-    """What a few timed steps showed: tokens a second, and the peak of memory (bytes) at the longest row."""
+    """What a few timed steps showed: tokens a second, and the peak of memory (bytes) at the longest
+    row.
+    """
 
     tokens_per_s: float
     peak: int
@@ -89,8 +91,11 @@ class Preflight:
             f"device: {self.device}; precision {self.precision}: {self.precision_reason}",
         ]
         if self.unanswered or self.problems:
-            lines.insert(3, f"left out: {len(self.unanswered)} cases without a gold chain; {self.problems} problems "
-                            "while reading the corpus (dxtrace corpus audit names them)")  # fmt: skip
+            lines.insert(
+                3,
+                f"left out: {len(self.unanswered)} cases without a gold chain; {self.problems} problems "
+                "while reading the corpus (dxtrace corpus audit names them)",
+            )
         if self.timed:
             speed, time = self.timed.tokens_per_s, _clock(self.seconds or 0)
             lines.append(f"time, from timed steps: {speed:,.0f} tokens/s, so about {time}")
@@ -109,22 +114,36 @@ def inspect(prepared: Prepared, timed: Timed | None = None) -> Preflight:
     epochs = prepared.steps * per_step / len(lengths)
     trainable, memory = estimate_memory(prepared)
     return Preflight(
-        rows=len(lengths), cases=len(report.prompt_tokens), prompt=_summary(report.prompt_tokens),
-        answer=_summary(report.answer_tokens), longest=max(lengths), shortened=report.shortened, dropped=report.dropped,
-        unanswered=report.unanswered, policy=recipe.data.too_long, problems=prepared.cases.problems,
-        dev_cases=len(prepared.dev), held_out=prepared.cases.held_out or "none", steps=prepared.steps, epochs=epochs,
-        tokens=round(statistics.fmean(lengths) * per_step * prepared.steps), trainable=trainable, memory=memory,
-        device=prepared.device.name, precision=prepared.precision.name, precision_reason=prepared.precision.reason,
+        rows=len(lengths),
+        cases=len(report.prompt_tokens),
+        prompt=_summary(report.prompt_tokens),
+        answer=_summary(report.answer_tokens),
+        longest=max(lengths),
+        shortened=report.shortened,
+        dropped=report.dropped,
+        unanswered=report.unanswered,
+        policy=recipe.data.too_long,
+        problems=prepared.cases.problems,
+        dev_cases=len(prepared.dev),
+        held_out=prepared.cases.held_out or "none",
+        steps=prepared.steps,
+        epochs=epochs,
+        tokens=round(statistics.fmean(lengths) * per_step * prepared.steps),
+        trainable=trainable,
+        memory=memory,
+        device=prepared.device.name,
+        precision=prepared.precision.name,
+        precision_reason=prepared.precision.reason,
         timed=timed,
-    )  # fmt: skip
+    )
 
 
 def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
     """Return the number of trainable parameters, and the memory estimate at the longest row.
 
-    Weights as they are stored (4-bit: 0.52 bytes for linear layers, QLoRA's table 1); adapter 16 bytes a parameter
-    (value, gradient, two moments, 32-bit); activations per token and layer 12 widths + 5 MLP widths, or one width with
-    recomputation and one layer in full.
+    Weights as they are stored (4-bit: 0.52 bytes for linear layers, QLoRA's table 1); adapter 16
+    bytes a parameter (value, gradient, two moments, 32-bit); activations per token and layer 12
+    widths + 5 MLP widths, or one width with recomputation and one layer in full.
     """
     import torch
     from peft import get_peft_model
@@ -169,9 +188,14 @@ def lora_config(recipe: Recipe) -> Any:
     lora = recipe.lora
     targets: Any = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
     return LoraConfig(
-        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets,
-        use_rslora=lora.rslora, use_dora=lora.dora, task_type="CAUSAL_LM",
-    )  # fmt: skip
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        use_rslora=lora.rslora,
+        use_dora=lora.dora,
+        task_type="CAUSAL_LM",
+    )
 
 
 def _summary(values: Sequence[int]) -> tuple[int, int, int]:

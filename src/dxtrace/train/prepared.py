@@ -59,7 +59,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. ``step`` is the last step done, ``best_step`` the one whose adapter was kept."""
+    """How a run ended.
+
+    ``step`` is the last step done, ``best_step`` the one whose adapter was kept.
+    """
 
     folder: Path
     state: Literal["done", "stopped early", "interrupted"]

@@ -27,8 +27,10 @@ def score_generations(
         room: longest answer, in tokens.
 
     Returns:
-        ``form``: answers that parse; ``grounded``: quotes that stand in the note, of all quotes; ``diagnosis`` and
-        ``first_node``: answers with the gold diagnosis, and whose first step supports the gold path's first node.
+        ``form``: answers that parse; ``grounded``: quotes that stand in the note, of all quotes;
+            ``diagnosis`` and
+        ``first_node``: answers with the gold diagnosis, and whose first step supports the gold
+            path's first node.
     """
     counts = dict.fromkeys(("form", "diagnosis", "first_node"), 0)
     quotes = grounded = 0
@@ -67,7 +69,12 @@ def _answer(model: Any, encoder: Encoder, case: AnnotatedCase, room: int) -> str
     end = encoder.tokenizer.eos_token_id
     with torch.inference_mode():
         written = model.generate(
-            input_ids=inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=room, do_sample=False,
-            use_cache=True, eos_token_id=end, pad_token_id=end,
-        )  # fmt: skip
+            input_ids=inputs,
+            attention_mask=torch.ones_like(inputs),
+            max_new_tokens=room,
+            do_sample=False,
+            use_cache=True,
+            eos_token_id=end,
+            pad_token_id=end,
+        )
     return str(encoder.tokenizer.decode(written[0, len(prompt) :], skip_special_tokens=True))

@@ -17,15 +17,21 @@ RULE_SOURCE = (
 )
 
 _SHARED = (
-    "adapter_model.safetensors", "adapter_config.json", "README.md", "provenance.json", "calibration.json", "loss.png",
-)  # fmt: skip
+    "adapter_model.safetensors",
+    "adapter_config.json",
+    "README.md",
+    "provenance.json",
+    "calibration.json",
+    "loss.png",
+)
 
 
 def check_publishable(folder: Path) -> list[Path]:
     """Return the files of an adapter that would be shared.
 
     Raises:
-        InputError: it is no adapter, has no provenance or card, or was made from credentialed data; quotes the rule.
+        InputError: it is no adapter, has no provenance or card, or was made from credentialed data;
+        quotes the rule.
     """
     folder = (
         folder / "adapter" if (folder / "adapter" / "adapter_config.json").is_file() else folder
@@ -82,9 +88,11 @@ def publish(folder: Path, to: str, private: bool = True) -> str:
     try:
         api.create_repo(to, private=private, exist_ok=True)
         api.upload_folder(
-            repo_id=to, folder_path=str(files[0].parent), allow_patterns=[file.name for file in files],
+            repo_id=to,
+            folder_path=str(files[0].parent),
+            allow_patterns=[file.name for file in files],
             commit_message="Add the adapter, its card and its provenance",
-        )  # fmt: skip
+        )
     except LocalTokenNotFoundError:
         raise ModelError(
             "the hub knows no one here: run 'hf auth login', or set HF_TOKEN",

@@ -1,6 +1,7 @@
 """Recipes: everything that decides a training run, in one YAML file that documents itself.
 
-A recipe is resolved before anything is loaded: unknown keys get a suggestion, values of the wrong kind their place.
+A recipe is resolved before anything is loaded: unknown keys get a suggestion, values of the wrong
+kind their place.
 """
 
 from __future__ import annotations
@@ -318,7 +319,9 @@ def resolve(data: Mapping[str, Any], place: str) -> Recipe:
 
 
 def _numbers(value: Any) -> Any:
-    """Return recipe data with texts such as ``2e-4``, which YAML 1.1 does not read as numbers, made numbers."""
+    """Return recipe data with texts such as ``2e-4``, which YAML 1.1 does not read as numbers, made
+    numbers.
+    """
     if isinstance(value, Mapping):
         return {
             key: _numbers(item) if key not in ("name", "about") else item

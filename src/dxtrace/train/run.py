@@ -26,7 +26,8 @@ def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
     """Read the corpora, find the base model and turn every case into tokens; no weights are loaded.
 
     Raises:
-        InputError: the recipe, the corpus or a case cannot be used. ModelError: the base cannot be found.
+        InputError: the recipe, the corpus or a case cannot be used. ModelError: the base cannot be
+        found.
     """
     from transformers import AutoTokenizer
 
@@ -69,7 +70,9 @@ def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
 
 
 def plain(encoder: Encoder) -> Encoder:
-    """Return an encoder for measuring: every answer token weighs 1, so that losses of all recipes compare."""
+    """Return an encoder for measuring: every answer token weighs 1, so that losses of all recipes
+    compare.
+    """
     update = {"chains": 1.0, "label_only": 0.0, "label_weight": 1.0, "prompt_weight": 0.0}
     return Encoder(encoder.tokenizer, encoder.data.model_copy(update=update))
 
@@ -118,7 +121,9 @@ def train(
 
 
 def explain(error: Exception, folder: Path) -> DxtraceError | None:
-    """Return what a user is told of a full disk, or of memory that is full; None for any other error."""
+    """Return what a user is told of a full disk, or of memory that is full; None for any other
+    error.
+    """
     text = str(error)
     unwritten = (
         "No space left",
@@ -191,7 +196,9 @@ def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
 
 
 def _same_recipe(recipe: Recipe, file: Path) -> None:
-    """Refuse to go on with another recipe than the run began with; how often it logs and saves may differ."""
+    """Refuse to go on with another recipe than the run began with; how often it logs and saves may
+    differ.
+    """
     before, now = _flat(load_recipe(file)), _flat(recipe)
     other = [key for key, value in now.items() if before.get(key) != value]
     free = {

@@ -71,7 +71,9 @@ class Session:
         return self._finish(trainer, state)
 
     def trainer(self, callbacks: list[Any]) -> ChainTrainer:
-        """Return the trainer, the base model loaded and the adapter new, or that which the run goes on from."""
+        """Return the trainer, the base model loaded and the adapter new, or that which the run goes
+        on from.
+        """
         prepared, recipe = self.prepared, self.recipe
         torch.manual_seed(recipe.run.seed)
         tokenizer, model = load_base(
@@ -111,7 +113,9 @@ class Session:
         )
 
     def autocast(self) -> Any:
-        """Return the dtype that the trainer casts matrix products to, where accelerate does not (CPU, Apple)."""
+        """Return the dtype that the trainer casts matrix products to, where accelerate does not
+        (CPU, Apple).
+        """
         prepared = self.prepared
         if prepared.device.kind == "cuda" or prepared.precision.name == "fp32":
             return None
@@ -150,23 +154,45 @@ class Session:
         measuring = bool(self.prepared.dev)
         return SFTConfig(
             output_dir=str(self.folder / "checkpoints"),
-            num_train_epochs=optimiser.epochs, max_steps=optimiser.steps or -1,
-            per_device_train_batch_size=optimiser.batch, per_device_eval_batch_size=optimiser.batch,
+            num_train_epochs=optimiser.epochs,
+            max_steps=optimiser.steps or -1,
+            per_device_train_batch_size=optimiser.batch,
+            per_device_eval_batch_size=optimiser.batch,
             gradient_accumulation_steps=optimiser.accumulation,
-            learning_rate=optimiser.learning_rate, lr_scheduler_type=optimiser.schedule, warmup_steps=optimiser.warmup,
-            weight_decay=optimiser.weight_decay, max_grad_norm=optimiser.max_grad_norm, adam_beta2=optimiser.beta2,
+            learning_rate=optimiser.learning_rate,
+            lr_scheduler_type=optimiser.schedule,
+            warmup_steps=optimiser.warmup,
+            weight_decay=optimiser.weight_decay,
+            max_grad_norm=optimiser.max_grad_norm,
+            adam_beta2=optimiser.beta2,
             optim="paged_adamw_8bit" if optimiser.eight_bit else "adamw_torch_fused",
-            bf16=cuda and name == "bf16", fp16=cuda and name == "fp16", use_cpu=self.prepared.device.kind == "cpu",
+            bf16=cuda and name == "bf16",
+            fp16=cuda and name == "fp16",
+            use_cpu=self.prepared.device.kind == "cpu",
             gradient_checkpointing=run.recompute,
-            seed=run.seed, data_seed=run.seed, dataloader_num_workers=0, dataloader_pin_memory=cuda,
-            logging_strategy="steps", logging_steps=run.log_every, logging_first_step=True,
-            disable_tqdm=True, report_to="none",
-            eval_strategy="steps" if measuring else "no", eval_steps=run.eval_every,
-            save_strategy="steps", save_steps=run.save_every, save_total_limit=run.keep,
-            metric_for_best_model="eval_loss" if measuring else None, greater_is_better=False if measuring else None,
-            max_length=None, dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False,
-            packing=False, project=recipe.name, ddp_find_unused_parameters=False,
-        )  # fmt: skip
+            seed=run.seed,
+            data_seed=run.seed,
+            dataloader_num_workers=0,
+            dataloader_pin_memory=cuda,
+            logging_strategy="steps",
+            logging_steps=run.log_every,
+            logging_first_step=True,
+            disable_tqdm=True,
+            report_to="none",
+            eval_strategy="steps" if measuring else "no",
+            eval_steps=run.eval_every,
+            save_strategy="steps",
+            save_steps=run.save_every,
+            save_total_limit=run.keep,
+            metric_for_best_model="eval_loss" if measuring else None,
+            greater_is_better=False if measuring else None,
+            max_length=None,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            remove_unused_columns=False,
+            packing=False,
+            project=recipe.name,
+            ddp_find_unused_parameters=False,
+        )
 
     def _finish(self, trainer: ChainTrainer, state: Any) -> Outcome:
         best = _best(trainer)
@@ -195,13 +221,19 @@ class Session:
         losses = [row["token_loss"] for row in history if "token_loss" in row]
         dev = {row["step"]: row["eval_loss"] for row in history if "eval_loss" in row}
         return Outcome(
-            self.folder, state, trainer.state.global_step, best,
-            losses[-1] if losses else None, dev.get(best, min(dev.values(), default=None)),
-        )  # fmt: skip
+            self.folder,
+            state,
+            trainer.state.global_step,
+            best,
+            losses[-1] if losses else None,
+            dev.get(best, min(dev.values(), default=None)),
+        )
 
 
 def as_dataset(rows: list[Example]) -> Dataset:
-    """Return rows as a dataset: ids, labels, weights, length, and (first token, number of tokens) of the diagnosis."""
+    """Return rows as a dataset: ids, labels, weights, length, and (first token, number of tokens)
+    of the diagnosis.
+    """
     return Dataset.from_dict(
         {
             "input_ids": [list(row.ids) for row in rows],
@@ -214,7 +246,9 @@ def as_dataset(rows: list[Example]) -> Dataset:
 
 
 def peak_memory() -> int:
-    """Return the most memory (bytes) in use so far: on the GPU if there is one, else of this process."""
+    """Return the most memory (bytes) in use so far: on the GPU if there is one, else of this
+    process.
+    """
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_reserved())
     if sys.platform == "win32":
@@ -226,7 +260,9 @@ def peak_memory() -> int:
 
 
 def _name_base(file: Path, name: str) -> None:
-    """Write the base model's public name into an adapter's configuration, in place of a folder of this machine."""
+    """Write the base model's public name into an adapter's configuration, in place of a folder of
+    this machine.
+    """
     config = json.loads(file.read_text("utf-8"))
     file.write_text(
         json.dumps(config | {"base_model_name_or_path": name}, indent=2, sort_keys=True),
@@ -243,7 +279,9 @@ def _measured(trainer: ChainTrainer) -> bool:
 
 
 def _best(trainer: ChainTrainer) -> int:
-    """Return the step of the lowest development loss among the checkpoints that are there, else the last step."""
+    """Return the step of the lowest development loss among the checkpoints that are there, else the
+    last step.
+    """
     folder = Path(trainer.args.output_dir)
     there = {
         checkpoints.step_of(path)

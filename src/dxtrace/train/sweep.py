@@ -45,10 +45,16 @@ def parse_sweep(text: str) -> tuple[str, list[str]]:
 
 
 def sweep(
-    recipe: Recipe, text: str, out: Path, *, resume: bool = False, console: Console | None = None,
+    recipe: Recipe,
+    text: str,
+    out: Path,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
     report: store.Report | None = None,
-) -> list[Trial]:  # fmt: skip
-    """Train ``recipe`` once for each value and write ``sweep.json`` and ``sweep.png``; best development loss first.
+) -> list[Trial]:
+    """Train ``recipe`` once for each value and write ``sweep.json`` and ``sweep.png``; best
+    development loss first.
 
     With ``resume``, finished runs are kept and a broken one goes on.
 

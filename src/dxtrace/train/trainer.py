@@ -1,8 +1,9 @@
-"""TRL's SFTTrainer on our own rows: weighted targets, per-token losses, 32-bit adapters, no rewritten card.
+"""TRL's SFTTrainer on our own rows: weighted targets, per-token losses, 32-bit adapters, no
+rewritten card.
 
-``loss`` in the log is the objective; ``token_loss`` the plain negative log-likelihood of a target token in nats, summed
-over all micro-batches (and processes) since the last line and divided by their number of targets, so that it does not
-depend on how a step is cut into micro-batches.
+``loss`` in the log is the objective; ``token_loss`` the plain negative log-likelihood of a target
+token in nats, summed over all micro-batches (and processes) since the last line and divided by
+their number of targets, so that it does not depend on how a step is cut into micro-batches.
 """
 
 from __future__ import annotations
@@ -20,15 +21,20 @@ from dxtrace.train.kernels.sparse_head import add_target_head
 
 
 class Collator:
-    """Pads rows on the right. No attention mask: under causal attention no target sees the padding behind it."""
+    """Pads rows on the right.
+
+    No attention mask: under causal attention no target sees the padding behind it.
+    """
 
     def __init__(self, pad: int) -> None:
         self.pad = pad
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return ``input_ids``, ``labels`` (int64) and ``weights`` (float32), all (batch, longest row).
+        """Return ``input_ids``, ``labels`` (int64) and ``weights`` (float32), all (batch, longest
+        row).
 
-        And ``label_tokens`` (batch, 2): first token and number of tokens of the diagnosis; ``lengths`` (batch,).
+        And ``label_tokens`` (batch, 2): first token and number of tokens of the diagnosis;
+        ``lengths`` (batch,).
         """
         length = max(len(row["input_ids"]) for row in rows)
         fills = {"input_ids": self.pad, "labels": IGNORED, "weights": 0.0}
@@ -48,8 +54,9 @@ class Collator:
 class StepSampler(torch.utils.data.Sampler[int]):
     """Shuffles rows by seed and epoch; which rows a step sees does not depend on how it is cut.
 
-    Rows are dealt to steps first, then sorted by length within a step, so that micro-batches hold rows of like length.
-    One process with batch 8, one with batch 1 and 8 micro-batches, and two with 4 see the same rows in a step.
+    Rows are dealt to steps first, then sorted by length within a step, so that micro-batches hold
+    rows of like length. One process with batch 8, one with batch 1 and 8 micro-batches, and two
+    with 4 see the same rows in a step.
     """
 
     def __init__(self, lengths: Sequence[int], step: int, seed: int) -> None:
@@ -73,7 +80,10 @@ class StepSampler(torch.utils.data.Sampler[int]):
 
 
 class ChainTrainer(SFTTrainer):  # type: ignore[misc]
-    """See the module's text. ``autocast`` is the dtype of matrix products where accelerate sets none, or None."""
+    """See the module's text.
+
+    ``autocast`` is the dtype of matrix products where accelerate sets none, or None.
+    """
 
     def __init__(self, *args: Any, autocast: Any = None, **kwargs: Any) -> None:
         self._sums = {mode: torch.zeros(5, dtype=torch.float64) for mode in ("train", "eval")}
@@ -127,7 +137,9 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         return loss
 
     def _add(self, losses: Any, inputs: dict[str, Any]) -> None:
-        """Add to the running sums: loss and number of answer tokens, the same of diagnosis tokens, tokens read."""
+        """Add to the running sums: loss and number of answer tokens, the same of diagnosis tokens,
+        tokens read.
+        """
         target = (inputs["labels"][:, 1:] != IGNORED).to(losses.device)
         rows, length = target.shape
         place = torch.arange(length, device=target.device).expand(rows, -1)
@@ -151,7 +163,9 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         return total
 
     def take_sums(self, mode: str) -> dict[str, float]:
-        """Return per-token losses and token counts since the last call, over all processes, and start anew."""
+        """Return per-token losses and token counts since the last call, over all processes, and
+        start anew.
+        """
         sums = self._sums[mode]
         if self.accelerator.num_processes > 1:
             sums = self.accelerator.reduce(sums.float().to(self.args.device), "sum").double().cpu()
@@ -186,7 +200,9 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
 
 
 def keep_adapter_32bit(model: Any) -> None:
-    """Put every trainable parameter into 32 bits: in bfloat16 most of them never move at small learning rates."""
+    """Put every trainable parameter into 32 bits: in bfloat16 most of them never move at small
+    learning rates.
+    """
     for parameter in model.parameters():
         if parameter.requires_grad and parameter.dtype != torch.float32:
             parameter.data = parameter.data.float()

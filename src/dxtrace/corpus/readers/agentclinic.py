@@ -1,6 +1,8 @@
-"""AgentClinic's MedQA cases (MIT licence): examinations as nested JSON, one a line; a diagnosis, but no reasoning.
+"""AgentClinic's MedQA cases (MIT licence): examinations as nested JSON, one a line; a diagnosis,
+but no reasoning.
 
-The diagnosis is kept as the tag ``diagnosis``. Where our taxonomy has it, the tags ``expected`` (its node) and
+The diagnosis is kept as the tag ``diagnosis``. Where our taxonomy has it, the tags ``expected``
+(its node) and
 ``expected_category`` say so: enough to measure a model on, not to train one.
 """
 
@@ -85,7 +87,8 @@ def read_agentclinic(
 
 
 def render(value: Any, depth: int = 0) -> str:
-    """Return nested findings as readable text: a line for each entry of the outermost object, commas within.
+    """Return nested findings as readable text: a line for each entry of the outermost object,
+    commas within.
 
     Raises:
         CorpusError: nested too deep.

@@ -1,9 +1,12 @@
-"""DiReCT, the PhysioNet release: 511 notes of MIMIC-IV with diagnostic reasoning (arXiv 2408.01933).
+"""DiReCT, the PhysioNet release: 511 notes of MIMIC-IV with diagnostic reasoning (arXiv
+2408.01933).
 
-A folder in any layout that has been seen (``samples/<Category>[/<Diagnosis>]/x.json``, ``Finished/...``), or one file.
+A folder in any layout that has been seen (``samples/<Category>[/<Diagnosis>]/x.json``,
+``Finished/...``), or one file.
 
-The release has no patient ids. A patient is, in this order: the data list's column ``subject_id`` or ``patient``, such
-a field of the file, the eight-digit MIMIC subject in the file's name, else the note; equal notes share a patient.
+The release has no patient ids. A patient is, in this order: the data list's column ``subject_id``
+or ``patient``, such a field of the file, the eight-digit MIMIC subject in the file's name, else the
+note; equal notes share a patient.
 """
 
 from __future__ import annotations
@@ -46,7 +49,8 @@ def read_direct(
         path: the folder, or a file.
         split: not possible: the release has none.
         taxonomy: where nodes are looked up.
-        data_list: the release's csv, which says what notes are amended; by default searched for beside the notes.
+        data_list: the release's csv, which says what notes are amended; by default searched for
+            beside the notes.
 
     Raises:
         CorpusError: there is no file to read, or a split is asked for.
@@ -75,7 +79,8 @@ def read_direct(
 
 
 def find_files(path: Path) -> Iterator[Path]:
-    """Yield the notes of a release in a steady order; its knowledge files and hidden files are passed over.
+    """Yield the notes of a release in a steady order; its knowledge files and hidden files are
+    passed over.
 
     Raises:
         CorpusError: there is nothing at ``path``.
@@ -182,7 +187,10 @@ def _gold(
     folders: tuple[str, ...],
     taxonomy: Taxonomy,
 ) -> tuple[Chain | None, list[Problem]]:
-    """Make the gold chain; None without a diagnosis. One that no tree has keeps the file's own path."""
+    """Make the gold chain; None without a diagnosis.
+
+    One that no tree has keeps the file's own path.
+    """
     if not file.nodes:
         return None, [
             Problem(
@@ -228,7 +236,9 @@ def _supported(
     known: dict[str, Node | None],
     taxonomy: Taxonomy,
 ) -> str:
-    """Return the innermost node around an observation that is on the path; else the innermost, to be reported."""
+    """Return the innermost node around an observation that is on the path; else the innermost, to
+    be reported.
+    """
     for name in reversed(nodes):
         if name not in known:
             known[name] = find_node(name, taxonomy)
@@ -252,7 +262,9 @@ def _category(
 
 
 def _folders(path: Path, file: Path) -> tuple[str, ...]:
-    """Return the folders that say category and diagnosis: those below ``samples``, ``Finished`` or ``path``."""
+    """Return the folders that say category and diagnosis: those below ``samples``, ``Finished`` or
+    ``path``.
+    """
     whole = file.absolute().parts[:-1]
     tops = [index for index, part in enumerate(whole) if part.lower() in _TOPS]
     if tops and len(whole) - tops[-1] <= 4:

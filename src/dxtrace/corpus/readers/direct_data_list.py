@@ -24,7 +24,9 @@ class DataList:
     by_name: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def tags(self, id: str) -> dict[str, str]:
-        """Return ``amended`` (true or false) and the section amended; nothing for a note that is not listed."""
+        """Return ``amended`` (true or false) and the section amended; nothing for a note that is
+        not listed.
+        """
         row = self._row(id)
         if row is None:
             return {}
@@ -44,7 +46,8 @@ class DataList:
 
 
 def find_data_list(path: Path, given: str | Path | None, problems: list[Problem]) -> DataList:
-    """Read the data list that is given, or the first csv that is one, in the folder of the notes or up to two above.
+    """Read the data list that is given, or the first csv that is one, in the folder of the notes or
+    up to two above.
 
     Raises:
         CorpusError: the given file is not a data list.

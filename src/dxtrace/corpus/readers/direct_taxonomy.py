@@ -1,4 +1,6 @@
-"""The DiReCT authors' own knowledge files (``diagnostic_kg/*.json``, ``Diagnosis_flowchart/*.json``) as a taxonomy."""
+"""The DiReCT authors' own knowledge files (``diagnostic_kg/*.json``,
+``Diagnosis_flowchart/*.json``) as a taxonomy.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,16 @@ _MAX_DEPTH = 20
 
 
 def read_direct_taxonomy(folder: str | Path) -> Taxonomy:
-    """Read every ``.json`` of a folder (one category each, named by its file), or one such file, as a taxonomy.
+    """Read every ``.json`` of a folder (one category each, named by its file), or one such file, as
+    a taxonomy.
 
-    A file holds its tree under ``diagnostic``, or is the tree: nested objects, an empty list for a final diagnosis.
-    Aliases, short forms and inner nodes that may be final are taken over from our own taxonomy where it has the node.
+    A file holds its tree under ``diagnostic``, or is the tree: nested objects, an empty list for a
+    final diagnosis. Aliases, short forms and inner nodes that may be final are taken over from our
+    own taxonomy where it has the node.
 
     Raises:
-        CorpusError: there is no such file. KnowledgeError: a file is not such a tree; names it and what is wrong.
+        CorpusError: there is no such file. KnowledgeError: a file is not such a tree; names it and
+        what is wrong.
     """
     folder = Path(folder)
     files = sorted(folder.glob("*.json")) if folder.is_dir() else [folder]

@@ -1,8 +1,9 @@
 """One DiReCT file: from its nested JSON object to sections, nodes and observations.
 
-A key is ``text$Type_n``, split at its last ``$``. ``Intermedia`` keys are diagnosis nodes: the outermost is the final
-diagnosis, and nesting goes towards the first suspicion. A node holds ``Cause`` keys (rationales), those hold ``Input1``
-to ``Input6`` keys (observations; the number is the section). Beside the tree, ``input1`` to ``input6`` are the note.
+A key is ``text$Type_n``, split at its last ``$``. ``Intermedia`` keys are diagnosis nodes: the
+outermost is the final diagnosis, and nesting goes towards the first suspicion. A node holds
+``Cause`` keys (rationales), those hold ``Input1`` to ``Input6`` keys (observations; the number is
+the section). Beside the tree, ``input1`` to ``input6`` are the note.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _PATIENT_KEYS = ("subject_id", "patient_id", "patient")
 
 @dataclass(frozen=True)
 class Observation:
-    """One observation: its text, section (None if not said), rationale, and the nodes that hold it, outermost first."""
+    """One observation: its text, section (None if not said), rationale, and the nodes that hold it,
+    outermost first.
+    """
 
     text: str
     section: str | None
@@ -58,7 +61,10 @@ class DirectFile:
 
 
 def read_file(data: Mapping[str, Any], place: str) -> DirectFile:
-    """Read the parsed JSON object of one file. Whatever has another shape is left out and reported, never raised."""
+    """Read the parsed JSON object of one file.
+
+    Whatever has another shape is left out and reported, never raised.
+    """
     file = DirectFile(place)
     for key, value in data.items():
         if match := _SECTION_KEY.fullmatch(key.strip()):
@@ -79,7 +85,9 @@ def read_file(data: Mapping[str, Any], place: str) -> DirectFile:
 
 
 def keep_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a dict of JSON pairs; a key that stands twice gets the ``#`` that the release marks such keys with."""
+    """Make a dict of JSON pairs; a key that stands twice gets the ``#`` that the release marks such
+    keys with.
+    """
     result: dict[str, Any] = {}
     for key, value in pairs:
         while key in result:

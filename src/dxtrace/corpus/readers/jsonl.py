@@ -3,13 +3,16 @@
 Our own rows are what :meth:`AnnotatedCase.to_json` writes. Anybody's need a note and little else::
 
     {"id": "a1", "patient": "p7", "note": "45M with ...", "diagnosis": "NSTEMI",
-     "steps": [{"evidence": "troponin 2.1", "rationale": "Necrosis ...", "supports": "Suspected ACS"},
-               {"evidence": {"text": "ST depression", "start": 120, "end": 133}, "rationale": "..."}]}
+     "steps": [{"evidence": "troponin 2.1", "rationale": "Necrosis ...", "supports": "Suspected
+               ACS"}, {"evidence": {"text": "ST depression", "start": 120, "end": 133}, "rationale":
+               "..."}]}
 
-- ``note`` (or ``text``), or ``sections`` (an object from section to text), or the sections as fields of the row;
-- ``diagnosis``: any name that the taxonomy knows; other diagnoses come with their own ``category`` and ``path``;
-- ``steps`` (may be missing): evidence without offsets, or with wrong ones, is searched for in the note. A step
-  without ``supports`` supports the diagnosis;
+- ``note`` (or ``text``), or ``sections`` (an object from section to text), or the sections as
+fields of the row;
+- ``diagnosis``: any name that the taxonomy knows; other diagnoses come with their own ``category``
+and ``path``;
+- ``steps`` (may be missing): evidence without offsets, or with wrong ones, is searched for in the
+  note. A step without ``supports`` supports the diagnosis;
 - ``id`` (else file name and line number), ``patient`` (else the id), ``tags``, ``split``.
 """
 
@@ -34,9 +37,11 @@ def read_jsonl(
     split: str | None = None,
     taxonomy: Taxonomy | None = None,
 ) -> Corpus:
-    """Read a ``.jsonl`` file, or all of a folder (its files are splits: ``train.jsonl`` is the split ``train``).
+    """Read a ``.jsonl`` file, or all of a folder (its files are splits: ``train.jsonl`` is the
+    split ``train``).
 
-    With ``split``, only that file of a folder, or only the rows of a file whose ``split`` (or tag) says so, are read.
+    With ``split``, only that file of a folder, or only the rows of a file whose ``split`` (or tag)
+    says so, are read.
 
     Raises:
         CorpusError: nothing there, it cannot be read, or it has no such split.
@@ -163,7 +168,9 @@ def _read_file(
 
 
 def _own_row(row: Mapping[str, Any]) -> AnnotatedCase | None:
-    """Read a row that we wrote; None if it is somebody else's, or its offsets no longer fit its note."""
+    """Read a row that we wrote; None if it is somebody else's, or its offsets no longer fit its
+    note.
+    """
     if not isinstance(row.get("sections"), list) or not isinstance(row.get("note"), str):
         return None
     try:

@@ -1,8 +1,10 @@
-"""MedCaseReasoning (hub ``zou-lab/MedCaseReasoning``, CC-BY 4.0): published cases with numbered reasoning.
+"""MedCaseReasoning (hub ``zou-lab/MedCaseReasoning``, CC-BY 4.0): published cases with numbered
+reasoning.
 
-Its reasoning quotes the article, not the prompt, so evidence is found again in the prompt: word for word, else as the
-clause that says the same in nearly the same words. What cannot be found is dropped and counted. Diagnoses outside the
-taxonomy leave a case without a gold chain, with the tags ``diagnosis`` and ``scope`` = ``out``.
+Its reasoning quotes the article, not the prompt, so evidence is found again in the prompt: word for
+word, else as the clause that says the same in nearly the same words. What cannot be found is
+dropped and counted. Diagnoses outside the taxonomy leave a case without a gold chain, with the tags
+``diagnosis`` and ``scope`` = ``out``.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from dxtrace.notes.quotes import Quote, find_quotes
 #: The data set on the hub.
 HUB_ID = "zou-lab/MedCaseReasoning"
 
-#: Share of words (F1 over content words) that a clause must have in common with a quote to stand for it.
+#: Share of words (F1 over content words) that a clause must have in common with a quote to stand
+#: for it.
 THRESHOLD = 0.6
 
 _SPLITS = {"dev": "val", "validation": "val"}
@@ -51,10 +54,12 @@ def read_medcasereasoning(
         path: a file, a folder, or ``owner/name`` on the hub.
         split: ``train``, ``dev`` (theirs: ``val``) or ``test``; None for all.
         taxonomy: where diagnoses are looked up.
-        threshold: how alike a clause must be to stand for a quote, from 0 to 1 (1: only word for word).
+        threshold: how alike a clause must be to stand for a quote, from 0 to 1 (1: only word for
+            word).
 
     Raises:
-        CorpusError: it cannot be read or fetched, or has no such split. MissingExtra: pyarrow or datasets is missing.
+        CorpusError: it cannot be read or fetched, or has no such split. MissingExtra: pyarrow or
+        datasets is missing.
     """
     taxonomy = taxonomy or Taxonomy.default()
     cases: list[AnnotatedCase] = []
@@ -102,8 +107,8 @@ class Clauses:
     def best(self, text: str, threshold: float) -> Quote | None:
         """Return the clause most like ``text`` (F1 of content words), if it reaches the threshold.
 
-        A clause never stands for a text that has other numbers, or that has a cue of negation or doubt where the
-        other has none: likeness of words is blind to both.
+        A clause never stands for a text that has other numbers, or that has a cue of negation or
+        doubt where the other has none: likeness of words is blind to both.
         """
         wanted, cue = _content(text), has_cue(text)
         numbers = {word for word in wanted if word[0].isdigit()}

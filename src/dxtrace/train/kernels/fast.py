@@ -2,12 +2,14 @@
 
 The result is that of transformers and PEFT to rounding; it takes a third of the time:
 
-- the adapter rides on the frozen matrix: ``y = [x | x A'] [W | s B]'`` is one product forward and one backward, and
-  projections that read the same input (q, k, v; gate, up) are one matrix;
-- attention skips what lies above the diagonal, block by block, and keeps its probabilities for the backward pass;
+- the adapter rides on the frozen matrix: ``y = [x | x A'] [W | s B]'`` is one product forward and
+  one backward, and projections that read the same input (q, k, v; gate, up) are one matrix;
+- attention skips what lies above the diagonal, block by block, and keeps its probabilities for the
+backward pass;
 - nothing is cast or copied twice, and frozen weights get no gradient.
 
-Used without dropout and without a mask (rows are padded on the right); in any other case the layer's own code runs.
+Used without dropout and without a mask (rows are padded on the right); in any other case the
+layer's own code runs.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ _GROUPS = (
 
 
 class Projection:
-    """Linear layers that read the same input, with their adapters, as one matrix ``[W | s B]`` and one ``A``."""
+    """Linear layers that read the same input, with their adapters, as one matrix ``[W | s B]`` and
+    one ``A``.
+    """
 
     def __init__(self, modules: Sequence[Any]) -> None:
         self.lora = [
@@ -53,7 +57,9 @@ class Projection:
         return [p for a, b, _ in self.lora for p in (a, b)]
 
     def refresh(self) -> None:
-        """Take over the adapter's values: an optimiser may have changed them, and copying costs next to nothing."""
+        """Take over the adapter's values: an optimiser may have changed them, and copying costs
+        next to nothing.
+        """
         row = column = 0
         for (a, b, scale), rows, rank in zip(self.lora, self.rows, self.ranks, strict=True):
             self.down[column : column + rank] = a.detach()
@@ -62,7 +68,9 @@ class Projection:
             row, column = row + rows, column + rank
 
     def room(self, count: int) -> Tensor:
-        """Return a buffer (count, width + rank) whose first ``width`` columns the caller fills with the input."""
+        """Return a buffer (count, width + rank) whose first ``width`` columns the caller fills with
+        the input.
+        """
         return self.matrix.new_empty(count, self.matrix.shape[1])
 
     def forward(self, buffer: Tensor) -> Tensor:
@@ -71,7 +79,9 @@ class Projection:
         return torch.nn.functional.linear(buffer, self.matrix)
 
     def backward(self, grad: Tensor, buffer: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the gradients of the input (count, width) and of :attr:`parameters`, in their order."""
+        """Return the gradients of the input (count, width) and of :attr:`parameters`, in their
+        order.
+        """
         both = grad @ self.matrix
         low = both[:, self.width :]
         grad_down = (low.t() @ buffer[:, : self.width]).float()
@@ -143,9 +153,11 @@ def _blocks(length: int) -> list[tuple[int, int]]:
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Causal attention: q (pairs, group, length, size), k and v (pairs, length, size), q already scaled.
+    """Causal attention: q (pairs, group, length, size), k and v (pairs, length, size), q already
+    scaled.
 
-    Returns the output, shaped as q, and the probabilities of each block (pairs, group * rows, keys).
+    Returns the output, shaped as q, and the probabilities of each block (pairs, group * rows,
+    keys).
     """
     pairs, group, length, size = q.shape
     out = torch.empty_like(q)
@@ -220,8 +232,22 @@ class _Function(torch.autograd.Function):
         result = down.forward(fourth).add_(middle)
         ctx.layer = layer
         ctx.save_for_backward(
-            flat, middle, scale1, scale2, first, second, third, fourth, both, q, k, v, cos, sin, *kept,
-        )  # fmt: skip
+            flat,
+            middle,
+            scale1,
+            scale2,
+            first,
+            second,
+            third,
+            fourth,
+            both,
+            q,
+            k,
+            v,
+            cos,
+            sin,
+            *kept,
+        )
         return result.view(x.shape)
 
     @staticmethod
@@ -274,7 +300,9 @@ def _heads(
     cos: Tensor,
     sin: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut the projection's output into turned and scaled q, turned k, and v, as attention takes them."""
+    """Cut the projection's output into turned and scaled q, turned k, and v, as attention takes
+    them.
+    """
     heads, kv, size = layer.heads, layer.kv, layer.size
     split = qkv.view(batch, length, heads + 2 * kv, size)
     turned = _rotate(split[:, :, : heads + kv], cos, sin)

@@ -1,7 +1,8 @@
 """The language-model head where it matters: log-probabilities at the targets alone.
 
-A prompt is most of a row and has no targets. TRL's fused head skips it on CUDA only; this one does so on CPUs, under
-the same call (``model(..., labels=..., fused_lm_head=True)``), so that the trainer is the same everywhere.
+A prompt is most of a row and has no targets. TRL's fused head skips it on CUDA only; this one does
+so on CPUs, under the same call (``model(..., labels=..., fused_lm_head=True)``), so that the
+trainer is the same everywhere.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ CHUNK = 512
 
 @dataclass
 class HeadOutput:
-    """``log_probs`` (batch, length - 1): log-probability of each next token, 0 where it is no target."""
+    """``log_probs`` (batch, length - 1): log-probability of each next token, 0 where it is no
+    target.
+    """
 
     log_probs: Any
 
 
 def add_target_head(model: Any) -> None:
-    """Patch the forward of a causal language model (before or after TRL's patch), for ``fused_lm_head=True`` only."""
+    """Patch the forward of a causal language model (before or after TRL's patch), for
+    ``fused_lm_head=True`` only.
+    """
     original = model.forward
 
     def forward(
@@ -46,7 +51,9 @@ def add_target_head(model: Any) -> None:
 
 
 def _log_probs(hidden: Any, targets: Any, head: Any) -> Any:
-    """Return the log-probability (targets,) of each target after its hidden state (targets, width), in 32 bits."""
+    """Return the log-probability (targets,) of each target after its hidden state (targets, width),
+    in 32 bits.
+    """
     import torch
     from torch.utils.checkpoint import checkpoint
 

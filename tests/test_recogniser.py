@@ -1,4 +1,4 @@
-"""What the findings in a note say for each diagnosis, and how much it counts."""
+"""What a note states, what it says for each diagnosis, and how much that counts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from dxtrace.answering.calibration import Calibration
 from dxtrace.answering.differential import leave_open
+from dxtrace.answering.step_writer import draft_steps
 from dxtrace.compose import Composer
+from dxtrace.corpus.policy import read_fairly
 from dxtrace.errors import InputError
-from dxtrace.findings.recogniser import support
-from dxtrace.knowledge import Wordings
+from dxtrace.findings.recogniser import recogniser
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.case import Case
 from dxtrace.notes.quotes import find_quotes, single_clauses
 
 NOTE = """Chief Complaint: Swollen ankles.
@@ -25,9 +27,17 @@ She needs three pillows to sleep and wakes breathless at night. Pitting edema to
 The echocardiogram shows an ejection fraction of 30%. She denies chest pain. WBC 8.1."""
 
 
+def stated(note: str) -> dict[str, list[str]]:
+    """Return the quotes for each finding that a note states."""
+    found: dict[str, list[str]] = {}
+    for statement in recogniser().read(Case.from_text(note)).statements:
+        found.setdefault(statement.premise.id, []).append(statement.quote.text)
+    return found
+
+
 def best(note: str) -> str:
-    scores = support().scores(find_quotes(note))
-    return Taxonomy.default().find(max(scores, key=scores.__getitem__)).category
+    scores = recogniser().read(Case.from_text(note)).scores
+    return Taxonomy.default().find(max(scores, key=lambda name: scores[name])).category
 
 
 def test_the_findings_of_an_illness_speak_for_it() -> None:
@@ -38,59 +48,88 @@ def test_the_findings_of_an_illness_speak_for_it() -> None:
     )
 
 
-def test_what_is_denied_is_no_evidence() -> None:
-    def orthopnea(note: str) -> list[str]:
-        evidence = support().evidence(Taxonomy.default().find("HFrEF"), find_quotes(note), 10)
-        return [quote.text for quote in evidence.chosen["heart-failure/orthopnea"]]
-
-    assert orthopnea("She sleeps on three pillows at night.")
-    assert not orthopnea("She denies sleeping on three pillows at night.")
-
-
 def test_a_note_of_other_things_says_nothing() -> None:
-    scores = support().scores(find_quotes("The parcel was late. It rained in Lisbon."))
-    assert (
-        max(scores.values()) - min(scores.values()) < 1
-    )  # of about 20 for a note that says something
+    reading = recogniser().read(Case.from_text("The parcel was late. It rained in Lisbon."))
+    assert not reading.statements
+    # Of about 20 for a note that says something.
+    assert max(reading.scores.values()) - min(reading.scores.values()) < 1
+
+
+def test_every_statement_is_the_text_of_the_note() -> None:
+    for statement in recogniser().read(Case.from_text(NOTE)).statements:
+        quote = statement.quote
+        assert " ".join(NOTE[quote.start : quote.end].split()) == quote.text
+
+
+@pytest.mark.parametrize(
+    ("note", "finding", "expected"),
+    [
+        ("BP 88/52.", "pulmonary-embolism/sustained-hypotension", True),
+        ("BP 130/87.", "pulmonary-embolism/sustained-hypotension", False),
+        ("Pulse is 129/min.", "pneumonia/tachycardia", True),
+        ("Pulse is 97/min.", "pneumonia/tachycardia", False),
+        ("45M with cough for 2 days.", "tuberculosis/chronic-cough", False),
+        ("45M with 6 weeks of cough.", "tuberculosis/chronic-cough", True),
+        ("Sputum AFB sent.", "tuberculosis/afb-smear", False),
+        ("Sputum smear: acid-fast bacilli 2+.", "tuberculosis/afb-smear", True),
+        ("Troponin pending.", "acute-coronary-syndrome/troponin-i-rise", False),
+        ("Night sweats: N", "tuberculosis/night-sweats", False),
+        ("His mother has night sweats.", "tuberculosis/night-sweats", False),
+        ("If you notice night sweats, call your doctor.", "tuberculosis/night-sweats", False),
+        ("WBC 16,400/mm3.", "pneumonia/leukocytosis", True),
+        ("WBC 16.4 x 10^9/L (4.0-11.0).", "pneumonia/leukocytosis", True),
+        ("WBC 7,2 x 10^9/L.", "pneumonia/leukocytosis", False),
+        ("H. influenzae grew in sputum.", "pneumonia/viral-influenza", False),
+    ],
+)
+def test_a_finding_is_stated_by_what_the_clause_says(
+    note: str,
+    finding: str,
+    expected: bool,
+) -> None:
+    assert (finding in stated(note)) is expected
+
+
+@pytest.mark.parametrize(
+    ("note", "quote"),
+    [
+        ("HR 120 T4 level 4.8 TSH 0.01.", "HR 120"),
+        ("WBC 16.4 x 10^9/L, Hb 98 g/L.", "WBC 16.4 x 10^9/L"),
+        ("Cough (productive, green sputum), no fever.", "Cough (productive, green sputum)"),
+        ("BP 88/52 HR 121 O2 sat 88% RA.", "BP 88/52"),
+    ],
+)
+def test_a_quote_clips_no_value_and_no_bracket(note: str, quote: str) -> None:
+    assert quote in {text for texts in stated(note).values() for text in texts}
 
 
 def test_wordings_held_out_for_the_hard_test_can_be_hidden() -> None:
     composer = Composer(5)
-    cases = [composer.case(number, hard=True) for number in range(12)]
-    taxonomy = Taxonomy.default()
-
-    def right(wordings: Wordings) -> int:
-        scores = [support(wordings).scores(find_quotes(case.case.note)) for case in cases]
-        names = [taxonomy.find(max(said, key=said.__getitem__)).name for said in scores]
-        return sum(
-            case.gold is not None and name == case.gold.diagnosis
-            for name, case in zip(names, cases, strict=True)
-        )
-
-    assert right("training") < right("all")
-    assert all(case.wordings == "training" for case in cases)
+    case = composer.case(0, hard=True)
+    assert case.wordings == "training"
     assert composer.case(0).wordings == "all"
+    fair, whole = read_fairly(case), recogniser().read(case.case)
+    assert fair.scores != whole.scores
 
 
-def test_evidence_is_apart_and_of_the_path_of_the_diagnosis() -> None:
+def test_steps_are_apart_on_the_path_and_few_demographics() -> None:
     node = Taxonomy.default().find("HFrEF")
-    evidence = support().evidence(node, find_quotes(NOTE), 10)
-    chosen = {quote for quotes in evidence.chosen.values() for quote in quotes}
-    assert {"ejection", "pillows", "crackles"} <= {
-        word for quote in chosen for word in quote.text.lower().split()
-    }
-    assert not any("denies" in quote.text or "WBC" in quote.text for quote in chosen)
-    ordered = sorted(chosen, key=lambda quote: quote.start)
+    known = recogniser()
+    drafts = draft_steps(known, known.read(Case.from_text(NOTE)), node, 0.5)
+    quoted = " ".join(draft.quote.text.lower() for draft in drafts)
+    assert {"ejection", "pillows", "crackles"} <= set(quoted.split())
+    assert "denies" not in quoted
+    assert "wbc" not in quoted
+    ordered = sorted((draft.quote for draft in drafts), key=lambda quote: quote.start)
     assert all(one.end <= other.start for one, other in itertools.pairwise(ordered))
-    assert all(premise.node in node.path for premise in evidence.premises)
-    few = support().evidence(node, find_quotes(NOTE), 2)
-    assert len({quote for quotes in few.chosen.values() for quote in quotes}) == 2
+    assert all(draft.supports in node.path for draft in drafts)
 
 
-def test_a_category_of_which_nothing_is_known_has_no_evidence() -> None:
-    taxonomy = Taxonomy.from_records([{"category": "Gout", "tree": {"Gout attack": None}}])
-    evidence = support().evidence(taxonomy.diagnoses[0], find_quotes(NOTE), 10)
-    assert evidence.premises == ()
+def test_contrary_findings_count_against_a_diagnosis() -> None:
+    note = "Crushing chest pain for 2 hours. ECG: ST elevation in V1-V4."
+    reading = recogniser().read(Case.from_text(note))
+    assert any("NSTE-ACS" in item.contrary.against for item in reading.contrary)
+    assert reading.scores["STEMI-ACS"] > reading.scores["NSTEMI"] + 2
 
 
 @given(
@@ -123,7 +162,7 @@ def test_the_weight_decides_how_much_the_findings_count() -> None:
 
 def test_the_fit_finds_the_numbers_that_made_the_answers() -> None:
     pytest.importorskip("scipy")
-    from dxtrace.train.calibration import Reading, fit
+    from dxtrace.train.calibration import ScoredCase, fit
 
     rng = np.random.default_rng(0)
     names = list("abcdef")
@@ -134,7 +173,7 @@ def test_the_fit_finds_the_numbers_that_made_the_answers() -> None:
         model = np.exp(log_p - log_p.max())
         model = dict(zip(names, (model / model.sum()).tolist(), strict=True))
         true = Calibration(2.0, {}, 0.7).apply(names, list(model.values()), said)
-        readings.append(Reading(model, said, str(rng.choice(names, p=true))))
+        readings.append(ScoredCase(model, said, str(rng.choice(names, p=true))))
     found = fit(readings)
     assert found.calibration.temperature == pytest.approx(2.0, rel=0.15)
     assert found.calibration.support == pytest.approx(0.7, rel=0.15)

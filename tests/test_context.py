@@ -1,0 +1,140 @@
+"""What is said about words: denied, normal, uncertain, of a relative."""
+
+from __future__ import annotations
+
+import pytest
+
+from dxtrace.findings.context import read_context
+from dxtrace.findings.tokens import tokenise
+
+
+@pytest.mark.parametrize(
+    ("sentence", "word", "expected"),
+    [
+        ("He denies fever, cough, or weight loss.", "cough", "denied"),
+        ("No fever, chills or cough.", "cough", "denied"),
+        ("Without aura.", "aura", "denied"),
+        ("There is no evidence of hemorrhage on CT.", "hemorrhage", "denied"),
+        ("A 1-week history of cough.", "cough", None),
+        ("Fever for the past 6 months.", "fever", None),
+        ("Findings consistent with caseating granulomas.", "granulomas", None),
+        ("He was brought in by his wife with chest pain.", "pain", None),
+        ("Her mother states that she has fever.", "fever", None),
+        ("Previously healthy man with cough.", "cough", None),
+        ("Power is 0/5 in the left arm.", "power", None),
+        ("Non-contrast CT shows a hemorrhage.", "hemorrhage", None),
+        ("His mother had atrial fibrillation.", "fibrillation", "family"),
+        ("Family history of diabetes in his father.", "diabetes", "family"),
+        ("Father died of a myocardial infarction at 52.", "infarction", "family"),
+        ("Pneumonia is suspected.", "pneumonia", "uncertain"),
+        ("Possible pneumonia.", "pneumonia", "uncertain"),
+        ("CT to rule out pulmonary embolism.", "embolism", "uncertain"),
+        ("History of chest pain for two days.", "pain", None),
+        ("Edema was not present.", "edema", "denied"),
+        ("Troponin was negative.", "troponin", "denied"),
+        ("Lungs are clear; no wheezes.", "wheezes", "denied"),
+        ("TSH and free T4 were normal.", "tsh", "normal"),
+        ("Normal duodenal mucosa.", "mucosa", "normal"),
+        ("Denies cough but reports fever.", "fever", None),
+        ("Denies cough but reports fever.", "cough", "denied"),
+        ("No cough, and he has a fever of 39.", "fever", None),
+        ("The patient does not have orthopnea.", "orthopnea", "denied"),
+        ("Fever has resolved.", "fever", "denied"),
+        ("Vomit appears grossly bloody.", "bloody", None),
+        ("Pain is not relieved by antacids.", "pain", None),
+        ("She cannot lie flat because of dyspnea.", "dyspnea", None),
+        ("Seizure was witnessed by her husband.", "seizure", None),
+        ("His roommate has tuberculosis.", "tuberculosis", "other"),
+        ("Two of her siblings have migraine.", "migraine", "family"),
+        ("Father of two presents with cough.", "cough", None),
+        ("If you develop fever, return to the emergency department.", "fever", "hyp"),
+        ("Cardiac silhouette is normal; bibasilar infiltrates.", "infiltrates", None),
+        ("Blood cultures negative.", "cultures", "denied"),
+        ("Neck supple, no JVD.", "jvd", "denied"),
+        ("JVD absent.", "jvd", "denied"),
+        ("Not only cough but also hemoptysis.", "cough", None),
+        ("Rule out MI.", "mi", "uncertain"),
+        ("He has had hypertension for 10 years.", "hypertension", None),
+        ("She had asthma as a child.", "asthma", None),
+        ("Neither fever nor cough was reported.", "cough", "denied"),
+        ("Patient lacks insight.", "insight", "denied"),
+        ("CT head unremarkable.", "head", "normal"),
+        ("Echo: normal ejection fraction, dilated left atrium.", "dilated", None),
+        ("Abdomen soft, non-tender; spleen palpable.", "spleen", None),
+        ("Hemoptysis: N", "hemoptysis", "denied"),
+        ("[ ] Hemoptysis [x] Cough", "hemoptysis", "denied"),
+        ("[ ] Hemoptysis [x] Cough", "cough", None),
+        ("didnt have fever", "fever", "denied"),
+        ("Fever (-), cough (+)", "fever", "denied"),
+        ("Fever (-), cough (+)", "cough", None),
+        ("No known drug allergies, takes metformin.", "metformin", None),
+        ("No chest pain at rest, but pain on exertion.", "exertion", None),
+        ("Urine ketones neg, glucose pos.", "glucose", None),
+        ("Urine ketones neg, glucose pos.", "ketones", "denied"),
+        ("afebrile, tachycardic", "tachycardic", None),
+        ("without fever or chills, he developed cough", "cough", None),
+        ("denied any headache; vision blurred", "vision", None),
+        ("He stopped smoking 10 years ago.", "smoking", None),
+        ("No prior episodes of syncope", "syncope", "denied"),
+        ("EEG did not show epileptiform discharges.", "discharges", "denied"),
+        ("MRI was negative for acute infarct.", "infarct", "denied"),
+        ("D-dimer elevated, CT negative for PE.", "pe", "denied"),
+        ("rash absent", "rash", "denied"),
+        ("No family history of heart disease.", "disease", "denied"),
+        ("Pulmonary embolism cannot be excluded.", "embolism", "uncertain"),
+        ("unlikely to be pneumonia", "pneumonia", None),
+        ("She is worried about having a stroke.", "stroke", "uncertain"),
+        ("screening for tuberculosis", "tuberculosis", "uncertain"),
+        (
+            "There was no loss of consciousness, tongue biting or incontinence.",
+            "incontinence",
+            "denied",
+        ),
+        ("He reports no fever but endorses night sweats.", "sweats", None),
+        ("He says his brother had the same cough last week.", "cough", "family"),
+        ("Fever, but no cough, is present.", "fever", None),
+        ("Sputum culture grew Klebsiella.", "klebsiella", None),
+        ("Wife reports he snores and has apneas.", "apneas", None),
+        ("His daughter noticed that he was confused.", "confused", None),
+        ("Chest x-ray showed no infiltrate.", "infiltrate", "denied"),
+    ],
+)
+def test_scopes_reach_what_they_qualify(sentence: str, word: str, expected: str | None) -> None:
+    tokens = tokenise(sentence)
+    context = read_context(sentence, tokens)
+    place = [index for index, token in enumerate(tokens) if token.text == word][-1]
+    # The past is told apart from the present, but it is no reason not to believe a word.
+    properties = context.properties(place) - {"past"}
+    if expected == "hyp":
+        assert context.hypothetical
+    elif expected is None:
+        assert not properties
+    else:
+        assert expected in properties
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "FNA is performed.",
+        "Troponin pending.",
+        "Blood cultures were drawn.",
+        "Biopsy: inconclusive",
+        "LVEF ___ %.",
+        "Family History: None",
+    ],
+)
+def test_a_test_without_its_result_is_known_as_such(sentence: str) -> None:
+    assert read_context(sentence, tokenise(sentence)).no_result
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "An ECG was performed and showed ST elevation.",
+        "Biopsy confirmed granulomas.",
+        "CT: mass in the left lung.",
+    ],
+)
+def test_a_result_is_not_taken_for_none(sentence: str) -> None:
+    assert not read_context(sentence, tokenise(sentence)).no_result

@@ -1,0 +1,140 @@
+"""Measurements: quantity, value in one unit, role, flag."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dxtrace.errors import KnowledgeError
+from dxtrace.findings.context import read_context
+from dxtrace.findings.measurements import Measurement, quantities, read_measurements
+from dxtrace.findings.patterns import PatternIndex, parse_pattern
+from dxtrace.findings.tokens import tokenise
+
+
+def measured(sentence: str) -> dict[str, float]:
+    return {m.quantity: m.low for m in read_measurements(sentence, tokenise(sentence))}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "quantity", "value"),
+    [
+        ("BP 145/90 mmHg", "sbp", 145),
+        ("BP 145/90 mmHg", "dbp", 90),
+        ("tachycardic (110 bpm)", "hr", 110),
+        ("temperature 101.3 F", "temp", 38.5),
+        ("K = 2 mEq/L", "potassium", 2),
+        ("TSH 0.015 uIU/L", "tsh", 0.015),
+        ("TSH 0,01 mIU/L", "tsh", 0.01),
+        ("fT4 60.5 pmol/L", "free_t4", 4.70),
+        ("Leukocyte count 12,000/mm3", "wbc", 12),
+        ("WBC 16.4 x 10^9/L", "wbc", 16.4),
+        ("Hb 98 g/L", "hgb", 9.8),
+        ("reduced ejection fraction (35-40%)", "lvef", 35),
+        ("a 54-year-old man", "age", 54),
+        ("a 3-week history of cough", "duration", 21),
+        ("30 to 60 seconds", "duration", 30 / 86400),
+        ("a 30 pack-year history", "pack_years", 30),
+        ("Total cholesterol (mg/dL) | 426", "total_cholesterol", 426),
+        ("FEV1:FVC ratio of 62%", "fev1_fvc", 0.62),
+        ("FEV1 1.20 L (40% pred)", "fev1", 40),
+        ("oxygen saturation at rest was 88%", "spo2", 88),
+        ("glucose 11.1 mmol/L", "glucose", 199.8),
+        ("creatinine 203 umol/L", "creatinine", 2.29),
+        ("CRP 6.8 mg/dL", "crp", 68),
+    ],
+)
+def test_values_are_read_in_one_unit(sentence: str, quantity: str, value: float) -> None:
+    assert measured(sentence)[quantity] == pytest.approx(value, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "quantity"),
+    [
+        ("pulse deficit and BP 130/80", "hr"),
+        ("glucose tolerance test at 24 weeks", "glucose"),
+        ("creatinine 2.3 mg/dL (0.6-1.2)", "magnesium"),
+        ("C-peptide 0.2 ng/mL", "insulin"),
+        ("LVEF ___ %", "lvef"),
+        ("strength 5/5, pulse 2+", "hr"),
+    ],
+)
+def test_a_number_of_something_else_is_no_value(sentence: str, quantity: str) -> None:
+    assert quantity not in measured(sentence)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "flag"),
+    [
+        ("Na 128 mmol/L (135-145)", "down"),
+        ("Na 128 L", "down"),
+        ("creatinine 2.3 mg/dL (0.6-1.2)", "up"),
+        ("troponin I 0.8 ng/mL (normal <0.04)", "up"),
+        ("Na 139 mmol/L (135-145)", ""),
+    ],
+)
+def test_a_value_is_flagged_by_mark_and_by_reference_range(sentence: str, flag: str) -> None:
+    assert read_measurements(sentence, tokenise(sentence))[0].flag == flag
+
+
+def meets(pattern: str, sentence: str) -> bool:
+    index = PatternIndex()
+    index.add(0, parse_pattern(pattern))
+    tokens = tokenise(sentence)
+    context = read_context(sentence, tokens)
+    clauses = [0] * len(tokens)
+    return bool(index.matches(tokens, context, read_measurements(sentence, tokens), {}, clauses))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sentence", "expected"),
+    [
+        ("cough* & week*|chronic", "He has coughed for weeks.", True),
+        ("cough* & week*|chronic", "He has a cough.", False),
+        ("cough* & week*", "No cough for weeks.", False),
+        ("pulse & deficit", "Pulse is 129/min.", False),
+        ("[hr > 100]", "Pulse is 129/min.", True),
+        ("[hr > 100]", "Pulse is 100/min.", False),
+        ("[sbp < 90]", "BP 88/52", True),
+        ("[sbp < 90]", "BP 130/87", False),
+        ("[bmi >= 25]", "BMI 20.57 kg/m2", False),
+        ("[lvef 41..49]", "LVEF 45%", True),
+        ("[duration >= 3 weeks]", "cough for 1 month", True),
+        ("[duration >= 3 weeks]", "cough for 2 days", False),
+        ("ct & ~hemorrhage", "CT shows no hemorrhage.", True),
+        ("ct & ~hemorrhage", "CT shows hemorrhage.", False),
+        ("influenza & -h|-haemophilus", "H. influenza grew.", False),
+        ("tsh & @up", "TSH was elevated.", True),
+        ("tsh & @up", "TSH 9.2 (0.4-4.5)", True),
+        ("tsh & @up", "TSH was normal.", False),
+        ("chest & film & normal|clear", "The chest film is normal.", True),
+    ],
+)
+def test_patterns_are_met_by_what_is_said(pattern: str, sentence: str, expected: bool) -> None:
+    assert meets(pattern, sentence) is expected
+
+
+@pytest.mark.parametrize("pattern", ["", "a &", "a | ", "@nowhere", "[hr]", "[foo > 1]", "-a"])
+def test_a_pattern_that_cannot_be_read_is_named(pattern: str) -> None:
+    with pytest.raises(KnowledgeError, match="pattern"):
+        parse_pattern(pattern)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read(text: str) -> None:
+    tokens = tokenise(text)
+    assert all(0 <= token.start < token.end <= len(text) for token in tokens)
+    read_context(text, tokens)
+    for measurement in read_measurements(text, tokens):
+        assert measurement.quantity in quantities()
+        assert 0 <= measurement.first <= measurement.last < len(tokens)
+
+
+@given(st.floats(0, 400), st.floats(0, 400))
+def test_a_limit_and_its_opposite_are_never_both_met(value: float, limit: float) -> None:
+    measurement = Measurement("hr", value, value, 0, 0)
+    below = measurement.meets("<", limit, math.inf)
+    assert below is not measurement.meets(">=", limit, math.inf)
