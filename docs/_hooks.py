@@ -59,9 +59,9 @@ def recipe_page() -> str:
     """Return the keys of a recipe as a page."""
     parts = [
         "# Recipe keys",
-        "A recipe is a YAML file; `dxtrace train` reads one by name or by path. `--set KEY=VALUE` "
-        "changes a key and may be repeated; the part before the point may be left out where no other "
-        "part has a key of that name.",
+        "A recipe is a YAML file; `dxtrace train` reads one by name or by path. "
+        "`--set KEY=VALUE` changes a key and may be repeated; the part before the point may be "
+        "left out where no other part has a key of that name.",
     ]
     for name, field in Recipe.model_fields.items():
         kind = field.annotation

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from strategies import texts
+from support import DATA
+from support.strategies import texts
 
 from dxtrace.chain import flatten
 from dxtrace.notes.case import Case
@@ -325,20 +326,10 @@ def test_what_the_model_does_not_read_costs_little() -> None:
     assert time.process_time() - start < 4
 
 
-def test_release_observations_align_with_quotes() -> None:
+def test_marked_observations_align_with_quotes() -> None:
     """Most observations that clinicians marked can be quoted as they are, or lie within one quote."""
-    folder = Path(__file__).parents[2] / "shared" / "direct"
-    files = (
-        [
-            path
-            for path in folder.rglob("*.json")
-            if '"input1"' in path.read_text("utf-8", "replace")
-        ]
-        if folder.is_dir()
-        else []
-    )
-    if not files:
-        pytest.skip("no synthetic notes of the release here")
+    files = sorted((DATA / "direct").glob("*_1.json"))
+    assert files
     exact = inside = total = 0
     for path in files:
         data = json.loads(path.read_text("utf-8"))

@@ -104,7 +104,7 @@ def test_a_broken_file_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(
                 loading,
                 "parse_yaml",
-                lambda _, real=knowledge.parse_yaml, broken=broken: real(broken),
+                lambda _, real=loading.parse_yaml, broken=broken: real(broken),
             )
             with pytest.raises(KnowledgeError, match=r"stroke\.yaml: ") as caught:
                 load("Stroke")

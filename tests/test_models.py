@@ -20,8 +20,8 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
-from conftest import Run
 from gguf.quants import dequantize
+from support.commands import Run
 
 from dxtrace.errors import ModelError, UnknownName
 from dxtrace.models import store

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import plain_texts
+from support.strategies import plain_texts
 
 from dxtrace.chain import Answer, AnswerStep
 from dxtrace.errors import CaseError

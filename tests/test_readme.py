@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from support import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^<!-- runs -->\n```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)

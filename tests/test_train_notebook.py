@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from train_rig import environment
+from support.training import environment
 
 pytest.importorskip("trl", reason="needs the extra 'train'")
 #: Stands for what a notebook has and a script has not.
