@@ -45,10 +45,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+#: Fixtures behind which a real model, or pip, does its work.
+_SLOW = {"home", "index", "reasoner", "slow_index"}
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files with the most slow tests first, so that no worker is left alone with one at the
-    end.
+    """Mark what uses a slow fixture, and put the files with the most slow tests first.
+
+    Otherwise a worker would be left alone with one of them at the end.
     """
+    for item in items:
+        if _SLOW.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
 

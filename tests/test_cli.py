@@ -262,6 +262,7 @@ def answered_or_refused(capsys: pytest.CaptureFixture[str], data: bytes, place: 
     assert parse(chain.text()).diagnosis == chain.diagnosis
 
 
+@pytest.mark.slow
 @MANY
 @given(
     st.one_of(
@@ -273,6 +274,7 @@ def test_any_text_is_answered_or_refused(capsys: Any, without_model: None, data:
     answered_or_refused(capsys, data)
 
 
+@pytest.mark.slow
 @MANY
 @given(value=json_values())
 def test_any_json_is_answered_or_refused(

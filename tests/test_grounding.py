@@ -309,6 +309,7 @@ def test_quotes_of_a_huge_note_are_found_in_seconds(shape: str) -> None:
     assert time.process_time() - start < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", HUGE)
 def test_time_grows_with_the_note_and_no_faster(shape: str) -> None:
     seconds = []
@@ -319,6 +320,7 @@ def test_time_grows_with_the_note_and_no_faster(shape: str) -> None:
     assert seconds[1] < 10 * max(seconds[0], 0.05)
 
 
+@pytest.mark.slow
 def test_what_the_model_does_not_read_costs_little() -> None:
     case = Case.from_text("He has chest pain. " + "and more pain, with cough. " * 10_000)
     start = time.process_time()
