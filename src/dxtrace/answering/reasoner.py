@@ -137,7 +137,7 @@ class Reasoner:
         reading = self.findings.read(case, prompt.fitted.keep)
         differential = self._rank(prompt, reading)
         yield differential
-        outcome = self._decide(case, reading, differential)
+        outcome = self._decide(reading, differential)
         steps = []
         for draft in outcome.drafts:
             step = _step(case, draft)
@@ -189,14 +189,13 @@ class Reasoner:
             reading.scores,
         )
 
-    def _decide(self, case: Case, reading: Reading, differential: Differential) -> _Outcome:
+    def _decide(self, reading: Reading, differential: Differential) -> _Outcome:
         """Decide what may be answered: nothing beyond what pieces of the note state."""
         node = self.taxonomy.find(differential.top.diagnosis)
         none_fits = None
         scope = self.calibration.scope
         if scope is not None:
-            words = len(case.note.split())
-            features = scope_features(self.findings, reading, differential, words)
+            features = scope_features(self.findings, reading, differential)
             none_fits = scope.probability(features)
             if none_fits >= scope.threshold:
                 return _Outcome("out_of_scope", None, (), out_of_scope=none_fits)

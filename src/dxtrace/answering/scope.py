@@ -36,7 +36,6 @@ def scope_features(
     recogniser: FindingRecogniser,
     reading: Reading,
     differential: Differential,
-    words: int,
 ) -> dict[str, float]:
     """Return what tells a note that fits from one that does not.
 
@@ -44,7 +43,6 @@ def scope_features(
         recogniser: which weighs findings.
         reading: what the note states.
         differential: the ranking.
-        words: in the note.
     """
     node = Taxonomy.default().find(differential.top.diagnosis)
     weights = _best_weights(recogniser, reading, node)
@@ -61,8 +59,7 @@ def scope_features(
         "margin": categories[0] - categories[1],
         "model_entropy": _entropy(of_model),
         "score": max(-5.0, min(25.0, max(reading.scores.values()))),
-        "log_words": math.log(max(words, 5)),
-        "silence": 1.0 if not stated else 0.0,
+        "silence": float(not stated),
     }
 
 

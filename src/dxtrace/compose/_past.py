@@ -16,7 +16,8 @@ from dxtrace.knowledge.background import Comorbidity, Statement, background
 
 #: How a fragment says to which part of a note it belongs; under that part's heading it is left out.
 LABEL = re.compile(
-    r"(?:PMHx?|PSHx?|SHx?|SocHx|FHx?|[Ff]am(?:ily)? ?[Hh]x)\s*(?::|-|of)?\s+|(?:Social|Family|Past medical) history:\s+",
+    r"(?:PMHx?|PSHx?|SHx?|SocHx|FHx?|[Ff]am(?:ily)? ?[Hh]x)\s*(?::|-|of)?\s+"
+    r"|(?:Social|Family|Past medical) history:\s+",
 )
 
 #: How a hospital's list of medicines abbreviates.

@@ -239,9 +239,11 @@ def _pipes(voice: Voice, rows: Sequence[Row]) -> list[Item]:
 def _short(voice: Voice, rows: Sequence[Row]) -> list[Item]:
     units = voice.rng.random() < 0.3
     separator = voice.rng.choice((", ", ", ", "; ", "  "))
-    text: Callable[[Row], str] = lambda r: (
-        f"{r.dense} {r.value}{_unit(r) if units else ''}{_arrow(r)}"
-    )
+
+    def text(row: Row) -> str:
+        unit = _unit(row) if units else ""
+        return f"{row.dense} {row.value}{unit}{_arrow(row)}"
+
     return _joined(_shuffled(voice, rows), text, separator, voice.rng.randint(3, 9))
 
 

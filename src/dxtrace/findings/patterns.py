@@ -147,14 +147,13 @@ def _alternatives(
 
 def _words(phrase: str, text: str) -> tuple[tuple[str, bool], ...]:
     """Return the words of a phrase, each with whether a ``*`` follows it."""
-    marked = re.sub(r"(?<=\w)\*", "qqprefix", phrase)
-    words = []
-    for token in tokenise(marked):
-        prefix = token.text.endswith("qqprefix")
-        word = token.text.removesuffix("qqprefix")
-        if not word:
+    words: list[tuple[str, bool]] = []
+    for part in phrase.split():
+        tokens = tokenise(part.removesuffix("*"))
+        if not tokens:
             raise KnowledgeError(f"pattern {text!r}: a star stands behind no word")
-        words.append((word, prefix))
+        words += [(token.text, False) for token in tokens]
+        words[-1] = words[-1][0], part.endswith("*")
     if not words:
         raise KnowledgeError(f"pattern {text!r}: {phrase!r} has no word")
     return tuple(words)
@@ -378,13 +377,9 @@ def _assign(
             clauses[first] != clauses[last] and last - first >= _CROSSING
         ):
             continue
-        if len({span[:2] for span in chosen}) < len(chosen) and not all(
-            isinstance(span[2], Limit) for span in chosen
-        ):
-            # One word cannot be two: "pressure" is not both the blood pressure and the chest
-            # pressure.
-            if _repeated_words(chosen):
-                continue
+        # One word cannot be two: "pressure" is not both the blood pressure and the chest pressure.
+        if _repeated_words(chosen):
+            continue
         cues = frozenset(
             index
             for start, end, item in chosen

@@ -200,7 +200,7 @@ def fit_scope(features: Sequence[Mapping[str, float]], outside: Sequence[bool]) 
         name: round(float(value), 6)
         for name, value in zip(names, found[1:] / deviation, strict=True)
     }
-    intercept = found[0] - float((found[1:] * mean / deviation).sum())
+    intercept = float(found[0] - (found[1:] * mean / deviation).sum())
     model = ScopeModel(coefficients | {"intercept": round(intercept, 6)}, 1.0)
     inside = sorted(
         model.probability(row) for row, out in zip(features, outside, strict=True) if not out
@@ -243,7 +243,6 @@ def calibrate(
                 fair_recogniser(case),
                 reading,
                 differential_of(one, calibration),
-                len(case.case.note.split()),
             )
             for case, (one, reading) in zip(everything, scored, strict=True)
         ]
