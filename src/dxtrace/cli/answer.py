@@ -60,6 +60,12 @@ Engine = Annotated[
     typer.Option(help="What runs the model; auto: llamacpp for GGUF, hf for the rest."),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default one a core.")]
+Source = Annotated[Path, typer.Argument(metavar="IN", help="A .jsonl file or a folder of cases.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Answer at most this many cases.")]
+ShardIndex = Annotated[
+    int,
+    typer.Option(min=0, help="... of which this is the one with this number, from 0."),
+]
 Top = Annotated[int, typer.Option(min=1, help="How many diagnoses of the differential to show.")]
 
 
@@ -92,10 +98,7 @@ def reason(
 
 
 def batch(
-    source: Annotated[
-        Path,
-        typer.Argument(metavar="IN", help="A .jsonl file or a folder of cases."),
-    ],
+    source: Source,
     out: Annotated[
         Path,
         typer.Option(
@@ -105,18 +108,12 @@ def batch(
     model: Model = "default",
     adapter: Adapter = None,
     engine: Engine = EngineChoice.auto,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, help="Answer at most this many cases."),
-    ] = None,
+    limit: Limit = None,
     num_shards: Annotated[
         int,
         typer.Option(min=1, help="Divide the cases among this many runs ..."),
     ] = 1,
-    shard_index: Annotated[
-        int,
-        typer.Option(min=0, help="... of which this is the one with this number, from 0."),
-    ] = 0,
+    shard_index: ShardIndex = 0,
     threads: Threads = None,
 ) -> None:
     """Answer many cases; the run can be resumed.

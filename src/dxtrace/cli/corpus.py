@@ -60,6 +60,15 @@ TokensOf = Annotated[
     typer.Option(metavar="MODEL", help="Count tokens too, as this model does."),
 ]
 
+MaxUnaligned = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Accept this share of observations that are not in their note.",
+    ),
+]
+
 #: What ``stats`` shows of an audit.
 _STATS = (
     "corpus", "cases", "annotated", "patients", "amended", "splits", "categories", "diagnoses", "majority", "words",
@@ -107,14 +116,7 @@ def audit(
         int | None,
         typer.Option(min=0, help="Accept so many problems while reading."),
     ] = None,
-    max_unaligned: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Accept this share of observations that are not in their note.",
-        ),
-    ] = None,
+    max_unaligned: MaxUnaligned = None,
     max_conflicts: Annotated[
         int | None,
         typer.Option(min=0, help="Accept so many contradicting labels."),

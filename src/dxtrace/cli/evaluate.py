@@ -164,10 +164,7 @@ def evaluate(
     compare: Compare = None,
     threads: Threads = None,
 ) -> None:
-    """Measure answers against annotated cases.
-
-    The report holds metrics with intervals, and compares systems.
-    """
+    """Measure answers against annotated cases."""
     read = open_corpus(corpus) if corpus else None
     cases = [case for case in read.cases if case.gold is not None][:limit] if read else []
     if read is not None and not cases:

@@ -30,6 +30,11 @@ BaseModel = Annotated[
     typer.Option("--base", help="The base model; by default the one the adapter names."),
 ]
 
+Data = Annotated[
+    str | None,
+    typer.Option(metavar="SPEC", help="Corpus: PATH[:split] or NAME:PATH[:split]."),
+]
+
 
 def train(
     recipe: Annotated[
@@ -43,10 +48,7 @@ def train(
         Path | None,
         typer.Option(help="Folder of the run; by default runs/RECIPE."),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(metavar="SPEC", help="Corpus: PATH[:split] or NAME:PATH[:split]."),
-    ] = None,
+    data: Data = None,
     dev: Annotated[
         str | None,
         typer.Option(metavar="SPEC", help="Development corpus; by default a split of --data."),
