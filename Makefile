@@ -1,22 +1,28 @@
-# `make demo` shows an answer, `make test` checks the project; both set up what they need in .venv.
+# `make demo` shows an answer, `make check` and `make test` check the project; each sets up what it needs in .venv.
 PYTHON ?= python3
 VENV ?= .venv
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench clean
+.PHONY: help demo check test lint fmt docs build bench clean
 
 help:
 	@echo "make demo    install the light core, fetch the model, answer a case"
-	@echo "make test    install what the tests need; lint, type-check, test"
+	@echo "make check   lint, type-check, and run the quick tests: before every commit"
+	@echo "make test    all tests: models, training, browsers; before a change is merged"
 	@echo "make lint    ruff, mypy and the direction of imports alone"
 	@echo "make fmt     format the code and mend what ruff can mend"
-	@echo "make bench   measure the numbers of the README (see benchmarks/)"
-	@echo "make clean   remove .venv and caches of the tools; the model stays in the user's cache"
+	@echo "make docs    build the documentation into site/"
+	@echo "make build   build wheel and sdist into dist/ and check them"
+	@echo "make bench   measure how long an answer takes (see benchmarks/)"
+	@echo "make clean   remove .venv, what was built, caches of the tools; the model stays in the user's cache"
 
 demo: $(VENV)/.core
 	$(RUN) dxtrace models pull
 	$(RUN) dxtrace demo
+
+check: lint
+	$(RUN) pytest -m "not slow" -n 2
 
 test: lint
 	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -31,19 +37,31 @@ fmt: $(VENV)/.dev
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
+docs: $(VENV)/.docs
+	$(RUN) mkdocs build --strict
+
+build: $(VENV)/.dev
+	rm -rf dist
+	$(RUN) build
+	$(RUN) twine check --strict dist/*
+
 bench: $(VENV)/.dev
 	$(VENV)/bin/python benchmarks/answer.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-# The two markers stand for "installed as pyproject.toml says": nothing is installed again until that file changes.
+# The markers stand for "installed as pyproject.toml says": nothing is installed again until that file changes.
 $(VENV)/.core: pyproject.toml | $(VENV)/.pip
 	$(RUN) pip install --quiet -e .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.pip
 	$(RUN) pip install --quiet -e '.[dev]'
+	@touch $(VENV)/.core $@
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/.pip
+	$(RUN) pip install --quiet -e '.[docs]'
 	@touch $(VENV)/.core $@
 
 $(VENV)/.pip:

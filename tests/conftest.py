@@ -9,18 +9,18 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support import ROOT
+from support.cases import SHORT
+from support.commands import Run
 
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.models import store
 from dxtrace.models.loading import load as load_reasoner
 from dxtrace.notes.case import Case
 from dxtrace.notes.reading import read_case
-
-ROOT = Path(__file__).parents[1]
 
 # A shared or slow machine is no reason to fail: speed is tested where it matters, by processor
 # time. `pytest --hypothesis-profile=thorough` looks further.
@@ -45,19 +45,21 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+#: Fixtures behind which a real model, or pip, does its work.
+_SLOW = {"home", "index", "reasoner", "slow_index"}
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files with the most slow tests first, so that no worker is left alone with one at the
-    end.
+    """Mark what uses a slow fixture, and put the files with the most slow tests first.
+
+    Otherwise a worker would be left alone with one of them at the end.
     """
+    for item in items:
+        if _SLOW.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
-
-
-#: A case short enough to be answered often.
-SHORT = """HPI: 34-year-old man with a productive cough for 8 weeks, night sweats and weight loss. He denies chest pain.
-Exam: T 38.1, amphoric breath sounds over the right upper zone.
-Sputum smear: acid-fast bacilli 2+.
-"""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -115,17 +117,6 @@ def examples() -> dict[str, Case]:
         file for file in (ROOT / "examples").iterdir() if file.suffix in {".txt", ".md", ".json"}
     )
     return {file.name: read_case(file) for file in files if file.name != "README.md"}
-
-
-class Run(Protocol):
-    """Runs ``dxtrace`` as a process of its own and returns what came of it."""
-
-    def __call__(
-        self,
-        *arguments: str | Path,
-        stdin: str | bytes = b"",
-        env: dict[str, str] | None = None,
-    ) -> subprocess.CompletedProcess[str]: ...
 
 
 @pytest.fixture(scope="session")

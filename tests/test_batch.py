@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SHORT, Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_cli import UNREAD
+from support.cases import SHORT
+from support.commands import Run
+from support.engines import UNREAD
 
 from dxtrace.answering.batch import Batch
 from dxtrace.chain import Chain

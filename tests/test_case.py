@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from strategies import json_values, texts
+from support.strategies import json_values, texts
 
 from dxtrace.errors import CaseError
 from dxtrace.notes.case import MAX_CHARACTERS, Case

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import plain_texts, texts
+from support.strategies import plain_texts, texts
 
 from dxtrace.chain import (
     Answer,

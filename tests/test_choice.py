@@ -2,72 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.engines import END, KnownEngine
 
 from dxtrace.answering.calibration import Calibration
 from dxtrace.answering.choice import Options, best, rank
 from dxtrace.answering.differential import label_options, rank_diagnoses
 from dxtrace.chain import flatten
-from dxtrace.engines.base import Branch, Engine, PromptPart, Work
+from dxtrace.engines.base import Engine
 from dxtrace.errors import InputError
 from dxtrace.knowledge.taxonomy import Taxonomy
-
-END = 1000
-
-
-class KnownEngine:
-    """One token a character; a token's weight is a fixed function of everything before it."""
-
-    context = 8192
-    chat_template = None
-    end_tokens = (END,)
-
-    def __init__(self, packs: bool = False, sharpness: float = 1.0) -> None:
-        self.packs = packs
-        self.work = Work()
-        self.asked: list[Branch] = []
-        self._sharpness = sharpness
-
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        return [[ord(char) for char in text] for text in texts]
-
-    def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
-        return [ord(char) for text, _ in parts for char in text]
-
-    def weight(self, before: Sequence[int], token: int) -> float:
-        digest = hashlib.sha256(repr((tuple(before), token)).encode()).digest()
-        return ((digest[0] + 1) / 256) ** self._sharpness
-
-    def distributions(
-        self,
-        prompt: Sequence[int],
-        branches: Sequence[Branch],
-    ) -> list[Mapping[int, float]]:
-        self.asked += branches
-        result: list[Mapping[int, float]] = []
-        for branch in branches:
-            weights = {
-                token: self.weight((*prompt, *branch.prefix), token) for token in branch.candidates
-            }
-            result.append(
-                {token: weight / sum(weights.values()) for token, weight in weights.items()},
-            )
-        return result
-
-    def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
-        raise NotImplementedError
-
-    def forget(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 def enumerate_exactly(engine: KnownEngine, prompt: Sequence[int], options: Options) -> list[float]:

@@ -4,59 +4,31 @@ answers.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, SHORT, Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import json_values, texts
-from test_choice import KnownEngine
+from support import ROOT
+from support.cases import SHORT
+from support.commands import Run, run
+from support.engines import UNREAD
+from support.strategies import json_values, texts
 
-from dxtrace import cli
-from dxtrace.answering.reasoner import Reasoner
 from dxtrace.chain import DISCLAIMER, Chain, parse
 from dxtrace.errors import GroundingError
-
-
-class Unread(KnownEngine):
-    """An engine without a model: it chooses by the last few tokens, and writes one sentence."""
-
-    def weight(self, before: Sequence[int], token: int) -> float:
-        return super().weight(before[-12:], token)
-
-    def stream(self, *_: object) -> Iterator[str]:
-        yield " This finding is in keeping with the diagnosis."
-
-
-UNREAD = Reasoner(Unread())
 
 
 @pytest.fixture
 def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything but the model's weights be real."""
     monkeypatch.setattr("dxtrace.models.loading.load", lambda *_args, **_options: UNREAD)
-
-
-def run(
-    capsys: pytest.CaptureFixture[str],
-    *arguments: str | Path,
-    stdin: bytes = b"",
-) -> tuple[int, str, str]:
-    """Run a command in this process; return exit code, stdout, stderr."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        code = cli.run([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 def one_line(text: str) -> bool:
@@ -290,6 +262,7 @@ def answered_or_refused(capsys: pytest.CaptureFixture[str], data: bytes, place: 
     assert parse(chain.text()).diagnosis == chain.diagnosis
 
 
+@pytest.mark.slow
 @MANY
 @given(
     st.one_of(
@@ -301,6 +274,7 @@ def test_any_text_is_answered_or_refused(capsys: Any, without_model: None, data:
     answered_or_refused(capsys, data)
 
 
+@pytest.mark.slow
 @MANY
 @given(value=json_values())
 def test_any_json_is_answered_or_refused(

@@ -145,6 +145,7 @@ def test_a_case_depends_on_seed_number_and_side_alone(
     assert Composer(seed=12).case(3).case.note != cases[3].case.note
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_every_process() -> None:
     program = (
         "import hashlib, json; from dxtrace.compose import Composer; c = Composer(5);"

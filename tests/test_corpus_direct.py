@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import DATA
 
 from dxtrace.corpus import audit as auditing
 from dxtrace.corpus import load_corpus, open_corpus, read_direct, read_direct_taxonomy
@@ -20,8 +21,6 @@ from dxtrace.corpus.readers.direct_tree import keep_duplicates, read_file
 from dxtrace.errors import CorpusError, KnowledgeError
 from dxtrace.notes.case import Case
 from dxtrace.notes.sections import SECTIONS
-
-SHARED = Path(__file__).parents[2] / "shared" / "direct"
 
 #: A word of every invented note: it must never stand in a message.
 CANARY = "zanzibarquartz"
@@ -489,14 +488,11 @@ def test_a_damaged_knowledge_file_is_named(tmp_path: Path, content: str) -> None
         read_direct_taxonomy(tmp_path / "none")
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the authors' example files are not here")
-def test_the_authors_own_examples_load_without_a_problem() -> None:
-    corpus = open_corpus(str(SHARED))
+def test_files_in_the_authors_own_form_load_without_a_problem() -> None:
+    corpus = open_corpus(str(DATA / "direct"))
     assert not corpus.problems
-    assert [len(case.gold.steps) for case in corpus.cases if case.gold] == [20, 9]
-    assert {case.gold.diagnosis for case in corpus.cases if case.gold} == {
-        "Hemorrhagic Stroke",
-        "Bacterial Pneumonia",
-    }
+    assert [len(case.gold.steps) for case in corpus.cases if case.gold] == [8, 6]
+    named = {case.gold.diagnosis for case in corpus.annotated if case.gold}
+    assert named == {"HFrEF", "Bacterial Pneumonia"}
     for file in ("Heart Failure.json", "Tuberculosis.json"):
-        assert read_direct_taxonomy(SHARED / file).diagnoses
+        assert read_direct_taxonomy(DATA / "direct" / file).diagnoses

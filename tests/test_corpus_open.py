@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import DATA
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Span, Step
@@ -30,8 +31,6 @@ from dxtrace.corpus.readers.medcasereasoning import Clauses, read_reasoning
 from dxtrace.errors import CorpusError, DxtraceError, UnknownName
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import Case
-
-SHARED = Path(__file__).parents[2] / "shared" / "cases"
 
 NOTE = (
     "HPI: 61M with crushing chest pain. Denies fever.\n\nLabs: Troponin T 2.1. Repeat troponin 3.0."
@@ -324,12 +323,11 @@ def test_agentclinic_reads_as_a_note(tmp_path: Path) -> None:
         render(json.loads('{"a":' * 50 + "1" + "}" * 50))
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the cases are not here")
-def test_all_of_agentclinic_loads() -> None:
-    corpus = open_corpus(str(SHARED / "agentclinic_medqa_extended.jsonl"))
-    assert len(corpus.cases) == 214
+def test_a_file_in_the_form_of_agentclinic_loads_whole() -> None:
+    corpus = open_corpus(str(DATA / "agentclinic.jsonl"))
+    assert len(corpus.cases) == 6
     assert not corpus.problems
-    assert sum("expected" in case.tags for case in corpus.cases) >= 16
+    assert sum("expected" in case.tags for case in corpus.cases) == 5
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,7 @@ def test_nothing_usable_is_an_error(cases: list[AnnotatedCase], tmp_path: Path) 
         read_predictions(tmp_path / "folder", by_id(cases))
 
 
+@pytest.mark.slow
 def test_published_folders_go_out_and_come_back_with_the_same_numbers(
     cases: list[AnnotatedCase],
     tmp_path: Path,

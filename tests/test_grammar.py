@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher, LLTokenizer
-from strategies import plain_texts
+from support.strategies import plain_texts
 
 from dxtrace.answering.grammar import answer_grammar, rationale_grammar
 from dxtrace.chain import Answer, AnswerStep

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from strategies import texts
+from support import DATA
+from support.strategies import texts
 
 from dxtrace.chain import flatten
 from dxtrace.notes.case import Case
@@ -308,6 +309,7 @@ def test_quotes_of_a_huge_note_are_found_in_seconds(shape: str) -> None:
     assert time.process_time() - start < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", HUGE)
 def test_time_grows_with_the_note_and_no_faster(shape: str) -> None:
     seconds = []
@@ -318,6 +320,7 @@ def test_time_grows_with_the_note_and_no_faster(shape: str) -> None:
     assert seconds[1] < 10 * max(seconds[0], 0.05)
 
 
+@pytest.mark.slow
 def test_what_the_model_does_not_read_costs_little() -> None:
     case = Case.from_text("He has chest pain. " + "and more pain, with cough. " * 10_000)
     start = time.process_time()
@@ -325,20 +328,10 @@ def test_what_the_model_does_not_read_costs_little() -> None:
     assert time.process_time() - start < 4
 
 
-def test_release_observations_align_with_quotes() -> None:
+def test_marked_observations_align_with_quotes() -> None:
     """Most observations that clinicians marked can be quoted as they are, or lie within one quote."""
-    folder = Path(__file__).parents[2] / "shared" / "direct"
-    files = (
-        [
-            path
-            for path in folder.rglob("*.json")
-            if '"input1"' in path.read_text("utf-8", "replace")
-        ]
-        if folder.is_dir()
-        else []
-    )
-    if not files:
-        pytest.skip("no synthetic notes of the release here")
+    files = sorted((DATA / "direct").glob("*_1.json"))
+    assert files
     exact = inside = total = 0
     for path in files:
         data = json.loads(path.read_text("utf-8"))

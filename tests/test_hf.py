@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SHORT
-from test_llamacpp import CONTROL, GRAMMAR
+from support.cases import SHORT
+from support.engines import CONTROL, GRAMMAR
 
 from dxtrace.answering.differential import label_options
 from dxtrace.answering.reasoner import Reasoner

@@ -8,27 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SHORT
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import plain_texts
+from support.cases import SHORT
+from support.engines import CONTROL, GRAMMAR
+from support.strategies import plain_texts
 
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.engines import Branch, Engine
 from dxtrace.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
 from dxtrace.errors import EngineError, ModelError
 from dxtrace.notes.prompt import prompt_parts, readable
-
-CONTROL = (
-    "<|im_end|>",
-    "<|im_start|>",
-    "<|endoftext|>",
-    "<|eot_id|>",
-    "<|start_header_id|>",
-    "</s>",
-    "[INST]",
-)
-GRAMMAR = "%llguidance {}\nstart: TEXT\nTEXT: / [a-z]{2,8} [a-z]{2,8}\\./\n"
 
 
 @pytest.fixture(scope="module")

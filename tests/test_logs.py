@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SHORT, Run
-from test_cli import UNREAD, run
+from support.cases import SHORT
+from support.commands import Run, run
+from support.engines import UNREAD
 
 from dxtrace.answering.grammar import answer_grammar
 from dxtrace.engines.guard import Guard, check_grammar

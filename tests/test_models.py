@@ -20,8 +20,8 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
-from conftest import Run
 from gguf.quants import dequantize
+from support.commands import Run
 
 from dxtrace.errors import ModelError, UnknownName
 from dxtrace.models import store
@@ -161,6 +161,7 @@ def test_what_a_crash_left_is_swept_later(empty_home: Path, index: Path) -> None
     assert sorted(path.name for path in folder.iterdir()) == [".partial-new", "base.gguf"]
 
 
+@pytest.mark.slow
 def test_a_dead_index_gives_one_clear_line(dxtrace: Run, tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -237,6 +238,7 @@ def test_an_interrupted_download_leaves_nothing_half_made(
         assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_list_path_and_remove(dxtrace: Run, tmp_path: Path) -> None:
     here = {"DXTRACE_HOME": str(tmp_path), "COLUMNS": "200"}
     folder = tmp_path / "models" / "smollm2-135m"
@@ -259,6 +261,7 @@ def test_the_pulled_model_is_found_ready(dxtrace: Run, home: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_named(dxtrace: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     done = dxtrace("models", "pull", env={"DXTRACE_HOME": str(tmp_path / "file")})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import plain_texts
+from support.strategies import plain_texts
 
 from dxtrace.chain import Answer, AnswerStep
 from dxtrace.errors import CaseError
@@ -189,12 +189,14 @@ def test_one_sentence_without_end_is_read_in_part() -> None:
     assert 250 < words([fitted.text])[0] <= 500 and fitted.left_out
 
 
+@pytest.mark.slow
 def test_hundreds_of_headings_do_not_break_the_budget() -> None:
     case = Case.from_text("HPI: cough\nExam: thin\n" * 2000)
     for count in (words, octets, thirds):
         assert count([fit(case, count, 800).text])[0] <= 800
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape",
     ["HPI: a\n", "He has pain. ", "x", "a, ", "Exam: ok\nLabs: Na 3\n"],

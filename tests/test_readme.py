@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from support import ROOT
+from support.commands import Run
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^<!-- runs -->\n```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -21,12 +22,18 @@ COMMANDS = [
     for line in body.splitlines()
     if line.startswith("$ ")
 ]
+PRINTED = re.findall(
+    r"^<!-- prints: (dxtrace [^>]+) -->\n```text\n(.*?)^```$",
+    README,
+    re.MULTILINE | re.DOTALL,
+)
 PROGRAMS = [body for kind, body in BLOCKS if kind == "python"]
 
 
 def test_there_is_something_to_run() -> None:
     assert COMMANDS
     assert PROGRAMS
+    assert PRINTED
 
 
 def test_the_two_commands_are_targets_of_the_makefile() -> None:
@@ -73,6 +80,16 @@ def test_programs(place: Path, threads: int, program: str) -> None:
         env=environment,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "shown"), PRINTED)
+def test_what_is_shown_is_printed(dxtrace: Run, command: str, shown: str) -> None:
+    done = dxtrace(*command.split()[1:], env={"COLUMNS": "80"})
+    printed = "\n".join(line.rstrip() for line in done.stdout.splitlines())
+    assert done.returncode == 0
+    for part in shown.split("...\n"):
+        assert part in printed + "\n"
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\((?!https?:)([^)#]+)", README))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support import DATA
 
 from dxtrace import knowledge
 from dxtrace.answering.reasoner import Reasoner
@@ -18,8 +18,6 @@ from dxtrace.errors import CaseError, GroundingError
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import Case
 from dxtrace.notes.quotes import Quote
-
-SHARED = Path(__file__).parents[2] / "shared" / "cases" / "agentclinic_medqa_extended.jsonl"
 
 #: Examples answered here; the others are answered in the tests of the command line and the README.
 EXAMPLES = ("duodenal_ulcer_vignette.txt", "nstemi_telegraphic.txt", "pulmonary_embolism_ed.md")
@@ -38,10 +36,8 @@ ODD = {
 
 
 def agentclinic(count: int) -> Iterator[Any]:
-    """The first cases of an examination set that is not part of this project."""
-    if not SHARED.is_file():
-        return
-    with SHARED.open(encoding="utf-8") as lines:
+    """The first of some invented cases in the form of an examination set."""
+    with (DATA / "agentclinic.jsonl").open(encoding="utf-8") as lines:
         for number, line in zip(range(count), lines, strict=False):
             case = json.loads(line)["OSCE_Examination"]
             parts = {

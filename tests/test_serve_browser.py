@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_serve import serving, wait
-from view_support import HOSTILE, NOTE, Quick, Watch, chromium
+from support.serving import serving, wait
+from support.view import HOSTILE, NOTE, Quick, Watch, chromium
 
 pytestmark = pytest.mark.slow
 

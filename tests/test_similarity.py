@@ -71,6 +71,7 @@ def test_words_that_say_nothing_are_like_nothing() -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_way_in_which_notes_say_a_finding_is_like_it() -> None:
     premises = [premise for premise in knowledge.premises("Tuberculosis") if premise.says]
     missed = 0

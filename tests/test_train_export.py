@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from train_rig import command, environment, make_model, make_small_corpus
+from support.training import command, environment, make_model, make_small_corpus
 
 from dxtrace.errors import ModelError, UnknownName
 from dxtrace.models import store

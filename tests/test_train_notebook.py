@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
-from train_rig import environment
+from support.training import environment
 
 pytest.importorskip("trl", reason="needs the extra 'train'")
 #: Stands for what a notebook has and a script has not.
@@ -46,3 +47,16 @@ def test_the_notebook_runs(home: Path, tmp_path: Path) -> None:
 def test_the_notebook_holds_no_outputs() -> None:
     notebook = json.loads(NOTEBOOK.read_text("utf-8"))
     assert all(not cell.get("outputs") for cell in notebook["cells"])
+
+
+def test_the_first_cell_installs_from_the_repository() -> None:
+    """There is no release yet; a line that names one fails for every reader."""
+    notebook = json.loads(NOTEBOOK.read_text("utf-8"))
+    code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert code[0] == f'%pip install --quiet "dxtrace[train] @ git+{repository()}"'
+
+
+def repository() -> str:
+    """Return the address that the project gives of itself."""
+    with (NOTEBOOK.parents[1] / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["urls"]["Repository"])

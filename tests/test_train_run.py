@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file, save_file
-from train_rig import changes, command, environment, losses, make_model, make_small_corpus
+from support.training import changes, command, environment, losses, make_model, make_small_corpus
 
 from dxtrace.corpus import read_teaching
 from dxtrace.errors import InputError

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from view_support import HOSTILE, NOTE, Watch, chain_on, chromium, differential_of
+from support.view import HOSTILE, NOTE, Watch, chain_on, chromium, differential_of
 
 from dxtrace.chain import DISCLAIMER, Chain, ModelInfo
 from dxtrace.view import Reading, ViewCase, library, notebook_html, page

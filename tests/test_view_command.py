@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Run
-from view_support import NOTE, chain_on
+from support.commands import Run
+from support.view import NOTE, chain_on
 
 from dxtrace.chain import DISCLAIMER
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from view_support import HOSTILE, NOTE, chain_on, differential_of
+from support.view import HOSTILE, NOTE, chain_on, differential_of
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import DISCLAIMER, Chain, ModelInfo

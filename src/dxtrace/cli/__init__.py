@@ -7,37 +7,62 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
 from dxtrace.chain import DISCLAIMER
 from dxtrace.cli import answer, corpus, doctor, evaluate, models, serve, train, view
+from dxtrace.cli._help import CONTEXT, GroupedHelp
 from dxtrace.errors import DxtraceError, InputError, where
+from dxtrace.provenance import version
 
 app = typer.Typer(
     name="dxtrace",
+    cls=GroupedHelp,
     help=f"Diagnosis with a traceable chain of reasoning.\n\n{DISCLAIMER}",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings=CONTEXT,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("demo")(answer.demo)
-app.command("reason")(answer.reason)
-app.command("batch")(answer.batch)
-app.command("view")(view.view)
-app.command("serve")(serve.serve)
-app.add_typer(corpus.app, name="corpus")
-app.command("train")(train.train)
-app.command("calibrate")(train.calibrate)
-app.command("card")(train.card)
-app.command("publish")(train.publish)
-app.command("export")(train.export)
-app.command("verify-export")(train.verify_export)
-app.command("evaluate")(evaluate.evaluate)
-app.command("judge-agreement")(evaluate.judge_agreement)
-app.add_typer(models.app, name="models")
-app.command("doctor")(doctor.doctor)
+app.command("demo", rich_help_panel="Answer")(answer.demo)
+app.command("reason", rich_help_panel="Answer")(answer.reason)
+app.command("batch", rich_help_panel="Answer")(answer.batch)
+app.command("view", rich_help_panel="See")(view.view)
+app.command("serve", rich_help_panel="See")(serve.serve)
+app.add_typer(corpus.app, name="corpus", rich_help_panel="Corpus")
+app.command("train", rich_help_panel="Train")(train.train)
+app.command("calibrate", rich_help_panel="Train")(train.calibrate)
+app.command("card", rich_help_panel="Train")(train.card)
+app.command("publish", rich_help_panel="Train")(train.publish)
+app.command("export", rich_help_panel="Train")(train.export)
+app.command("verify-export", rich_help_panel="Train")(train.verify_export)
+app.command("evaluate", rich_help_panel="Evaluate")(evaluate.evaluate)
+app.command("judge-agreement", rich_help_panel="Evaluate")(evaluate.judge_agreement)
+app.add_typer(models.app, name="models", rich_help_panel="Models")
+app.command("doctor", rich_help_panel="Models")(doctor.doctor)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"dxtrace {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -60,11 +60,20 @@ Engine = Annotated[
     typer.Option(help="What runs the model; auto: llamacpp for GGUF, hf for the rest."),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default one a core.")]
+Source = Annotated[Path, typer.Argument(metavar="IN", help="A .jsonl file or a folder of cases.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Answer at most this many cases.")]
+ShardIndex = Annotated[
+    int,
+    typer.Option(min=0, help="... of which this is the one with this number, from 0."),
+]
 Top = Annotated[int, typer.Option(min=1, help="How many diagnoses of the differential to show.")]
 
 
 def demo(model: Model = "default") -> None:
-    """Answer a built-in case: fetches the model the first time."""
+    """Answer a built-in case.
+
+    The model is fetched the first time.
+    """
     text = resources.files("dxtrace").joinpath("demo_case.txt").read_text("utf-8")
     _answer(Case.from_text(text, "demo"), Format.text, model, None, EngineChoice.auto, 5, None)
 
@@ -81,15 +90,15 @@ def reason(
     top: Top = 5,
     threads: Threads = None,
 ) -> None:
-    """Answer one case: final diagnosis, differential, and steps whose evidence is quoted from it."""
+    """Answer one case, with quoted evidence.
+
+    The answer is a final diagnosis, a differential, and steps that each quote the case.
+    """
     _answer(read_case(file), format, model, adapter, engine, top, threads)
 
 
 def batch(
-    source: Annotated[
-        Path,
-        typer.Argument(metavar="IN", help="A .jsonl file or a folder of cases."),
-    ],
+    source: Source,
     out: Annotated[
         Path,
         typer.Option(
@@ -99,21 +108,19 @@ def batch(
     model: Model = "default",
     adapter: Adapter = None,
     engine: Engine = EngineChoice.auto,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, help="Answer at most this many cases."),
-    ] = None,
+    limit: Limit = None,
     num_shards: Annotated[
         int,
         typer.Option(min=1, help="Divide the cases among this many runs ..."),
     ] = 1,
-    shard_index: Annotated[
-        int,
-        typer.Option(min=0, help="... of which this is the one with this number, from 0."),
-    ] = 0,
+    shard_index: ShardIndex = 0,
     threads: Threads = None,
 ) -> None:
-    """Answer many cases; interrupted, it goes on where it stopped. A bad case becomes an error row."""
+    """Answer many cases; the run can be resumed.
+
+    The same command after an interruption answers what is missing. A case that cannot be read
+    becomes an error row.
+    """
     from dxtrace.answering.batch import Batch
     from dxtrace.models.loading import load as load_reasoner
 

@@ -35,7 +35,7 @@ from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.provenance import CREDENTIALED_RULE
 
 app = typer.Typer(
-    help="Make, look at, check and split corpora of annotated cases.",
+    help="Make, show, audit and split corpora.",
     no_args_is_help=True,
 )
 
@@ -60,6 +60,15 @@ TokensOf = Annotated[
     typer.Option(metavar="MODEL", help="Count tokens too, as this model does."),
 ]
 
+MaxUnaligned = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Accept this share of observations that are not in their note.",
+    ),
+]
+
 #: What ``stats`` shows of an audit.
 _STATS = (
     "corpus", "cases", "annotated", "patients", "amended", "splits", "categories", "diagnoses", "majority", "words",
@@ -76,7 +85,10 @@ def make(
     ] = 3000,
     seed: Annotated[int, typer.Option(help="Another seed, other cases.")] = 0,
 ) -> None:
-    """Compose the open teaching corpus: invented patients, each with a chain of reasoning."""
+    """Compose the open teaching corpus.
+
+    Its patients are invented; each case has a chain of reasoning.
+    """
     columns = (TextColumn("composing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as bar:
         task = bar.add_task("", total=size)
@@ -104,14 +116,7 @@ def audit(
         int | None,
         typer.Option(min=0, help="Accept so many problems while reading."),
     ] = None,
-    max_unaligned: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Accept this share of observations that are not in their note.",
-        ),
-    ] = None,
+    max_unaligned: MaxUnaligned = None,
     max_conflicts: Annotated[
         int | None,
         typer.Option(min=0, help="Accept so many contradicting labels."),
@@ -133,7 +138,10 @@ def audit(
         typer.Option(min=0, max=1, help="Accept this share of the most frequent diagnosis."),
     ] = None,
 ) -> None:
-    """Look for all that could mislead a model. Exit 1 if more is found than the --max options accept."""
+    """Look for what could mislead a model.
+
+    The exit code is 1 if more is found than the --max options accept.
+    """
     result = _audit(spec, tokens_of, knowledge, near)
     print(
         json.dumps(result.to_json(), indent=1, ensure_ascii=False)
@@ -163,7 +171,7 @@ def stats(
     tokens_of: TokensOf = None,
     knowledge: Knowledge = None,
 ) -> None:
-    """Count cases, diagnoses, words and observations."""
+    """Count cases, diagnoses and observations."""
     result = _audit(spec, tokens_of, knowledge, 0.8)
     if json_:
         data = result.to_json()
@@ -174,7 +182,7 @@ def stats(
 
 @app.command("show")
 def show_case(spec: Spec, id: CaseId, json_: AsJson = False) -> None:
-    """Show one case with its evidence marked in the note."""
+    """Show one case with its evidence marked."""
     corpus = open_corpus(spec)
     case = _find(corpus, id)
     if corpus.info.credentialed:
@@ -207,7 +215,10 @@ def split(
         typer.Option(help="Names and sizes of the splits."),
     ] = "train=0.8,dev=0.1,test=0.1",
 ) -> None:
-    """Split a corpus by patient; the manifest holds ids and hashes, no text."""
+    """Split a corpus by patient.
+
+    The manifest holds ids and hashes, no text.
+    """
     kind, path, part = parse_spec(spec)
     if part is not None:
         raise InputError(f"{spec}: a part of a corpus cannot be split; name the whole")

@@ -1,4 +1,4 @@
-"""``dxtrace doctor``: what is installed, which engine answers and why, what this CPU can do, where things are kept."""
+"""``dxtrace doctor``: what is installed, what this CPU can do, where things are kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _FLAGS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "amx_int8", "amx_bf16
 
 
 def doctor() -> None:
-    """Show what is installed, which engine answers and why, CPU features, and the cache."""
+    """Show what is installed, and where.
+
+    Also: which engine answers and why, what the CPU can do, the cache of models.
+    """
     table = Table(box=None, show_header=False, padding=(0, 2))
     table.add_row("dxtrace", version())
     table.add_row(

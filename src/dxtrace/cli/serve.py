@@ -63,9 +63,10 @@ def serve(
     answer_s: AnswerS = 600.0,
     frame_ancestors: Frames = "'none'",
 ) -> None:
-    """Serve the page and the JSON API. Nothing that is pasted into it is stored or logged.
+    """Serve the page and the JSON API.
 
-    For education and research only; not for patient care; not a medical device.
+    Nothing that is pasted into it is stored or logged. For education and research only; not for
+    patient care; not a medical device.
     """
     from dxtrace.serve import Rules, Settings, create_app, make_server
 
@@ -89,7 +90,8 @@ def check_access(host: str, token: str | None) -> None:
     """Refuse to be reachable from elsewhere without a token.
 
     Raises:
-        InputError: the address is not this machine's own and there is no token, or the token is too short.
+    InputError: the address is not this machine's own and there is no token, or the token is too
+    short.
     """
     if token is not None and len(token) < 16:
         raise InputError("a token has at least 16 characters")

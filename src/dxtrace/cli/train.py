@@ -30,6 +30,11 @@ BaseModel = Annotated[
     typer.Option("--base", help="The base model; by default the one the adapter names."),
 ]
 
+Data = Annotated[
+    str | None,
+    typer.Option(metavar="SPEC", help="Corpus: PATH[:split] or NAME:PATH[:split]."),
+]
+
 
 def train(
     recipe: Annotated[
@@ -43,10 +48,7 @@ def train(
         Path | None,
         typer.Option(help="Folder of the run; by default runs/RECIPE."),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(metavar="SPEC", help="Corpus: PATH[:split] or NAME:PATH[:split]."),
-    ] = None,
+    data: Data = None,
     dev: Annotated[
         str | None,
         typer.Option(metavar="SPEC", help="Development corpus; by default a split of --data."),
@@ -69,7 +71,11 @@ def train(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Train an adapter from a recipe; the folder holds adapter, card, losses and all it takes to go on or repeat it."""
+    """Train an adapter from a recipe.
+
+    The folder of the run holds the adapter, its card, the losses, and what it takes to resume or
+    repeat the run.
+    """
     from dxtrace.train.recipe import load_recipe, recipe_names
 
     if recipe == "list":
@@ -177,7 +183,10 @@ def publish(
     to: Annotated[str, typer.Option(help="Where: owner/name on the Hugging Face hub.")],
     public: Annotated[bool, typer.Option("--public", help="Everybody can see it.")] = False,
 ) -> None:
-    """Share an adapter on the Hugging Face hub; what was made from credentialed data is refused."""
+    """Share an adapter on Hugging Face.
+
+    What was made from credentialed data is refused.
+    """
     from dxtrace.train.publish import publish as share
 
     print(share(folder, to, private=not public))
@@ -194,7 +203,10 @@ def card(
         typer.Option("--example", help="Let the adapter answer a development case, and show it."),
     ] = False,
 ) -> None:
-    """Write the card and the plots of a finished run again, with an example or measures that came later."""
+    """Write the card of a finished run again.
+
+    The plots are written again too; an example or measures that came later can be added.
+    """
     from dxtrace.train.card import read_evaluation
     from dxtrace.train.finish import finish_run
 
@@ -237,7 +249,11 @@ def calibrate(
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Fit how far an adapter's probabilities are believed and how much the findings beside it count."""
+    """Fit temperature and findings weight.
+
+    The temperature says how far the adapter's probabilities are believed, the weight how much the
+    findings recognised in the note count beside them. Both are written into the adapter's folder.
+    """
     require_extra()
     from dxtrace.corpus import open_corpus
     from dxtrace.models.export import adapter_folder, base_of
@@ -277,7 +293,11 @@ def export(
         typer.Option(help="Of gguf and ollama: F32, F16, Q8_0, Q4_0, Q4_1."),
     ] = "Q8_0",
 ) -> None:
-    """Write an adapter in a form that other programs read."""
+    """Export an adapter for other programs.
+
+    The forms: a LoRA GGUF file, a merged GGUF file, a merged Hugging Face folder, an Ollama
+    Modelfile with its GGUF.
+    """
     from dxtrace.models.export import export_adapter
 
     with reporting() as report:
@@ -302,7 +322,11 @@ def verify_export(
     count: Annotated[int, typer.Option(min=1, help="Cases to compare on.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show that adapter, merged model and GGUF say the same: prompt ids, logits, greedy text. Exit code 1 if not."""
+    """Compare an adapter with its exports.
+
+    Adapter, merged model and GGUF have to agree in prompt ids, logits and greedy text; the exit
+    code is 1 if not.
+    """
     require_extra()
     from dxtrace.models.verify import verify
 

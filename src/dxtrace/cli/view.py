@@ -55,10 +55,11 @@ def view(
     limit: Limit = LIMIT,
     practice: Practice = None,
 ) -> None:
-    """Write a result as one HTML file: the case, the reasoning and the evidence side by side.
+    """Write results as one HTML file.
 
-    A folder, a JSONL file or several notes become a case library with search, filters and a learning mode.
-    For education and research only; not for patient care; not a medical device.
+    The page shows the case, the reasoning and the evidence side by side. A folder, a JSONL file or
+    several notes become a case library with search, filters and a learning mode. For education and
+    research only; not for patient care; not a medical device.
     """
     found = read_results(paths)
     _answer(found, model)

@@ -103,9 +103,11 @@ class Data(_Part):
 class Lora(_Part):
     """The adapter (Hu et al. 2021, arXiv 2106.09685)."""
 
-    rank: int = Field(default=16, ge=1)
-    alpha: float = Field(default=32, gt=0)
-    dropout: float = Field(default=0.05, ge=0, lt=1)
+    rank: int = Field(default=16, ge=1, description="rank of the update B A")
+    alpha: float = Field(default=32, gt=0, description="the update is scaled by alpha / rank")
+    dropout: float = Field(
+        default=0.05, ge=0, lt=1, description="on the input of A, while training"
+    )
     targets: tuple[str, ...] | Literal["all-linear"] = Field(
         default="all-linear",
         description="module names, or every linear layer",
@@ -123,18 +125,21 @@ class Lora(_Part):
 class Optimiser(_Part):
     """Steps and their size. One step sees ``batch * accumulation`` cases on each process."""
 
-    learning_rate: float = Field(default=2e-4, gt=0)
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    learning_rate: float = Field(default=2e-4, gt=0, description="the highest, after the warm-up")
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        default="linear",
+        description="how the rate falls after the warm-up",
+    )
     warmup: float = Field(
         default=0.03,
         ge=0,
         lt=1,
         description="share of the steps over which the rate rises",
     )
-    weight_decay: float = Field(default=0.0, ge=0)
-    max_grad_norm: float = Field(default=1.0, gt=0)
-    beta2: float = Field(default=0.999, gt=0, lt=1)
-    epochs: float = Field(default=3, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0, description="of AdamW")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="longer gradients are scaled down")
+    beta2: float = Field(default=0.999, gt=0, lt=1, description="of Adam's second moment")
+    epochs: float = Field(default=3, gt=0, description="times that each case is seen")
     steps: int | None = Field(
         default=None,
         ge=1,
@@ -163,7 +168,7 @@ class Run(_Part):
         default=True,
         description="fused layers for Llama models on CPUs; the same result to rounding",
     )
-    seed: int = 0
+    seed: int = Field(default=0, description="of order, dropout and new weights")
     threads: int | None = Field(default=None, ge=1, description="CPU threads; None for one a core")
     log_every: int = Field(default=10, ge=1, description="steps between two lines of metrics.jsonl")
     eval_every: int = Field(

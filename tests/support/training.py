@@ -9,6 +9,7 @@ from typing import Any
 
 from dxtrace.corpus import make_corpus, read_teaching
 from dxtrace.notes.prompt import SYSTEM
+from support import ROOT
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -103,7 +104,7 @@ def command(*arguments: Any) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return the environment of such a process: one thread, no network."""
-    source = str(Path(__file__).parents[1] / "src")
+    source = str(ROOT / "src")
     return os.environ | {
         "OMP_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",

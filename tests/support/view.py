@@ -113,9 +113,8 @@ class Quick:
                 path,
                 tuple(steps),
                 self.differential(case),
-                (),
-                self.model,
-                Timing(total_s=self.delay),
+                model=self.model,
+                timing=Timing(total_s=self.delay),
             )
         finally:
             self.busy.release()

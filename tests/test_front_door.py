@@ -1,0 +1,118 @@
+"""What a user meets first: the version, the help, the import, and the types that a checker sees."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dxtrace
+from dxtrace import cli
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+HEADINGS = ["Answer", "See", "Corpus", "Train", "Evaluate", "Models"]
+
+
+def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert cli.run(list(arguments)) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert output(capsys, "--version") == f"dxtrace {dxtrace.__version__}\n"
+
+
+def test_commands_stand_under_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    found = re.findall(r"^(\w+):$", output(capsys, "--help"), re.MULTILINE)
+    assert found == ["Options", *HEADINGS]
+
+
+@pytest.mark.parametrize("group", [[], ["corpus"], ["models"]])
+def test_no_one_line_help_is_cut(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    group: list[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listing = output(capsys, *group, "--help").partition("-h, --help")[2]
+    helps = re.findall(r"^  [a-z-]+ +(\S.*)$", listing, re.MULTILINE)
+    assert len(helps) >= 4
+    assert all(len(line) <= 45 and line.endswith(".") for line in helps)
+    assert "..." not in listing
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "demo", "reason", "batch", "view", "serve", "corpus", "corpus make", "train", "evaluate"],
+)
+def test_h_asks_for_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    words = command.split()
+    assert output(capsys, *words, "-h") == output(capsys, *words, "--help")
+
+
+def test_a_shell_completes_commands() -> None:
+    asked = {
+        "_DXTRACE_COMPLETE": "complete_bash",
+        "COMP_WORDS": "dxtrace ev",
+        "COMP_CWORD": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "dxtrace"],
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["evaluate"]
+
+
+def test_the_import_is_quick_and_light() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    code = "import sys, dxtrace; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert not {"numpy", "torch", "yaml"} & set(done.stdout.split())
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert seconds < 0.4, "of processor time, the interpreter's own start included"
+
+
+@pytest.mark.slow
+def test_a_users_script_passes_a_strict_type_check(tmp_path: Path) -> None:
+    program = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[0]
+    (tmp_path / "script.py").write_text(program, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "script.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_public_name_can_be_had() -> None:
+    assert all(getattr(dxtrace, name) is not None for name in dxtrace.__all__)
+
+
+GUIDES = [
+    file
+    for folder in (".", "docs", "docs/tutorials", "docs/how-to", "spaces/docker", "notebooks")
+    for file in sorted((ROOT / folder).glob("*"))
+    if file.name == "Dockerfile" or file.suffix in {".md", ".ipynb"}
+]
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)
+def test_install_lines_name_the_repository(guide: Path) -> None:
+    """Until there is a release, a line that names the package alone fails."""
+    lines = guide.read_text("utf-8").splitlines()
+    installs = [line for line in lines if "pip install" in line and "dxtrace" in line]
+    assert all("git+https://github.com/dxtrace/dxtrace" in line for line in installs)
