@@ -11,7 +11,7 @@ import sys
 import typer
 
 from dxtrace.chain import DISCLAIMER
-from dxtrace.cli import answer, corpus, doctor, evaluate, models, serve, train, view
+from dxtrace.cli import answer, corpus, doctor, evaluate, models, schema, serve, train, view
 from dxtrace.errors import DxtraceError, InputError, where
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command("verify-export")(train.verify_export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("judge-agreement")(evaluate.judge_agreement)
 app.add_typer(models.app, name="models")
+app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
 
 

@@ -21,7 +21,8 @@ from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import MAX_CHARACTERS
 from dxtrace.notes.reading import case_from_json
 from dxtrace.provenance import version
-from dxtrace.serve._api import CaseRequest, DifferentialOut, Error, Models, Result
+from dxtrace.result import ResultV1
+from dxtrace.serve._api import CaseRequest, DifferentialOut, Error, Models
 from dxtrace.serve._guard import Guard, Rules
 from dxtrace.serve._line import Answerer, Event, Job, Kind, Line, Refused
 from dxtrace.view import app_page
@@ -119,7 +120,7 @@ def _add_routes(app: FastAPI, settings: Settings, line: Line) -> None:
     @app.post(
         "/v1/reason",
         summary="Diagnosis and reasoning of a case",
-        response_model=Result,
+        response_model=ResultV1,
         responses=_ERRORS,
     )
     async def reason(body: CaseRequest, request: Request) -> Response:
