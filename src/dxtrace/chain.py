@@ -27,7 +27,7 @@ Style = Literal["card", "trained"]
 DISCLAIMER = "For education and research only. Not for patient care. Not a medical device."
 
 #: What stands in place of a diagnosis where none is named.
-HEADLINES: dict[str, str] = {
+HEADLINES: dict[Status, str] = {
     "out_of_scope": "none of the illnesses that dxtrace knows",
     "not_supported": "not supported by this note",
     "type_open": "type not stated",
@@ -268,6 +268,14 @@ class Chain:
     def _repr_html_(self) -> str:
         # A notebook asks a chain to show itself; the page stands above this room, so it is looked up when asked.
         return str(importlib.import_module("dxtrace.view").notebook_html(self))
+
+
+def status_of(headline: str) -> Status:
+    """Return the status that the headline of a text form tells; an open type has one only where it names no diagnosis."""
+    for status, words in HEADLINES.items():
+        if headline.endswith(words):
+            return status
+    return "answered"
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ def _evaluation_result(
         predicted_category=predicted[0] if predicted else "",
         predicted_diagnosis=predicted[-1] if predicted else "",
         scores={"answered": 1.0, **scores},
+        outcome="answered" if predicted else "",
     )
 
 

@@ -23,6 +23,14 @@ _GROUPS = {
     "length": "Length",
 }
 
+#: What the outcomes of an answer are called.
+OUTCOMES = {
+    "answered": "answered",
+    "type_open": "type open",
+    "not_supported": "not supported",
+    "out_of_scope": "out of scope",
+}
+
 _SMALL_PRINT = (
     "Small print: 95 % interval and number of cases. Rates have Wilson's interval where every case is another "
     "patient's; all else has a bootstrap that draws patients. Published Obs_pre and Obs_rec stay below 100 % even for "
@@ -82,9 +90,21 @@ def cards(data: Mapping[str, Any]) -> str:
             )
     status = summary["status"]
     lost = ", ".join(f"{status[kind]} {kind}" for kind in ("missing", "broken") if status.get(kind))
-    note = f"{system['name']}: {status.get('answered', 0):,} of {summary['n']:,} cases answered"
+    note = f"{system['name']}: {status.get('answered', 0):,} of {summary['n']:,} answers readable"
     note += f"; {lost}, each counted as 0." if lost else "."
+    note += f" {outcomes_text(summary)}"
     return f'<div class="cards">{"".join(shown)}</div>{paragraph(note, "soft")}'
+
+
+def outcomes_text(summary: Mapping[str, Any]) -> str:
+    """Return in one sentence what was decided, and how often a diagnosis that was named is right."""
+    shares = ", ".join(
+        f"{OUTCOMES[key]} {percent(one)}" for key, one in summary["outcomes"].items()
+    )
+    selective = summary["metrics"]["selective_acc_diag"]
+    right = value_text("selective_acc_diag", selective["mean"])
+    named = f"of {selective['n']:,} diagnoses named {right} are right" if selective["n"] else ""
+    return f"Of all cases: {shares}" + (f"; {named}." if named else ".")
 
 
 def all_metrics(data: Mapping[str, Any]) -> str:

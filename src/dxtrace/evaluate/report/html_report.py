@@ -209,10 +209,11 @@ def _chain(case: AnnotatedCase, account: Account) -> Chain:
     return Chain(
         account.id,
         note,
-        account.diagnosis or "(none)",
+        account.diagnosis,
         account.category,
         account.path,
         steps,
+        status=account.status,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dxtrace.chain import DISCLAIMER
 from dxtrace.evaluate.metrics.per_case import METRICS
-from dxtrace.evaluate.report.figures import interval_text, value_text
+from dxtrace.evaluate.report.figures import interval_text, outcomes_text, value_text
 from dxtrace.provenance import CREDENTIALED_RULE
 
 #: Groups of metrics that the table has; the report has all.
@@ -43,6 +43,7 @@ def markdown_table(data: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"{sizes}. Corpus: {_plain(corpus.get('id', 'not named'))}. In brackets 95 % intervals.",
+        *(f"{_plain(s['name'])}: {outcomes_text(s['summary'])}" for s in systems),
         "A missing or broken answer counts 0.",
         f"Judges: observations by {data['judges']['observations']}; rationales by {data['judges']['rationales']}.",
         DISCLAIMER,

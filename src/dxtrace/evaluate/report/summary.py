@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
+from dxtrace.chain import Status
 from dxtrace.evaluate._extras import library
 from dxtrace.evaluate.metrics.calibration import measure
 from dxtrace.evaluate.metrics.direct import PUBLISHED
@@ -45,15 +46,15 @@ def summarise(
 ) -> dict[str, Any]:
     """Return everything that a report says of one system, as a JSON object.
 
-    Keys: ``n``, ``patients``, ``status`` (answered, missing, broken), ``metrics`` (key -> estimate), ``pooled``,
-    ``macro``,
-    ``macro_f1``, ``groups`` (category, specialty, diagnosis, amended), ``confidence``, ``confusions``, ``sections``,
+    Keys: ``n``, ``patients``, ``status`` (answered, missing, broken), ``outcomes`` (share of all cases by what was
+    decided), ``metrics`` (key -> estimate), ``pooled``, ``macro``, ``macro_f1``, ``groups`` (category, specialty, diagnosis, amended), ``confidence``, ``confusions``, ``sections``,
     ``seconds``.
     """
     return {
         "n": len(results),
         "patients": len({result.patient for result in results}),
         "status": dict(Counter(result.status for result in results)),
+        "outcomes": _outcomes(results),
         "metrics": _estimates(results, tuple(metric.key for metric in METRICS), seed, resamples),
         "pooled": _pooled(results),
         "macro": _macro(results),
@@ -96,6 +97,12 @@ def _estimates(
         resamples,
     )
     return {key: estimate.to_json() for key, estimate in found.items()}
+
+
+def _outcomes(results: Sequence[CaseResult]) -> dict[str, float]:
+    """Return the share of all cases with each outcome; missing and broken answers have none."""
+    counts = Counter(result.outcome for result in results)
+    return {name: counts[name] / max(len(results), 1) for name in get_args(Status)}
 
 
 def _pooled(results: Sequence[CaseResult]) -> dict[str, float | None]:
@@ -197,7 +204,7 @@ def _confusions(results: Sequence[CaseResult], most: int = 20) -> dict[str, Any]
     )
     return {
         "diagnosis": [
-            [gold, predicted or "(no answer)", n]
+            [gold, predicted or "(no diagnosis)", n]
             for (gold, predicted), n in wrong.most_common(most)
         ],
         "category": [
