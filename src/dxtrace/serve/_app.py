@@ -178,7 +178,10 @@ def _wants_stream(body: CaseRequest, request: Request) -> bool:
 
 
 def _streamed(line: Line, job: Job) -> StreamingResponse:
-    """Answer with server-sent events: accepted, queue, start, differential, step ..., chain (or error)."""
+    """Answer with server-sent events: accepted, queue, start, differential, step ..., chain (or error).
+
+    Nothing is decided before ``chain``: ``differential`` ranks, with the ``path`` on which steps will lie.
+    """
 
     async def lines() -> AsyncIterator[str]:
         sections = [vars(section) for section in job.case.sections]
@@ -219,7 +222,7 @@ def _event_json(event: Event) -> Any:
     data = event.data
     if isinstance(data, Differential):
         top = Taxonomy.default().find(data.top.diagnosis)
-        return {"diagnosis": top.name, "category": top.category, "path": top.path, **_entries(data)}
+        return {"path": top.path, **_entries(data)}
     return {"model": data} if event.name == "start" else data
 
 
