@@ -13,7 +13,6 @@ import typer
 from typer.testing import CliRunner
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.chain import Chain
 from dxtrace.cli import evaluate as command
 from dxtrace.compose import Composer
 from dxtrace.corpus import Corpus, open_corpus
@@ -276,40 +275,6 @@ def test_the_ceiling_is_told_from_the_floor(systems: list[Scored]) -> None:
     assert sum(group["n"] for group in gold["groups"]["category"].values()) == 24
     table = markdown_table(data)
     assert "| Acc_diag |" in table and "n=24" in table and "lexical" in table
-
-
-def without_diagnosis(row: dict[str, Any], status: str) -> dict[str, Any]:
-    """Return a row that names no diagnosis; with an open type it keeps its first node and that node's steps."""
-    path = row["path"][:1] if status == "type_open" else []
-    steps = [step for step in row["steps"] if step["supports"] in path]
-    category = row["category"] if path else None
-    new = {"status": status, "diagnosis": None, "category": category, "path": path, "steps": steps}
-    chain = Chain.from_json(row | new)
-    return chain.to_json()
-
-
-def test_the_report_says_how_often_no_diagnosis_was_named(
-    cases: list[AnnotatedCase],
-    tmp_path: Path,
-) -> None:
-    rows = gold_rows(cases)[:12]
-    for number, status in enumerate(["type_open", "type_open", "not_supported", "out_of_scope"]):
-        rows[number] = without_diagnosis(rows[number], status)
-    rows[4] = rows[5] | {"id": rows[4]["id"], "note": rows[4]["note"]}
-    answers = read_predictions(write_rows(tmp_path / "p.jsonl", rows[:11]), by_id(cases[:12]))
-    system = Scored("s", score_cases(answers, cases[:12], JUDGES), answers)
-    data = report_data([system], Settings(JUDGES.to_json(), resamples=200), INFO)
-    summary = data["systems"][0]["summary"]
-    shares = {"answered": 7, "type_open": 2, "not_supported": 1, "out_of_scope": 1}
-    assert summary["outcomes"] == {key: pytest.approx(n / 12) for key, n in shares.items()}
-    assert summary["metrics"]["selective_acc_diag"]["n"] == 7
-    diagnoses = [case.gold.diagnosis for case in cases[:11] if case.gold]
-    right = sum(gold == row["diagnosis"] for gold, row in zip(diagnoses, rows[:11], strict=True))
-    assert summary["metrics"]["selective_acc_diag"]["mean"] == pytest.approx(right / 7)
-    assert summary["metrics"]["acc_diag"]["mean"] == pytest.approx(right / 12)
-    assert "(no diagnosis)" in {row[1] for row in summary["confusions"]["diagnosis"]}
-    for text in (markdown_table(data), html_report(data, [system], by_id(cases))):
-        assert "type open 16.7 %" in text and "of 7 diagnoses named" in text
 
 
 def test_shuffled_gold_falls_to_chance(cases: list[AnnotatedCase], tmp_path: Path) -> None:
