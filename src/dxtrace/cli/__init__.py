@@ -14,6 +14,9 @@ from dxtrace.chain import DISCLAIMER
 from dxtrace.cli import answer, corpus, doctor, evaluate, models, schema, serve, train, view
 from dxtrace.errors import DxtraceError, InputError, where
 
+#: What typer turns an interrupt into.
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="dxtrace",
     help=f"Diagnosis with a traceable chain of reasoning.\n\n{DISCLAIMER}",
@@ -53,10 +56,9 @@ def run(arguments: list[str]) -> int:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         result = app(arguments or ["--help"], prog_name="dxtrace", standalone_mode=False)
-        # typer turns an interrupt into this code
-        return (
-            _fail("interrupted", 1) if result == 130 else result if isinstance(result, int) else 0
-        )
+        if result == _INTERRUPTED:
+            return _fail("interrupted", 1)
+        return result if isinstance(result, int) else 0
     except typer.TyperException as error:
         return _misused(error)
     except InputError as error:
