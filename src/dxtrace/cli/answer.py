@@ -195,7 +195,10 @@ def _watch(reasoner: Reasoner, case: Case) -> Chain:
             if not STDERR.is_terminal:
                 continue
             if isinstance(item, Differential):
-                STDERR.print(f"[bold]{item.top.diagnosis}[/bold] ({item.top.probability:.0%})")
+                top = item.top
+                STDERR.print(
+                    f"most probable: {top.diagnosis} ({top.probability:.0%})", markup=False
+                )
             elif isinstance(item, Step):
                 number += 1
                 STDERR.print(step_text(number, item))

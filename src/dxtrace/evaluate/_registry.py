@@ -20,7 +20,7 @@ from inspect_ai.solver import TaskState, generate, system_message
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.chain import Answer, Chain, Span, Step, parse
+from dxtrace.chain import HEADLINES, Answer, Chain, Span, Status, Step, parse, status_of
 from dxtrace.corpus import open_corpus
 from dxtrace.errors import DxtraceError, InputError
 from dxtrace.evaluate.answers import Account, chain_account
@@ -99,18 +99,32 @@ def read_answer(text: str, case: AnnotatedCase) -> Account | None:
 
 def _chain(answer: Answer, case: AnnotatedCase) -> Chain:
     """Return an answer as a chain on its case: a quote that is not in the note has no place in it."""
-    try:
-        node = Taxonomy.default().find(answer.diagnosis)
-        name, category, path = node.name, node.category, node.path
-    except DxtraceError:
-        name, category, path = answer.diagnosis, "", (answer.diagnosis,)
+    status = status_of(answer.diagnosis)
+    if status in ("not_supported", "out_of_scope"):
+        return Chain(case.id, case.case.note, "", "", (), (), status=status)
+    category, path = _place(answer.diagnosis, status)
+    name = answer.diagnosis if status == "answered" else ""
     steps = []
     for step in answer.steps:
         place = locate(case.case.note, step.quote) or (0, 0)
         found = case.case.note[slice(*place)] or step.quote
         section = case.case.section_at(place[0])
         steps.append(Step(step.supports or path[0], step.rationale, Span(found, *place, section)))
-    return Chain(case.id, case.case.note, name, category, path, tuple(steps))
+    note = case.case.note
+    return Chain(case.id, note, name, category, path, tuple(steps), status=status)
+
+
+def _place(headline: str, status: Status) -> tuple[str, tuple[str, ...]]:
+    """Return category and path of a headline: of an open type, its category and first suspicion."""
+    taxonomy = Taxonomy.default()
+    try:
+        if status == "type_open":
+            category = headline.removesuffix(f", {HEADLINES[status]}")
+            return category, (taxonomy.category_of(category).nodes[0].name,)
+        node = taxonomy.find(headline)
+    except DxtraceError:
+        return "", (headline,)
+    return node.category, node.path
 
 
 @modelapi(name="dxtrace")  # type: ignore[untyped-decorator]
