@@ -247,7 +247,7 @@ _UNIT = re.compile(
     r"|(?:cells?|k|thousand)\s*/\s*(?:[µμu]l|mm\s*(?:3|³)|mcl|cu\s*mm|cumm)"
     r"|/\s*(?:mm\s*(?:3|³)|[µμu]l|mcl|cu\s*mm|cumm)"
     r"|bpm|beats?\s*(?:/|per)\s*min(?:ute)?|breaths?\s*(?:/|per)\s*min(?:ute)?|/\s*min(?:ute)?|per\s*minute"
-    r"|mosm\s*/\s*(?:kg|l)(?:\s*h2o)?"
+    r"|mmol\s*/\s*mol|mosm\s*/\s*(?:kg|l)(?:\s*h2o)?"
     r"|ml\s*/\s*min(?:\s*/\s*1\.73\s*m\s*[2²])?|kg\s*/\s*m\s*\^?[2²]?|mm\s*/\s*h(?:r|our)?|ng\s*/\s*ml\s*/\s*h(?:r)?"
     r"|(?:m?eq|[mnpµμu]?mol|mc?g|[kµμunp]?g|m?[iu]u|[kµμu]i?u|mu|u|m[iI][uU])\s*/\s*(?:d?l|ml|l)"
     r"|ppb|fl|mm|cm|kgs?|kilograms?|lbs?|pounds?|weeks?|years?"
@@ -264,6 +264,22 @@ _NUMBER = re.compile(r"\d[\d,]*(?:[.·]\d+)?\Z")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
 
 
+_RELATED = frozenset(
+    [
+        "son",
+        "daughter",
+        "grandson",
+        "granddaughter",
+        "brother",
+        "sister",
+        "mother",
+        "father",
+        "wife",
+        "husband",
+        "child",
+        "partner",
+    ]
+)
 # Values of blood, unless the sentence is about another fluid.
 _OF_BLOOD = frozenset(
     ["wbc", "neutrophils_pct", "eosinophils_pct", "eosinophils", "glucose", "ldh", "albumin", "ph"]
@@ -584,6 +600,8 @@ class _Reader:
             rest = [w for w in self._words[index + 1 : index + 5] if w not in {"-", "–"}]
             unit = rest[0].rstrip("s") if rest else ""
             old = len(rest) > 1 and rest[1] == "old"
+            if _is_of_another(self._words, index):
+                continue
             if old and unit in DAYS:
                 years = number * DAYS[unit] / DAYS["year"]
                 yield Measurement("age", years, years, index, self._index_of("old", index))
@@ -676,6 +694,13 @@ def _name_index() -> dict[tuple[str, ...], list[Quantity]]:
     return index
 
 
+def _is_of_another(words: Sequence[str], index: int) -> bool:
+    """True for the age of somebody else: "her 12-year-old grandson"."""
+    return any(word in _RELATED for word in words[index + 1 : index + 7]) and words[
+        index - 1 : index
+    ] in (["his"], ["her"], ["their"])
+
+
 def _number(word: str) -> float:
     plain = word.replace(",", "") if _THOUSANDS.match(word) else word.replace(",", ".")
     return float(plain.replace("·", "."))
@@ -709,7 +734,10 @@ def _convert(value: float, quantity: Quantity, unit: str) -> float | None:
     """Return a value in the main unit of its quantity, or None if it cannot be one of it."""
     plain = unit.replace("µ", "u")
     factors = {name.replace("µ", "u"): factor for name, factor in quantity.units.items()}
-    if quantity.name == "temp" and ("f" in unit or (not unit and value > 60)):
+    if quantity.name == "hba1c" and unit.startswith("mmol"):
+        # IFCC to NGSP, Hoelzel et al. 2004.
+        value = 0.0915 * value + 2.15
+    elif quantity.name == "temp" and ("f" in unit or (not unit and value > 60)):
         value = (value - 32) / 1.8
     elif plain in factors:
         value *= float(factors[plain])
