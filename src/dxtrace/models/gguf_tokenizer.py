@@ -1,0 +1,72 @@
+"""The tokenizer of a GGUF file: byte-level BPE (Sennrich et al. 2016, arXiv 1508.07909), built from its own lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dxtrace.errors import ModelError
+
+#: ``tokenizer.ggml.token_type`` of a control token, and of a token that a user added: plain text never holds the first.
+CONTROL, USER_DEFINED = 3, 4
+
+#: How Llama 3 cuts a text into words before it looks for tokens.
+_LLAMA_3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
+
+
+def read_tokenizer(file: Path, reader: Any) -> tuple[Any, str | None, list[int]]:
+    """Return (tokenizer of the package ``tokenizers``, start token or None, ids that end an answer).
+
+    Args:
+        file: named in errors.
+        reader: a ``gguf.GGUFReader`` of it.
+
+    Raises:
+        ModelError: it is another kind of tokenizer.
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders
+    from tokenizers.models import BPE
+
+    about = {
+        name.removeprefix("tokenizer.ggml."): field.contents()
+        for name, field in reader.fields.items()
+        if name.startswith("tokenizer.ggml.")
+    }
+    kind = str(about.get("pre", "default"))
+    words = _words(kind)
+    if about.get("model") != "gpt2" or words is None:
+        raise ModelError(f"{file}: its tokenizer is not one that the numpy engine knows")
+    tokens, types = about["tokens"], about.get("token_type", [])
+    merges = [tuple(merge.split(" ", 1)) for merge in about["merges"]]
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    tokenizer = Tokenizer(BPE(vocabulary, merges, ignore_merges=kind in ("llama-bpe", "llama3")))
+    tokenizer.pre_tokenizer = words
+    tokenizer.decoder = decoders.ByteLevel()
+    for token, type_ in zip(tokens, types, strict=False):
+        if type_ in (CONTROL, USER_DEFINED):
+            special = type_ == CONTROL
+            tokenizer.add_tokens([AddedToken(token, special=special, normalized=False)])
+    start = about.get("bos_token_id")
+    ends = [about[name] for name in ("eos_token_id", "eot_token_id") if name in about]
+    start_token = tokens[start] if start is not None else None
+    return tokenizer, start_token, [int(end) for end in dict.fromkeys(ends)]
+
+
+def _words(kind: str) -> Any:
+    """Return what cuts a text into words, by the name that llama.cpp has for it, or None."""
+    from tokenizers import Regex
+    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence, Split
+
+    if kind in ("default", "gpt-2"):
+        return ByteLevel(add_prefix_space=False, use_regex=True)
+    if kind == "smollm":
+        return Sequence(
+            [Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)],
+        )
+    if kind in ("llama-bpe", "llama3"):
+        split = Split(Regex(_LLAMA_3), "isolated")
+        return Sequence([split, ByteLevel(add_prefix_space=False, use_regex=False)])
+    return None
