@@ -1,9 +1,10 @@
-"""The default engine on the embedded model: tokens, probabilities, text under a grammar, silence."""
+"""The llama.cpp engine on the embedded model: tokens, probabilities, text under a grammar, silence."""
 
 from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import plain_texts
 
-from dxtrace.answering.reasoner import Reasoner
 from dxtrace.engines import Branch, Engine
 from dxtrace.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
 from dxtrace.errors import EngineError, ModelError
+from dxtrace.models import open_model
 from dxtrace.notes.prompt import prompt_parts, readable
 
 CONTROL = (
@@ -32,9 +33,12 @@ GRAMMAR = "%llguidance {}\nstart: TEXT\nTEXT: / [a-z]{2,8} [a-z]{2,8}\\./\n"
 
 
 @pytest.fixture(scope="module")
-def engine(reasoner: Reasoner) -> LlamaCppEngine:
-    assert isinstance(reasoner.engine, LlamaCppEngine)
-    return reasoner.engine
+def engine(home: Path, threads: int) -> Iterator[LlamaCppEngine]:
+    pytest.importorskip("xllamacpp")
+    opened = open_model(engine="llamacpp", threads=threads)
+    assert isinstance(opened.engine, LlamaCppEngine)
+    yield opened.engine
+    opened.engine.close()
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from dxtrace.errors import EngineError, ModelError
 from dxtrace.notes.prompt import with_start_token
 
 #: Tokens read in one pass: few enough that attention's scores stay in the processor's cache.
-CHUNK = 128
+CHUNK = 192
 
 #: Longest prompt plus answer, if the model itself reads more.
 DEFAULT_CONTEXT = 8192
@@ -64,7 +64,7 @@ class NumpyEngine:
             about = json.loads((folder / "model.json").read_text("utf-8"))
             self.config = LlamaConfig(**about["config"])
             flat = np.load(folder / "weights.npy", mmap_mode="r")
-            self.weights: Any = unpack(self.config, flat.view(np.ndarray))
+            self.weights = unpack(self.config, flat.view(np.ndarray))
             self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # tokenizers raises plain exceptions
             raise ModelError(f"{folder}: cannot be loaded ({type(error).__name__})") from None
@@ -75,9 +75,11 @@ class NumpyEngine:
         self.tokenizer.encode_special_tokens = True
         added = self.tokenizer.get_added_tokens_decoder()
         self._control = {token.content: index for index, token in added.items() if token.special}
+        self._ids: list[int] = []
+        self._last = np.empty(0, np.float32)
+        self._cache = Cache(self.config)
         self._limits = threadpool_limits(threads or min(os.cpu_count() or 1, 8), "blas")
         self._grammar_tokenizer: Any = None
-        self.forget()
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """See :class:`dxtrace.engines.base.Engine`."""
@@ -130,6 +132,7 @@ class NumpyEngine:
         start = _common_prefix(ids, self._ids) // CHUNK * CHUNK
         start = min(start, (len(ids) - 1) // CHUNK * CHUNK)
         self._ids = []
+        self._cache.reserve(len(ids))
         for begin in range(start, len(ids), CHUNK):
             piece = ids[begin : begin + CHUNK]
             rows = [len(piece) - 1] if begin + CHUNK >= len(ids) else []
@@ -146,7 +149,7 @@ class NumpyEngine:
 
         A token of the tree stands behind its parent and sees the prompt and its own ancestors.
         """
-        hidden = {(): self._read_prompt(prompt)}
+        hidden: dict[tuple[int, ...], Array] = {(): self._read_prompt(prompt)}
         paths = sorted({path[:n] for path in prefixes for n in range(1, len(path) + 1)})
         self._expect_room(len(prompt) + max(map(len, paths), default=0))
         place = {path: row for row, path in enumerate(paths)}
@@ -226,7 +229,9 @@ class NumpyEngine:
         if not len(allowed):
             raise EngineError("the grammar allows no token")
         few = len(allowed) < self.config.vocabulary // 4
-        found = logits(self.weights, hidden, allowed) if few else logits(self.weights, hidden)[allowed]
+        found = (
+            logits(self.weights, hidden, allowed) if few else logits(self.weights, hidden)[allowed]
+        )
         return int(allowed[found.argmax()])
 
     def _matcher_tokenizer(self) -> Any:
@@ -242,14 +247,13 @@ class NumpyEngine:
 
     def forget(self) -> None:
         """See :class:`dxtrace.engines.base.Engine`."""
-        self._ids: list[int] = []
-        self._last = np.empty(0, np.float32)
+        self._ids = []
         self._cache = Cache(self.config)
 
     def close(self) -> None:
         """See :class:`dxtrace.engines.base.Engine`."""
         self.forget()
-        self.weights = None
+        del self.weights
         self._limits.restore_original_limits()
 
 

@@ -151,13 +151,15 @@ def causal_mask(tokens: int) -> Array:
 def rms_norm(x: Array, weight: Array, epsilon: float) -> Array:
     """Return x (n, d) scaled to a mean square of 1, then weighted."""
     mean_square = np.einsum("nd,nd->n", x, x) / np.float32(x.shape[1])
-    return x * (1 / np.sqrt(mean_square + np.float32(epsilon)))[:, None] * weight
+    scaled: Array = x / np.sqrt(mean_square + np.float32(epsilon))[:, None] * weight
+    return scaled
 
 
 def turns(frequencies: Array, positions: Sequence[int]) -> Turns:
     """Return (n, s/2) complex numbers of length 1: by what angle each pair of numbers turns at each position."""
     angles = np.asarray(positions, np.float32)[:, None] * frequencies
-    return (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex64)
+    turn: Turns = (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex64)
+    return turn
 
 
 def rotate(x: Array, turn: Turns) -> Array:
@@ -254,7 +256,11 @@ def forward(config: LlamaConfig, weights: Weights, cache: Cache, batch: Batch) -
     return rms_norm(x, weights.norm, config.epsilon)
 
 
-def logits(weights: Weights, hidden: Array, tokens: Sequence[int] | None = None) -> Array:
+def logits(
+    weights: Weights,
+    hidden: Array,
+    tokens: npt.ArrayLike | None = None,
+) -> Array:
     """Return how strongly a hidden state (d,) speaks for each of the tokens (None: of the vocabulary) to come next."""
     head = weights.head if tokens is None else weights.head[np.asarray(tokens)]
     result: Array = head @ hidden

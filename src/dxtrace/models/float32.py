@@ -21,7 +21,7 @@ from dxtrace.engines.numpy_llama import Array, Layer, LlamaConfig, Weights, size
 from dxtrace.errors import ModelError
 from dxtrace.models import store
 from dxtrace.models.gguf_files import LoraAdapter, read_lora
-from dxtrace.models.gguf_tokenizer import read_tokenizer
+from dxtrace.models.gguf_tokenizer import kind_of_tokenizer, read_tokenizer
 from dxtrace.provenance import sha256_of
 
 #: Raised when what is kept changes, so that an older folder is not taken for the new one.
@@ -36,7 +36,11 @@ _TENSORS = (
 
 
 def key(base_sha256: str, adapter: Path | None) -> str:
-    """Return the name of what is made of a base and an adapter folder: a hash of all that goes into it."""
+    """Return the name of what is made of a base and an adapter folder: a hash of all that goes into it.
+
+    Raises:
+        ModelError: the adapter lacks a file.
+    """
     parts = [str(_FORM), base_sha256]
     if adapter is not None:
         for name in ("adapter_model.safetensors", "adapter_config.json"):
@@ -67,7 +71,7 @@ def prepared(
             be written.
     """
     target = folder / f"f32-{key(base_sha256, adapter)}"
-    if (target / "model.json").is_file():
+    if is_prepared(base_sha256, folder, adapter):
         with contextlib.suppress(OSError):  # a cache that may be read only
             os.utime(target)
         return target
@@ -90,6 +94,11 @@ def prepared(
     return target
 
 
+def is_prepared(base_sha256: str, folder: Path, adapter: Path | None) -> bool:
+    """Return whether :func:`prepared` would find its work done."""
+    return (folder / f"f32-{key(base_sha256, adapter)}" / "model.json").is_file()
+
+
 def _drop_oldest(folder: Path) -> None:
     found = sorted(folder.glob("f32-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in found[_KEPT:]:
@@ -105,6 +114,7 @@ def obstacle(base: Path) -> str | None:
     reader = _open(base)
     try:
         config = _read_config(base, reader)
+        kind_of_tokenizer(base, reader)
     except ModelError as error:
         return str(error)
     needed = 4 * size(config)
@@ -145,8 +155,7 @@ def _read_config(base: Path, reader: Any) -> LlamaConfig:
     tied = "output.weight" not in names
     try:
         heads, width, layers = (
-            int(get[name])
-            for name in ("attention.head_count", "embedding_length", "block_count")
+            int(get[name]) for name in ("attention.head_count", "embedding_length", "block_count")
         )
         config = LlamaConfig(
             vocabulary=len(reader.fields["tokenizer.ggml.tokens"].data),
@@ -249,8 +258,8 @@ def _frequencies(config: LlamaConfig, reader: Any) -> Array:
     field = reader.fields.get("llama.rope.freq_base")
     base = np.float32(field.contents() if field else 10000.0)
     exponents = np.arange(0, config.head_size, 2, dtype=np.float32) / np.float32(config.head_size)
-    frequencies: Array = 1 / base**exponents
+    frequencies = (1 / base**exponents).astype(np.float32)
     for tensor in reader.tensors:
         if tensor.name == "rope_freqs.weight":
-            frequencies = frequencies / np.asarray(tensor.data, np.float32)
+            frequencies /= tensor.data
     return frequencies

@@ -10,8 +10,11 @@ from dxtrace.errors import ModelError
 #: ``tokenizer.ggml.token_type`` of a control token, and of a token that a user added: plain text never holds the first.
 CONTROL, USER_DEFINED = 3, 4
 
+#: Names that llama.cpp has for two ways of cutting words.
+_GPT_2, _LLAMA_3 = ("default", "gpt-2"), ("llama-bpe", "llama3")
+
 #: How Llama 3 cuts a text into words before it looks for tokens.
-_LLAMA_3 = (
+_LLAMA_3_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
     r"|\s+(?!\S)|\s+"
 )
@@ -30,20 +33,17 @@ def read_tokenizer(file: Path, reader: Any) -> tuple[Any, str | None, list[int]]
     from tokenizers import AddedToken, Tokenizer, decoders
     from tokenizers.models import BPE
 
+    kind = kind_of_tokenizer(file, reader)
     about = {
         name.removeprefix("tokenizer.ggml."): field.contents()
         for name, field in reader.fields.items()
         if name.startswith("tokenizer.ggml.")
     }
-    kind = str(about.get("pre", "default"))
-    words = _words(kind)
-    if about.get("model") != "gpt2" or words is None:
-        raise ModelError(f"{file}: its tokenizer is not one that the numpy engine knows")
     tokens, types = about["tokens"], about.get("token_type", [])
     merges = [tuple(merge.split(" ", 1)) for merge in about["merges"]]
     vocabulary = {token: index for index, token in enumerate(tokens)}
-    tokenizer = Tokenizer(BPE(vocabulary, merges, ignore_merges=kind in ("llama-bpe", "llama3")))
-    tokenizer.pre_tokenizer = words
+    tokenizer = Tokenizer(BPE(vocabulary, merges, ignore_merges=kind in _LLAMA_3))
+    tokenizer.pre_tokenizer = _words(kind)
     tokenizer.decoder = decoders.ByteLevel()
     for token, type_ in zip(tokens, types, strict=False):
         if type_ in (CONTROL, USER_DEFINED):
@@ -55,18 +55,32 @@ def read_tokenizer(file: Path, reader: Any) -> tuple[Any, str | None, list[int]]
     return tokenizer, start_token, [int(end) for end in dict.fromkeys(ends)]
 
 
+def kind_of_tokenizer(file: Path, reader: Any) -> str:
+    """Return the name that llama.cpp has for how a text is cut into words.
+
+    Raises:
+        ModelError: the tokenizer is no byte-level BPE, or cuts words in a way not known here.
+    """
+    fields = reader.fields
+    model, kind = (
+        fields[name].contents() if name in fields else None
+        for name in ("tokenizer.ggml.model", "tokenizer.ggml.pre")
+    )
+    kind = kind or "default"
+    if model != "gpt2" or kind not in (*_GPT_2, *_LLAMA_3, "smollm"):
+        raise ModelError(f"{file}: its tokenizer is not one that the numpy engine knows")
+    return str(kind)
+
+
 def _words(kind: str) -> Any:
-    """Return what cuts a text into words, by the name that llama.cpp has for it, or None."""
+    """Return what cuts a text into words."""
     from tokenizers import Regex
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence, Split
 
-    if kind in ("default", "gpt-2"):
-        return ByteLevel(add_prefix_space=False, use_regex=True)
-    if kind == "smollm":
-        return Sequence(
-            [Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)],
-        )
-    if kind in ("llama-bpe", "llama3"):
-        split = Split(Regex(_LLAMA_3), "isolated")
+    if kind in _LLAMA_3:
+        split = Split(Regex(_LLAMA_3_WORDS), "isolated")
         return Sequence([split, ByteLevel(add_prefix_space=False, use_regex=False)])
-    return None
+    words = ByteLevel(add_prefix_space=False, use_regex=True)
+    if kind == "smollm":
+        return Sequence([Digits(individual_digits=True), words])
+    return words
