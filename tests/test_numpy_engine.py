@@ -62,10 +62,10 @@ def label_branches(engine: Engine) -> list[Branch]:
     """Return branches of many lengths, as ranking the diagnoses asks for them."""
     labels = label_options(engine, Taxonomy.default()).tokens
     first = tuple(dict.fromkeys(label[0] for label in labels))
-    return [
-        Branch((), first),
-        *(Branch(label[:-1], (label[-1], *first)) for label in labels[:30]),
-    ]
+    branches = [Branch((), first)]
+    for label in labels[:30]:
+        branches.append(Branch(label[:-1], tuple(dict.fromkeys((label[-1], *first)))))
+    return branches
 
 
 def assert_close(found: Any, expected: Any) -> None:
