@@ -1,13 +1,16 @@
-"""Two engines side by side on the embedded model: how fast each reads and ranks, and how true it is to 32 bits.
+"""Engines side by side on the embedded model: how fast, and how true to 32 bits.
 
-    python benchmarks/engines.py [--engines numpy llamacpp] [--rounds 3] [--threads 1] [--notes 20] [--tokens 1300]
+    python benchmarks/engines.py [--engines NAME ...] [--rounds 3] [--threads 1] [--notes 20] [--tokens 1300]
 
 All in one run, turn by turn, so that a busy machine slows all alike; medians are printed as JSON.
 
 * ``read_tokens_s``: tokens of a prompt read in a second of processor time.
-* ``differential_s``: processor time of one whole differential, every diagnosis ranked, prompt included.
-* ``first_same``: in how many places where candidates are weighed the first one is that of torch in 32 bits.
-* ``kl``: mean divergence of the candidates' probabilities there, in nats: ``sum p log(p / q)``, p from torch.
+* ``differential_s``: processor time of one whole differential, every diagnosis ranked, prompt
+  included.
+* ``first_same``: in how many places where candidates are weighed the first one is that of torch in
+  32 bits.
+* ``kl``: mean divergence of the candidates' probabilities there, in nats: ``sum p log(p / q)``, p
+  from torch.
 """
 
 from __future__ import annotations
@@ -86,7 +89,7 @@ def measure_truth(
     reference: Engine,
     notes: int,
 ) -> dict[str, dict[str, Any]]:
-    """Return how each engine agrees with the reference at every place where the names of diagnoses branch."""
+    """Return how each engine agrees with the reference where the names of diagnoses branch."""
     same: dict[str, list[bool]] = {name: [] for name in engines}
     divergence: dict[str, list[float]] = {name: [] for name in engines}
     composer = Composer(seed=77)

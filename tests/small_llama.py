@@ -93,7 +93,7 @@ def write_gguf(model: Any, file: Path) -> Path:
 
 
 def in_pairs(weight: Any, heads: int) -> Any:
-    """Put the rows of each head so that those that turn together stand together: llama.cpp's order."""
+    """Put rows of a head that turn together next to each other: llama.cpp's order."""
     half = len(weight) // heads // 2
     rows = [
         head * 2 * half + part * half + pair

@@ -1,4 +1,4 @@
-"""The default engine: the same probabilities as torch, whatever was read before; its files; which models it takes."""
+"""The default engine: the same probabilities as torch; its files; which models it takes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The default engine: a Llama model in numpy and 32-bit floats; needs no torch and no compiler.
 
-The keys and values of the last prompt are kept. What follows it, the branches of a choice or a text being written,
-is computed behind the prompt and then forgotten. Prompts are read in pieces that begin at fixed places, so that a
-prompt gives the same numbers to the last bit whatever was read before it.
+The keys and values of the last prompt are kept. What follows it, the branches of a choice or a text
+being written, is computed behind the prompt and then forgotten. Prompts are read in pieces that
+begin at fixed places, so that a prompt gives the same numbers to the last bit whatever was read
+before it.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class NumpyEngine:
         """Load a model that :func:`dxtrace.models.float32.prepared` wrote.
 
         Args:
-            folder: holds ``model.json``, ``tokenizer.json`` and ``weights.npy``, which is mapped into memory.
+            folder: holds ``model.json``, ``tokenizer.json`` and ``weights.npy``, mapped
+                into memory.
             threads: of the matrix library (BLAS); None for one a core, at most 8.
 
         Raises:
@@ -123,7 +125,7 @@ class NumpyEngine:
         return dict(zip(candidates, (shares / shares.sum()).tolist(), strict=True))
 
     def _read_prompt(self, ids: list[int]) -> Array:
-        """Return the hidden state (d,) after a prompt; pieces that the cache holds whole are not read again."""
+        """Return the hidden state (d,) after a prompt; pieces in the cache are not read again."""
         if not ids:
             raise EngineError("the prompt is empty")
         self._expect_room(len(ids))
@@ -145,7 +147,7 @@ class NumpyEngine:
         prompt: list[int],
         prefixes: set[tuple[int, ...]],
     ) -> dict[tuple[int, ...], Array]:
-        """Return the hidden state after each prefix of the prompt's continuations, in one pass over their tree.
+        """Return the hidden state after each prefix behind the prompt, in one pass over their tree.
 
         A token of the tree stands behind its parent and sees the prompt and its own ancestors.
         """

@@ -1,13 +1,16 @@
 """A Llama language model in numpy, from token ids to what the model thinks of the next token.
 
-Read it from the bottom: :func:`forward` is the whole model. Everything is computed in 32-bit floats.
+Read it from the bottom: :func:`forward` is the whole model. Everything is computed in 32-bit
+floats.
 
-Letters in shapes: ``n`` tokens read now, ``m`` tokens read so far, ``d`` numbers that describe a token
-(``width``), ``h`` heads, ``s`` numbers a head (``head_size``), ``f`` numbers inside the feed-forward network.
+Letters in shapes: ``n`` tokens read now, ``m`` tokens read so far, ``d`` numbers that describe a
+token (``width``), ``h`` heads, ``s`` numbers a head (``head_size``), ``f`` numbers inside the
+feed-forward network.
 
-Sources: Llama (Touvron et al. 2023, arXiv 2302.13971), attention (Vaswani et al. 2017, arXiv 1706.03762),
-RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467), rotary positions (Su et al. 2021, arXiv 2104.09864),
-grouped queries (Ainslie et al. 2023, arXiv 2305.13245), SwiGLU (Shazeer 2020, arXiv 2002.05202).
+Sources: Llama (Touvron et al. 2023, arXiv 2302.13971), attention (Vaswani et al. 2017, arXiv
+1706.03762), RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467), rotary positions (Su et al. 2021,
+arXiv 2104.09864), grouped queries (Ainslie et al. 2023, arXiv 2305.13245), SwiGLU (Shazeer 2020,
+arXiv 2002.05202).
 """
 
 from __future__ import annotations
@@ -132,7 +135,8 @@ class Cache:
 class Batch:
     """Tokens to read in one pass behind ``start`` tokens of the cache, all of which they see.
 
-    ``mask`` (n, b) is added to the scores of the newest b tokens: 0 where a token sees another, else minus infinity.
+    ``mask`` (n, b) is added to the scores of the newest b tokens: 0 where a token sees another,
+    else minus infinity.
     ``rows``: the tokens whose hidden states are wanted.
     """
 
@@ -156,16 +160,17 @@ def rms_norm(x: Array, weight: Array, epsilon: float) -> Array:
 
 
 def turns(frequencies: Array, positions: Sequence[int]) -> Turns:
-    """Return (n, s/2) complex numbers of length 1: by what angle each pair of numbers turns at each position."""
+    """Return complex numbers (n, s/2) of length 1: how far each pair turns at each position."""
     angles = np.asarray(positions, np.float32)[:, None] * frequencies
     turn: Turns = (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex64)
     return turn
 
 
 def rotate(x: Array, turn: Turns) -> Array:
-    """Turn each pair of neighbouring numbers of x (n, h, s), read as one complex number, by its angle.
+    """Turn each pair of neighbours in x (n, h, s), read as one complex number, by its angle.
 
-    The product of a query and a key then depends on how far apart they are, not on where they stand.
+    The product of a query and a key then depends on how far apart they are, not on where they
+    stand.
     """
     pairs = x.view(np.complex64)
     turned: Array = (pairs * turn[:, None, :]).view(np.float32)
@@ -173,7 +178,10 @@ def rotate(x: Array, turn: Turns) -> Array:
 
 
 def softmax_average(scores: Array, values: Array) -> Array:
-    """Return averages (n, s) of the values (m, s), weighted by the softmax of the scores (n, m), which it overwrites."""
+    """Return averages (n, s) of the values (m, s), weighted by the softmax of the scores (n, m).
+
+    The scores are overwritten.
+    """
     scores -= scores.max(axis=1, keepdims=True)
     np.exp(scores, out=scores)
     total = scores.sum(axis=1, keepdims=True)
@@ -205,7 +213,10 @@ def attend(queries: Array, keys: Array, values: Array, mask: Array) -> Array:
 
 
 def swiglu(x: Array, layer: Layer) -> Array:
-    """Return the feed-forward network's answer (n, d) to x (n, d): one half of its inner numbers gates the other."""
+    """Return the feed-forward network's answer (n, d) to x (n, d).
+
+    One half of its inner numbers, the gate, lets the other half through or not.
+    """
     gate, up = np.split(x @ layer.gate_up, 2, axis=1)
     hidden: Array = gate / (1 + np.exp(-gate)) * up
     return hidden @ layer.down
@@ -221,9 +232,10 @@ def attention(
     values: Array,
     rows: Sequence[int] | slice,
 ) -> Array:
-    """Return what the tokens of x (n, d) that stand in ``rows`` find among all tokens they see, as (rows, d).
+    """Return what some ``rows`` of x (n, d) find among the tokens they see, as (rows, d).
 
-    Keys and values of all n tokens are written behind those in the cache: ``keys`` and ``values`` (h', room, s).
+    Keys and values of all n tokens are written behind those in the cache: ``keys`` and ``values``
+    (h', room, s).
     """
     count, stop = len(x), batch.start + len(x)
     heads, kv_heads = config.heads, config.kv_heads
@@ -236,10 +248,11 @@ def attention(
 
 
 def forward(config: LlamaConfig, weights: Weights, cache: Cache, batch: Batch) -> Array:
-    """Return the hidden states (rows, d) of the wanted tokens; keys and values of all stay in the cache.
+    """Return the hidden states (rows, d) of the wanted tokens; all keys and values stay cached.
 
-    Each layer adds to every token what it finds in other tokens (attention), then what it makes of that by itself
-    (feed-forward). Of the last layer, tokens that nobody asks about need no more than their keys and values.
+    Each layer adds to every token what it finds in other tokens (attention), then what it makes of
+    that by itself (feed-forward). Of the last layer, tokens that nobody asks about need no more
+    than their keys and values.
     """
     cache.reserve(batch.start + len(batch.tokens))
     turn = turns(weights.frequencies, batch.positions)
@@ -261,7 +274,10 @@ def logits(
     hidden: Array,
     tokens: npt.ArrayLike | None = None,
 ) -> Array:
-    """Return how strongly a hidden state (d,) speaks for each of the tokens (None: of the vocabulary) to come next."""
+    """Return how strongly a hidden state (d,) speaks for each token to come next.
+
+    ``tokens``: those asked about; None for the whole vocabulary.
+    """
     head = weights.head if tokens is None else weights.head[np.asarray(tokens)]
     result: Array = head @ hidden
     return result

@@ -1,4 +1,4 @@
-"""A GGUF model as the numpy engine reads it: one folder with all weights in 32-bit floats, an adapter merged in.
+"""A GGUF model as the numpy engine reads it: a folder with 32-bit weights, an adapter merged in.
 
 Made once and kept in the cache. What the folder is called depends on all that went into it.
 """
@@ -31,12 +31,13 @@ _FORM = 1
 _KEPT = 3
 
 _TENSORS = (
-    "attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down",
+    "attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up",
+    "ffn_down",
 )  # fmt: skip
 
 
 def key(base_sha256: str, adapter: Path | None) -> str:
-    """Return the name of what is made of a base and an adapter folder: a hash of all that goes into it.
+    """Return the name of what is made of a base and an adapter: a hash of all that goes into it.
 
     Raises:
         ModelError: the adapter lacks a file.
@@ -57,7 +58,7 @@ def prepared(
     adapter: Path | None = None,
     report: store.Report | None = None,
 ) -> Path:
-    """Return the folder of a GGUF model in 32-bit floats; written under ``folder`` on the first call.
+    """Return the folder of a GGUF model in 32-bit floats; written on the first call.
 
     Args:
         base: a GGUF file.
@@ -67,8 +68,8 @@ def prepared(
         report: told what is being done.
 
     Raises:
-        ModelError: the file is no Llama that the numpy engine runs, the adapter does not fit, or the place cannot
-            be written.
+        ModelError: the file is no Llama that the numpy engine runs, the adapter does not fit, or
+            the place cannot be written.
     """
     target = folder / f"f32-{key(base_sha256, adapter)}"
     if is_prepared(base_sha256, folder, adapter):
@@ -144,7 +145,8 @@ def _read_config(base: Path, reader: Any) -> LlamaConfig:
     """Return the sizes of a Llama.
 
     Raises:
-        ModelError: it is another kind of model, or a Llama with parts that the numpy engine does not know.
+        ModelError: it is another kind of model, or a Llama with parts that the numpy engine does
+        not know.
     """
     fields = {name: field for name, field in reader.fields.items() if "tokenizer" not in name}
     about = {name: field.contents() for name, field in fields.items()}
@@ -228,7 +230,7 @@ class _Tensors:
 
 
 def _fill(weights: Weights, config: LlamaConfig, read: _Tensors, reader: Any) -> None:
-    """Read all weights. GGUF keeps matrices as (out, in), and the numbers that turn together next to each other."""
+    """Read all weights. GGUF keeps matrices as (out, in); numbers that turn together are neighbours."""
     weights.embedding[:] = read("token_embd")
     weights.frequencies[:] = _frequencies(config, reader)
     for index, layer in enumerate(weights.layers):
@@ -251,7 +253,7 @@ def _fill_layer(layer: Layer, block: str, read: _Tensors) -> None:
 
 
 def _frequencies(config: LlamaConfig, reader: Any) -> Array:
-    """Return the angle (s/2,) by which each pair turns from one position to the next: ``base ** (-2 i / s)``.
+    """Return the angles (s/2,) by which pairs turn from place to place: ``base ** (-2 i / s)``.
 
     A file may divide them by factors of its own (Llama 3.1).
     """

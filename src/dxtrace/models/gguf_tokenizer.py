@@ -1,4 +1,7 @@
-"""The tokenizer of a GGUF file: byte-level BPE (Sennrich et al. 2016, arXiv 1508.07909), built from its own lists."""
+"""The tokenizer of a GGUF file: byte-level BPE, built from the file's own lists.
+
+Source: Sennrich et al. 2016, arXiv 1508.07909.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from typing import Any
 
 from dxtrace.errors import ModelError
 
-#: ``tokenizer.ggml.token_type`` of a control token, and of a token that a user added: plain text never holds the first.
+#: ``tokenizer.ggml.token_type`` of a control token, which plain text never holds, and of a token
+#: that a user added.
 CONTROL, USER_DEFINED = 3, 4
 
 #: Names that llama.cpp has for two ways of cutting words.
@@ -15,13 +19,13 @@ _GPT_2, _LLAMA_3 = ("default", "gpt-2"), ("llama-bpe", "llama3")
 
 #: How Llama 3 cuts a text into words before it looks for tokens.
 _LLAMA_3_WORDS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
-    r"|\s+(?!\S)|\s+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
 
 def read_tokenizer(file: Path, reader: Any) -> tuple[Any, str | None, list[int]]:
-    """Return (tokenizer of the package ``tokenizers``, start token or None, ids that end an answer).
+    """Return (``tokenizers.Tokenizer``, start token or None, ids that end an answer).
 
     Args:
         file: named in errors.
