@@ -1,6 +1,6 @@
 """Engines side by side on the embedded model: how fast, and how true to 32 bits.
 
-    python benchmarks/engines.py [--engines NAME ...] [--rounds 3] [--threads 1] [--notes 20] [--tokens 1300]
+    python benchmarks/engines.py [--engines NAME ...] [--rounds 3] [--notes 20] [--tokens 1300]
 
 All in one run, turn by turn, so that a busy machine slows all alike; medians are printed as JSON.
 
@@ -9,8 +9,8 @@ All in one run, turn by turn, so that a busy machine slows all alike; medians ar
   included.
 * ``first_same``: in how many places where candidates are weighed the first one is that of torch in
   32 bits.
-* ``kl``: mean divergence of the candidates' probabilities there, in nats: ``sum p log(p / q)``, p
-  from torch.
+* ``kl``: mean divergence of the candidates' probabilities there, in nats: ``sum p log(p / q)``,
+  p from torch.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def measure_truth(
         name: {
             "places": len(same[name]),
             "first_same": round(statistics.mean(same[name]), 4),
-            "kl": float(f"{statistics.mean(divergence[name]):.2g}"),
+            "kl": max(0.0, float(f"{statistics.mean(divergence[name]):.2g}")),
         }
         for name in engines
     }

@@ -92,10 +92,11 @@ class NumpyEngine:
         ids: list[int] = []
         for text, special in parts:
             for piece in self._split(text) if special else [text]:
-                if special and piece in self._control:
-                    ids.append(self._control[piece])
-                else:
+                control = self._control.get(piece) if special else None
+                if control is None:
                     ids += self.encode([piece])[0]
+                else:
+                    ids.append(control)
         return ids
 
     def _split(self, text: str) -> list[str]:
@@ -151,9 +152,9 @@ class NumpyEngine:
 
         A token of the tree stands behind its parent and sees the prompt and its own ancestors.
         """
-        hidden: dict[tuple[int, ...], Array] = {(): self._read_prompt(prompt)}
         paths = sorted({path[:n] for path in prefixes for n in range(1, len(path) + 1)})
         self._expect_room(len(prompt) + max(map(len, paths), default=0))
+        hidden: dict[tuple[int, ...], Array] = {(): self._read_prompt(prompt)}
         place = {path: row for row, path in enumerate(paths)}
         mask = np.full((len(paths), len(paths)), -np.inf, np.float32)
         for path, row in place.items():

@@ -230,7 +230,7 @@ class _Tensors:
 
 
 def _fill(weights: Weights, config: LlamaConfig, read: _Tensors, reader: Any) -> None:
-    """Read all weights. GGUF keeps matrices as (out, in); numbers that turn together are neighbours."""
+    """Read all weights. GGUF keeps matrices as (out, in), and pairs that turn together as pairs."""
     weights.embedding[:] = read("token_embd")
     weights.frequencies[:] = _frequencies(config, reader)
     for index, layer in enumerate(weights.layers):
