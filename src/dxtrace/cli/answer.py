@@ -43,6 +43,7 @@ class EngineChoice(StrEnum):
     """What runs the model."""
 
     auto = "auto"
+    numpy = "numpy"
     llamacpp = "llamacpp"
     hf = "hf"
 
@@ -57,7 +58,7 @@ Adapter = Annotated[
 ]
 Engine = Annotated[
     EngineChoice,
-    typer.Option(help="What runs the model; auto: llamacpp for GGUF, hf for the rest."),
+    typer.Option(help="What runs the model; auto: numpy for a Llama as GGUF, hf for the rest."),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default one a core.")]
 Source = Annotated[Path, typer.Argument(metavar="IN", help="A .jsonl file or a folder of cases.")]

@@ -253,7 +253,7 @@ def _tokens(model: str) -> Tokens:
     from dxtrace.models import open_model
 
     with reporting() as report:
-        engine = open_model(model, adapter="none", quantisation="as-is", report=report).engine
+        engine = open_model(model, adapter="none", report=report).engine
     return lambda notes: [len(ids) for ids in engine.encode(notes)]
 
 
