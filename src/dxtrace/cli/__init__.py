@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from dxtrace.chain import DISCLAIMER
-from dxtrace.cli import answer, corpus, doctor, evaluate, models, schema, serve, train, view
+from dxtrace.cli import answer, corpus, doctor, evaluate, fit, models, schema, serve, train, view
 from dxtrace.cli._help import CONTEXT, GroupedHelp
 from dxtrace.errors import DxtraceError, InputError, where
 from dxtrace.provenance import version
@@ -41,7 +41,10 @@ app.command("card", rich_help_panel="Train")(train.card)
 app.command("publish", rich_help_panel="Train")(train.publish)
 app.command("export", rich_help_panel="Train")(train.export)
 app.command("verify-export", rich_help_panel="Train")(train.verify_export)
-app.command("evaluate", rich_help_panel="Evaluate")(evaluate.evaluate)
+measures = typer.Typer(invoke_without_command=True, context_settings=CONTEXT)
+measures.callback()(evaluate.evaluate)
+measures.command("fit")(fit.fit)
+app.add_typer(measures, name="evaluate", rich_help_panel="Evaluate")
 app.command("judge-agreement", rich_help_panel="Evaluate")(evaluate.judge_agreement)
 app.add_typer(models.app, name="models", rich_help_panel="Models")
 app.command("schema", rich_help_panel="Models")(schema.schema)
