@@ -14,11 +14,11 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
-from conftest import SHORT
 from hypothesis import given, settings
-from small_llama import random_llama, write_gguf
-from strategies import plain_texts
-from test_llamacpp import CONTROL, GRAMMAR
+from support.cases import SHORT
+from support.engines import CONTROL, GRAMMAR
+from support.small_llama import random_llama, write_gguf
+from support.strategies import plain_texts
 from threadpoolctl import threadpool_info
 
 from dxtrace.answering.differential import label_options

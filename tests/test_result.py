@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run
-from view_support import NOTE, STATES, chain_on, state
+from support.commands import Run
+from support.view import NOTE, STATES, chain_on, state
 
 from dxtrace.chain import Chain
 from dxtrace.errors import InputError

