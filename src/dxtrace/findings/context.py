@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dxtrace.findings.scope import Property, Scope
 from dxtrace.findings.scopes import find_scopes
 from dxtrace.findings.text_kinds import NO_RESULT, RESULT, TALKS_TO_A_MODEL, TEACHING
-from dxtrace.findings.tokens import Token
+from dxtrace.findings.tokens import Token, reference_tokens
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def read_context(text: str, tokens: Sequence[Token], *, family_section: bool = F
         family_section: it stands under a heading of the family's history.
     """
     words = [token.text for token in tokens]
-    scopes = list(find_scopes(words))
+    references = reference_tokens(tokens)
+    scopes = [scope for scope in find_scopes(words) if scope.first not in references]
     if family_section:
         scopes.append(Scope("family", -1, -1, 0, len(words)))
     no_result = NO_RESULT.search(text) is not None

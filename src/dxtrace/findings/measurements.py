@@ -71,6 +71,8 @@ _UNIT = re.compile(
 )
 
 
+# A unit that is none of those above: "11 mEq/g".
+_UNKNOWN_UNIT = re.compile(r"\s*[a-zµμ]{1,5}\s*/\s*[a-z]", re.IGNORECASE)
 _FLAG = re.compile(r"\s*[(\[]?\s*(HH?|LL?|high|low|elevated|↑+|↓+)(?![\w])\s*[)\]]?")
 
 
@@ -145,7 +147,10 @@ def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> li
         offset: where the text stands in the note.
     """
     reader = _Reader(text, tokens, offset)
-    values = [*reader.named(), *reader.unnamed(), *reader.ages(), *reader.durations()]
+    named = list(reader.named())
+    covered = {index for value in named for index in range(value.first, value.last + 1)}
+    unnamed = [value for value in reader.unnamed() if value.last not in covered]
+    values = [*named, *unnamed, *reader.ages(), *reader.durations()]
     if _OTHER_FLUID.search(text):
         values = [value for value in values if value.quantity not in _OF_BLOOD]
     return values
@@ -262,6 +267,8 @@ class _Reader:
             "abcd2",
         }
         if value.second is not None and not pressure and not out_of:
+            return
+        if not value.unit and _UNKNOWN_UNIT.match(self._text, value.end):
             return
         scaled = (
             convert(value.low, quantity, value.unit),

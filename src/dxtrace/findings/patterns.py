@@ -22,7 +22,7 @@ from dxtrace.findings.context import Context
 from dxtrace.findings.measurements import Measurement
 from dxtrace.findings.quantities import DAYS, quantities
 from dxtrace.findings.scope import Property
-from dxtrace.findings.tokens import Token, tokenise
+from dxtrace.findings.tokens import Token, reference_tokens, tokenise
 
 _MEASURE = re.compile(
     r"\[\s*(?P<name>\w+)\s*(?:(?P<op><=|>=|<|>)\s*(?P<value>\d+(?:\.\d+)?)|(?P<low>\d+(?:\.\d+)?)\s*\.\.\s*(?P<high>\d+(?:\.\d+)?))"
@@ -40,7 +40,7 @@ class Words:
     words: tuple[tuple[str, bool], ...]
     denied: bool = False
     forbidden: bool = False
-    flag: str = ""
+    macro: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,12 @@ def _alternatives(
                 _words(word, text),
                 denied,
                 forbidden,
-                name if name in {"up", "down"} else "",
+                name,
             )
         return
     yield Words(_words(plain, text), denied, forbidden)
-    for other in synonyms.get(plain, ()):
+    # A word that is forbidden is forbidden as it stands, without what else may mean it.
+    for other in () if forbidden else synonyms.get(plain, ()):
         yield Words(_words(other, text), denied, forbidden)
 
 
@@ -230,10 +231,17 @@ class PatternIndex:
         found: dict[int, dict[int, list[tuple[int, int, Alternative]]]] = defaultdict(
             lambda: defaultdict(list),
         )
+        # Words of a reference range say nothing; those of an age are no length of time.
+        silent = set(reference_tokens(tokens))
+        for measurement in measured:
+            if measurement.quantity == "age":
+                silent.update(range(measurement.first + 1, measurement.last + 1))
         for start, word in enumerate(words):
             for number, group, alternative in self._candidates(word):
                 end = _matched(words, start, alternative.words)
-                if end and not (alternative.flag and _is_compound(words, start)):
+                if end and not silent.intersection(range(start, end)):
+                    if alternative.macro in {"up", "down"} and _is_compound(words, start):
+                        continue
                     found[number][group].append((start, end - 1, alternative))
         for measurement in measured:
             for number, group, limit in self._limits.get(measurement.quantity, ()):
@@ -279,9 +287,9 @@ class PatternIndex:
             _, pattern, _ = self.patterns[number]
             for group, alternatives in enumerate(pattern.groups):
                 flags = {
-                    item.flag: item
+                    item.macro: item
                     for item in alternatives
-                    if isinstance(item, Words) and item.flag
+                    if isinstance(item, Words) and item.macro in {"up", "down"}
                 }
                 for measurement in flagged:
                     if measurement.flag in flags:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _APOSTROPHE = "(?:â€™|[´`?’'ʼ＇\ufffd])"
@@ -47,6 +48,30 @@ def tokenise(text: str, offset: int = 0) -> list[Token]:
             word = _NOT.sub("n't", match[0].lower()).translate(_PLAIN)
             tokens.append(Token(word, start + offset, end + offset))
     return tokens
+
+
+_OF_REFERENCE = frozenset(
+    ["normal", "reference", "ref", "range", "nl", "limit", "limits", "nr", "normals"]
+)
+
+
+def reference_tokens(tokens: Sequence[Token]) -> frozenset[int]:
+    """Return the indexes of tokens in brackets that print a reference range: "(normal < 0.04)".
+
+    They say nothing of the patient.
+    """
+    found: set[int] = set()
+    start = None
+    for index, token in enumerate(tokens):
+        if token.text in {"(", "["}:
+            start = index
+        elif token.text in {")", "]"} and start is not None:
+            inside = [other.text for other in tokens[start + 1 : index]]
+            number = any(word[0].isdigit() for word in inside)
+            if number and _OF_REFERENCE.intersection(inside):
+                found.update(range(start, index + 1))
+            start = None
+    return frozenset(found)
 
 
 def _joins(text: str, before: int, after: int) -> bool:
