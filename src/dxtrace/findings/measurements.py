@@ -148,8 +148,14 @@ def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> li
     """
     reader = _Reader(text, tokens, offset)
     named = list(reader.named())
+    # "temperature 38 C (100.4 F)" is one value, and "tachypneic (35 bpm)" no pulse.
     covered = {index for value in named for index in range(value.first, value.last + 1)}
-    unnamed = [value for value in reader.unnamed() if value.last not in covered]
+    known = {value.quantity for value in named}
+    unnamed = [
+        value
+        for value in reader.unnamed()
+        if value.last not in covered and value.quantity not in known
+    ]
     values = [*named, *unnamed, *reader.ages(), *reader.durations()]
     if _OTHER_FLUID.search(text):
         values = [value for value in values if value.quantity not in _OF_BLOOD]

@@ -43,7 +43,7 @@ def tokenise(text: str, offset: int = 0) -> list[Token]:
     tokens = []
     for match in _TOKEN.finditer(text):
         start, end = match.span()
-        joins_words = match[0] in "-/‐‑" and _joins(text, start - 1, end)
+        joins_words = match[0] in "-/‐‑" and _joins(text, start - 1, end, match[0])
         if not joins_words:
             word = _NOT.sub("n't", match[0].lower()).translate(_PLAIN)
             tokens.append(Token(word, start + offset, end + offset))
@@ -74,9 +74,11 @@ def reference_tokens(tokens: Sequence[Token]) -> frozenset[int]:
     return frozenset(found)
 
 
-def _joins(text: str, before: int, after: int) -> bool:
+def _joins(text: str, before: int, after: int, mark: str) -> bool:
     """True for a mark between letters, or between a letter and a digit ("x-ray", "IGF-1")."""
     if before < 0 or after >= len(text):
         return False
     both = text[before] + text[after]
+    if mark == "/":
+        return both.isalpha()
     return both.isalnum() and not both.isdigit()
