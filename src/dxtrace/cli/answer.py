@@ -60,7 +60,17 @@ Engine = Annotated[
     typer.Option(help="What runs the model; auto: llamacpp for GGUF, hf for the rest."),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default one a core.")]
-Source = Annotated[Path, typer.Argument(metavar="IN", help="A .jsonl file or a folder of cases.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A folder of notes, a JSONL file, or a corpus: PATH[:split] or NAME:PATH[:split].",
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Answer again what another model answered, or from another note."),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Answer at most this many cases.")]
 ShardIndex = Annotated[
     int,
@@ -114,25 +124,23 @@ def batch(
         typer.Option(min=1, help="Divide the cases among this many runs ..."),
     ] = 1,
     shard_index: ShardIndex = 0,
+    force: Force = False,
     threads: Threads = None,
 ) -> None:
     """Answer many cases; the run can be resumed.
 
     The same command after an interruption answers what is missing. A case that cannot be read
-    becomes an error row.
+    becomes an error row, which the next run tries again.
     """
-    from dxtrace.answering.batch import Batch
+    from dxtrace.corpus.answer_cases import answer_cases
+    from dxtrace.corpus.policy import FairReasoner
+    from dxtrace.corpus.source import read_tasks, refuse_as_output
     from dxtrace.models.loading import load as load_reasoner
 
     if shard_index >= num_shards:
         raise InputError(f"--shard-index {shard_index} is not below --num-shards {num_shards}")
-    job = Batch(source, out, limit=limit, num_shards=num_shards, shard_index=shard_index)
-    if not job.todo:
-        STDERR.print(
-            f"{out}: nothing to do, {job.skipped} cases are there already",
-            highlight=False,
-        )
-        return
+    refuse_as_output(source, out)
+    tasks = read_tasks(source, limit=limit, num_shards=num_shards, shard_index=shard_index)
     with reporting() as report:
         reasoner = load_reasoner(
             model,
@@ -149,11 +157,20 @@ def batch(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=STDERR, disable=not STDERR.is_terminal) as progress:
-        task = progress.add_task("", total=len(job.todo))
-        failed = job.run(reasoner, lambda: progress.advance(task))
+        bar = progress.add_task("", total=len(tasks))
+        tally = answer_cases(
+            FairReasoner(reasoner).system,
+            tasks,
+            out,
+            redo=force,
+            progress=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
+    if tally.failures and not tally.answered and not tally.kept:
+        raise InputError(f"{out}: no case could be answered; the first: {tally.failures[0]}")
     STDERR.print(
-        f"{out}: {len(job.todo)} cases, {failed} of them could not be answered; {job.skipped} were there already",
+        f"{out}: {tally.answered} answered, {len(tally.failures)} could not be, {tally.kept} were there already",
         highlight=False,
+        soft_wrap=True,
     )
 
 
