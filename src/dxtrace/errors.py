@@ -61,6 +61,10 @@ class ModelError(DxtraceError):
     """A model could not be fetched, verified or loaded."""
 
 
+class NotAModelError(ModelError, InputError):
+    """What the user named as a model, an adapter or a form of one is none."""
+
+
 class EngineError(DxtraceError):
     """An engine failed while it ran."""
 

@@ -97,6 +97,19 @@ def atomic_write(
             beside.unlink(missing_ok=True)
 
 
+def refuse_to_replace(paths: Iterable[Path]) -> None:
+    """Check that nothing stands where files are to be written.
+
+    Raises:
+        InputError: something does; names the first.
+    """
+    for path in paths:
+        if path.exists():
+            raise InputError(
+                f"{path}: is there already; write elsewhere, or replace it with --force"
+            )
+
+
 def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.{os.getpid()}.part")
 
@@ -128,7 +141,7 @@ class Line:
         if len(self.data) >= MAX_ROW_BYTES:
             raise RowError(self.place, f"longer than {MAX_ROW_BYTES:,} bytes")
         try:
-            value = json.loads(self.data.decode("utf-8-sig"))
+            value = json.loads(self.data.decode("utf-8-sig").rstrip("\r\n"))
         except UnicodeDecodeError as error:
             raise RowError(self.place, f"not UTF-8 text (byte {error.start})") from None
         except json.JSONDecodeError as error:

@@ -90,6 +90,15 @@ def read_split(folder: str | Path) -> dict[str, Any]:
     return manifest
 
 
+def is_split(folder: str | Path, seed: int, shares: Mapping[str, float]) -> bool:
+    """Return whether a folder holds a manifest that was made with these settings."""
+    try:
+        manifest = read_split(folder)
+    except CorpusError:
+        return False
+    return manifest.get("seed") == seed and manifest.get("shares") == dict(shares)
+
+
 def select(corpus: Corpus, manifest: Mapping[str, Any], split: str | None, place: str) -> Corpus:
     """Return the cases of a corpus that a manifest lists (all of its splits for None), the split's
     name as a tag.

@@ -133,6 +133,24 @@ def corpus_info(folder: str | Path) -> CorpusInfo:
         ) from None
 
 
+def corpus_files(folder: str | Path) -> list[Path]:
+    """Return the files that a corpus in ``folder`` has."""
+    names = [*(f"{split}.jsonl" for split in SPLITS), "README.md", "manifest.json"]
+    return [Path(folder) / name for name in names]
+
+
+def is_corpus(folder: str | Path, size: int, seed: int) -> bool:
+    """Return whether the corpus in ``folder`` is the one that these settings compose."""
+    try:
+        return corpus_info(folder).id == _corpus_id(size, seed)
+    except CorpusError:
+        return False
+
+
+def _corpus_id(size: int, seed: int) -> str:
+    return f"teaching-{version()}-s{seed}-n{size}"
+
+
 def _read_row(line: Line, split: str) -> AnnotatedCase:
     try:
         case = AnnotatedCase.from_json(line.parse())
@@ -161,7 +179,7 @@ def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: 
             }
         info = CorpusInfo(
             "dxtrace teaching corpus",
-            f"teaching-{version()}-s{seed}-n{size}",
+            _corpus_id(size, seed),
             whole.hexdigest(),
             LICENCE,
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from dxtrace.answering.calibration import Calibration
 from dxtrace.chain import ModelInfo
 from dxtrace.engines.base import Engine
-from dxtrace.errors import InputError, MissingExtra, ModelError, UnknownName
+from dxtrace.errors import InputError, MissingExtra, ModelError, NotAModelError, UnknownName
 from dxtrace.models import store
 from dxtrace.provenance import sha256_of
 
@@ -116,9 +116,9 @@ def _find(model: str, report: store.Report | None) -> _Source:
     if (path / "config.json").is_file():
         return _Source(path.name, folder=path)
     if path.is_dir():
-        raise ModelError(f"{path}: this folder holds no model (no config.json)")
+        raise NotAModelError(f"{path}: this folder holds no model (no config.json)")
     if path.suffix == ".gguf" or name.startswith((".", "/", "~")):
-        raise ModelError(f"{path}: no such model file")
+        raise NotAModelError(f"{path}: no such model file")
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return _Source(name, hub=name)
     raise UnknownName("model", name, ["default", *(known.name for known in store.PACKAGED)])
@@ -132,7 +132,7 @@ def _find_adapter(source: _Source, adapter: str | Path | None) -> Path | None:
     path = Path(adapter).expanduser()
     if (path.is_file() and path.suffix == ".gguf") or (path / "adapter_config.json").is_file():
         return path
-    raise ModelError(
+    raise NotAModelError(
         f"{path}: not an adapter (a folder with adapter_config.json, or a LoRA .gguf file)",
     )
 
