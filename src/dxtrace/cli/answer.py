@@ -28,7 +28,10 @@ from dxtrace.notes.case import Case
 from dxtrace.notes.reading import read_case
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dxtrace.answering.reasoner import Reasoner
+    from dxtrace.corpus.answer_cases import Tally, Task
 
 
 class Format(StrEnum):
@@ -132,8 +135,6 @@ def batch(
     The same command after an interruption answers what is missing. A case that cannot be read
     becomes an error row, which the next run tries again.
     """
-    from dxtrace.corpus.answer_cases import answer_cases
-    from dxtrace.corpus.policy import FairReasoner
     from dxtrace.corpus.source import read_tasks, refuse_as_output
     from dxtrace.models.loading import load as load_reasoner
 
@@ -149,6 +150,14 @@ def batch(
             threads=threads,
             report=report,
         )
+    _tell(out, _answer_all(reasoner, tasks, out, force))
+
+
+def _answer_all(reasoner: Reasoner, tasks: Sequence[Task], out: Path, force: bool) -> Tally:
+    """Answer many cases under a bar."""
+    from dxtrace.corpus.answer_cases import answer_cases
+    from dxtrace.corpus.policy import FairReasoner
+
     columns = (
         TextColumn("answering"),
         BarColumn(),
@@ -158,20 +167,25 @@ def batch(
     )
     with Progress(*columns, console=STDERR, disable=not STDERR.is_terminal) as progress:
         bar = progress.add_task("", total=len(tasks))
-        tally = answer_cases(
-            FairReasoner(reasoner).system,
-            tasks,
-            out,
-            redo=force,
-            progress=lambda done, total: progress.update(bar, completed=done, total=total),
-        )
-    if tally.failures and not tally.answered and not tally.kept:
+
+        def show_progress(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total)
+
+        system = FairReasoner(reasoner).system
+        return answer_cases(system, tasks, out, redo=force, progress=show_progress)
+
+
+def _tell(out: Path, tally: Tally) -> None:
+    """Say what came of a batch.
+
+    Raises:
+        InputError: no case could be answered.
+    """
+    failed = len(tally.failures)
+    if failed and not tally.answered and not tally.kept:
         raise InputError(f"{out}: no case could be answered; the first: {tally.failures[0]}")
-    STDERR.print(
-        f"{out}: {tally.answered} answered, {len(tally.failures)} could not be, {tally.kept} were there already",
-        highlight=False,
-        soft_wrap=True,
-    )
+    counts = f"{tally.answered} answered, {failed} could not be, {tally.kept} were there already"
+    STDERR.print(f"{out}: {counts}", highlight=False, soft_wrap=True)
 
 
 def _answer(

@@ -46,9 +46,13 @@ from dxtrace.evaluate import (
     write_published,
 )
 from dxtrace.evaluate.judges.llm import FLAG
+from dxtrace.files import atomic_write
 from dxtrace.provenance import CREDENTIALED_RULE
 
 RESULTS = "results.jsonl"
+
+#: The files of a report: data, page, table.
+REPORT = ("report.json", "report.html", "report.md")
 
 _MAY_SEND = f"Let credentialed data go to a judge that is not on this machine. The rule: {CREDENTIALED_RULE}"
 
@@ -176,6 +180,7 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Measure answers against annotated cases."""
+    _refuse_strangers(out)
     read = open_corpus(corpus) if corpus else None
     cases = [case for case in read.cases if case.gold is not None][:limit] if read else []
     if read is not None and not cases:
@@ -211,6 +216,21 @@ def evaluate(
         _may_show(work, show_cases),
         published,
     )
+
+
+def _refuse_strangers(out: Path) -> None:
+    """Check that files named as a report's are an earlier report's.
+
+    Raises:
+        InputError: they are somebody's else.
+    """
+    there = [out / name for name in REPORT if (out / name).exists()]
+    try:
+        ours = "judges" in json.loads((out / REPORT[0]).read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        ours = False
+    if there and not ours:
+        raise InputError(f"{there[0]}: is no report of dxtrace; name another folder with --out")
 
 
 def _credentialed(corpus: Corpus) -> bool:
@@ -333,17 +353,10 @@ def _write(
 ) -> None:
     info = work.corpus.info if work.corpus else None
     data = report_data(scored, settings, info, work.credentialed)
-    try:
-        work.out.mkdir(parents=True, exist_ok=True)
-        (work.out / "report.json").write_text(
-            json.dumps(data, indent=1, ensure_ascii=False) + "\n",
-            encoding="utf-8",
-        )
-        page = html_report(data, scored, work.cases if show else None)
-        (work.out / "report.html").write_text(page, encoding="utf-8")
-        (work.out / "report.md").write_text(markdown_table(data), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{work.out}: cannot be written ({error.strerror})") from None
+    page = html_report(data, scored, work.cases if show else None)
+    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    for name, content in zip(REPORT, (text, page, markdown_table(data)), strict=True):
+        atomic_write(work.out / name, content)
     if published:
         for one in scored:
             write_published(

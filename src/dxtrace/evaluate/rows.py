@@ -20,6 +20,9 @@ from dxtrace.notes.locate import locate
 #: What a whole result has, and a row of another program need not have.
 _WHOLE = {"note", "category"}
 
+#: Stands for a rationale where none is given: the published form has no step without one.
+_NO_RATIONALE = "no rationale given"
+
 
 def complete_row(row: Mapping[str, Any], case: Case) -> Mapping[str, Any]:
     """Return a row as a whole result on a case; a whole one as it is.
@@ -58,22 +61,22 @@ def _steps(row: Mapping[str, Any]) -> Iterator[AnswerStep]:
     if not isinstance(found, list):
         raise InputError("'steps' or 'quotes' is not a list")
     for number, step in enumerate(found, 1):
-        if isinstance(step, str):
-            step = {"quote": step}
-        if not isinstance(step, dict):
-            raise InputError(f"step {number} is neither text nor an object")
-        quote = step.get("evidence", step.get("quote", step.get("observation")))
-        if isinstance(quote, dict):
-            quote = quote.get("text")
-        rationale = step.get("rationale") or ""
-        supports = step.get("supports")
-        if not (
-            isinstance(quote, str)
-            and isinstance(rationale, str)
-            and isinstance(supports, str | None)
-        ):
-            raise InputError(f"step {number}: its quote, rationale or node is not text")
-        yield AnswerStep(rationale, quote, supports)
+        yield _step(number, {"quote": step} if isinstance(step, str) else step)
+
+
+def _step(number: int, step: Any) -> AnswerStep:
+    if not isinstance(step, dict):
+        raise InputError(f"step {number} is neither text nor an object")
+    quote = step.get("evidence", step.get("quote", step.get("observation")))
+    if isinstance(quote, dict):
+        quote = quote.get("text")
+    rationale = step.get("rationale") or _NO_RATIONALE
+    supports = step.get("supports")
+    if not isinstance(quote, str) or not isinstance(rationale, str):
+        raise InputError(f"step {number}: its quote or rationale is not text")
+    if not isinstance(supports, str | None):
+        raise InputError(f"step {number}: the node that it supports is not text")
+    return AnswerStep(rationale, quote, supports)
 
 
 def _chain(answer: Answer, case: Case) -> Chain:
