@@ -112,7 +112,8 @@ def _find(model: str, report: store.Report | None) -> _Source:
         return _Source(name, gguf=store.pull(name, report))
     path = Path(name).expanduser()
     if path.is_file():
-        return _Source(path.stem, gguf=path)
+        packaged = path.stem in {known.name for known in store.PACKAGED}
+        return _Source(path.name if packaged else path.stem, gguf=path)
     if (path / "config.json").is_file():
         return _Source(path.name, folder=path)
     if path.is_dir():
@@ -160,7 +161,9 @@ def _open_llamacpp(
             (quantisation, "asked for") if quantisation != "auto" else store.fastest_quantisation()
         )
         folder = store.home() / "models" / re.sub(r"[^\w.-]+", "_", source.name)
-        file = store.converted(file, folder, kind, adapter if lora is None else None, report)
+        merged = adapter if lora is None else None
+        known = _known_sha256(source)
+        file = store.converted(file, folder, kind, merged, report, known)
     elif adapter is not None and lora is None:
         raise ModelError(
             "an adapter folder is merged while converting: choose a quantisation, or give a LoRA .gguf file",
@@ -205,5 +208,4 @@ def _known_sha256(source: _Source) -> str | None:
 def _adapter_sha256(adapter: Path | None) -> str | None:
     if adapter is None:
         return None
-    file = adapter if adapter.is_file() else adapter / "adapter_model.safetensors"
-    return sha256_of(file) if file.is_file() else None
+    return sha256_of(adapter) if adapter.is_file() else store.adapter_sha256(adapter)
