@@ -282,10 +282,48 @@ def test_a_missing_answer_scores_0_and_is_as_far_as_can_be() -> None:
     assert all(
         result.scores[m.key] == 0
         for m in METRICS
-        if m.better == "higher" and m.key != "rationale_words"
+        if m.better == "higher" and m.key not in ("rationale_words", "selective_acc_diag")
     )
     assert result.scores["tree_distance"] == 8
     assert set(result.scores) == set(BY_KEY)
+
+
+def abstaining(status: str, path: tuple[str, ...] = (), **changes: Any) -> Chain:
+    steps = (step(path[0], "sleeps on three pillows", "Pillows."),) if path else ()
+    category = "Heart Failure" if path else ""
+    return Chain("a", NOTE, "", category, path, steps, status=status, **changes)  # type: ignore[arg-type]
+
+
+def test_an_open_type_scores_its_category_and_no_diagnosis() -> None:
+    chain = abstaining("type_open", ("Suspected Heart Failure",))
+    account = chain_account(chain, Case.from_text(NOTE), chain.text())
+    result = score_case(gold_case(), account, JUDGES)
+    assert account.faults == () and result.outcome == "type_open"
+    assert (result.predicted_diagnosis, result.predicted_category) == ("", "Heart Failure")
+    wanted = {"acc_cat": 1, "acc_diag": 0, "named": 0, "answered": 1, "selective_acc_diag": None}
+    assert {key: result.scores[key] for key in wanted} == wanted
+    assert result.scores["tree_distance"] == 3 and result.scores["evidence_precision"] == 1
+
+
+@pytest.mark.parametrize("status", ["not_supported", "out_of_scope"])
+def test_no_diagnosis_is_no_answer_but_a_valid_one(status: str) -> None:
+    ranked = (Ranked("HFrEF", "Heart Failure", 0.7), Ranked("HFpEF", "Heart Failure", 0.3))
+    chain = abstaining(status, differential=Differential(ranked))
+    account = chain_account(chain, Case.from_text(NOTE), chain.text())
+    result = score_case(gold_case(), account, JUDGES)
+    wanted = {"acc_cat": 0, "acc_diag": 0, "valid": 1, "named": 0, "top_3": 1}
+    assert {key: result.scores[key] for key in wanted} == wanted
+    assert result.outcome == status and result.predicted_category == ""
+    assert result.stated is not None and (result.stated.confidence, result.stated.right) == (
+        0.7,
+        True,
+    )
+
+
+def test_a_chain_that_only_ends_too_early_is_not_valid() -> None:
+    chain = abstaining("answered", ("Suspected Heart Failure",))
+    account = chain_account(chain, Case.from_text(NOTE), None)
+    assert "the path does not end at the diagnosis" in account.faults
 
 
 def test_a_wrong_answer_is_measured_in_every_way() -> None:

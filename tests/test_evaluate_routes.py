@@ -92,11 +92,11 @@ def test_rows_of_other_programs_are_measured(
         ({"text": "Probably a cold."}, "FINAL DIAGNOSIS"),
         ({"diagnosis": "Asthma", "quotes": "cough"}, "not a list"),
         ({"diagnosis": "Asthma", "steps": [{"rationale": "x"}]}, "step 1"),
-        ({"differential": [{"probability": float("nan")}]}, "entry 1 of 'differential'"),
-        ({"differential": [{"probability": "0.5"}]}, "entry 1 of 'differential'"),
-        ({"differential": [{"probability": None}]}, "entry 1 of 'differential'"),
-        ({"differential": [{"probability": 97.0}]}, "entry 1 of 'differential'"),
-        ({"timing": {"total_s": "fast"}}, "'timing'"),
+        ({"probability": float("nan")}, "differential[0].probability"),
+        ({"probability": "0.5"}, "differential[0].probability"),
+        ({"probability": None}, "differential[0].probability"),
+        ({"probability": 97.0}, "differential[0].probability"),
+        ({"timing": {"total_s": "fast"}}, "timing.total_s"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_one_line(
@@ -109,8 +109,12 @@ def test_a_row_that_cannot_be_read_is_one_line(
 ) -> None:
     gold = cases[0].gold
     assert gold is not None
-    whole = gold.to_json()
-    bad = whole | row if row.keys() & {"differential", "timing"} else {"id": cases[0].id, **row}
+    bad = {"id": gold.id, **row}
+    if "probability" in row:
+        entry = {"diagnosis": gold.diagnosis, "category": gold.category, **row}
+        bad = gold.to_json() | {"differential": [entry]}
+    elif "timing" in row:
+        bad = gold.to_json() | row
     file = write(tmp_path / "p.jsonl", [bad, {"id": cases[1].id, "diagnosis": "Asthma"}])
     systems, err = evaluate(capsys, tmp_path / "ev", "--corpus", corpus, "--predictions", file)
     assert systems[0]["summary"]["status"] == {"broken": 1, "answered": 1, "missing": 2}

@@ -1,9 +1,10 @@
-"""The default engine on the embedded model: tokens, probabilities, text under a grammar, silence."""
+"""The llama.cpp engine on the embedded model: tokens, probabilities, text under a grammar, silence."""
 
 from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,20 @@ from support.cases import SHORT
 from support.engines import CONTROL, GRAMMAR
 from support.strategies import plain_texts
 
-from dxtrace.answering.reasoner import Reasoner
 from dxtrace.engines import Branch, Engine
 from dxtrace.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
 from dxtrace.errors import EngineError, ModelError
+from dxtrace.models import open_model
 from dxtrace.notes.prompt import prompt_parts, readable
 
 
 @pytest.fixture(scope="module")
-def engine(reasoner: Reasoner) -> LlamaCppEngine:
-    assert isinstance(reasoner.engine, LlamaCppEngine)
-    return reasoner.engine
+def engine(home: Path, threads: int) -> Iterator[LlamaCppEngine]:
+    pytest.importorskip("xllamacpp")
+    opened = open_model(engine="llamacpp", threads=threads)
+    assert isinstance(opened.engine, LlamaCppEngine)
+    yield opened.engine
+    opened.engine.close()
 
 
 @pytest.fixture(scope="module")

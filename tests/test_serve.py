@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from support.serving import Running, serving, wait
-from support.view import HOSTILE, NOTE, Quick
+from support.view import HOSTILE, NOTE, STATES, Quick, state
 
 from dxtrace.chain import DISCLAIMER, Chain
 from dxtrace.cli.serve import check_access, examples
 from dxtrace.errors import EngineError, InputError
 from dxtrace.notes.case import Case
+from dxtrace.result import result_schema
 
 serve = pytest.importorskip("dxtrace.serve")
 
@@ -38,6 +39,31 @@ def test_an_answer_has_the_form_of_the_command_line() -> None:
         assert [(m["name"], m["default"]) for m in models] == [("quick", True)]
         paths = json.loads(server.ask("GET", "/openapi.json")[2])["paths"]
         assert {"/v1/reason", "/v1/differential", "/v1/models"} <= paths.keys()
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_state_goes_through_the_api_and_the_stream(name: str) -> None:
+    chain = state(name)
+    with serving(Quick(answer=chain)) as server:
+        data = server.reason(NOTE, id=name)
+        assert data == chain.to_json()
+        events = server.events(NOTE)
+    ranked = next(data for kind, data in events if kind == "differential")
+    assert ranked.keys() == {"path", "differential"}, "nothing is decided yet"
+    assert ranked["differential"][0]["diagnosis"] == "HFrEF"
+    assert (events[-1][0], events[-1][1]["status"]) == ("chain", name)
+    assert [data for kind, data in events if kind == "step"] == events[-1][1]["steps"]
+
+
+def test_the_openapi_page_has_the_contract_of_a_result() -> None:
+    with serving() as server:
+        schemas = json.loads(server.ask("GET", "/openapi.json")[2])["components"]["schemas"]
+    contract = json.loads(result_schema())
+    assert schemas["ResultV1"]["properties"].keys() == contract["properties"].keys()
+    assert (
+        schemas["RankedV1"]["properties"].keys()
+        == contract["$defs"]["RankedV1"]["properties"].keys()
+    )
 
 
 def test_a_stream_tells_the_place_then_the_steps_then_all_of_it() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support.serving import serving, wait
-from support.view import HOSTILE, NOTE, Quick, Watch, chromium
+from support.view import HOSTILE, NOTE, Quick, Watch, chromium, state
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +59,20 @@ def test_steps_appear_while_it_is_written_and_cancel_frees_the_place(page: Any) 
         page.click("text=Cancel")
         assert page.input_value("#case") == NOTE
         wait(lambda: server.health()["running"] == 0)
+
+
+@pytest.mark.parametrize("name", ["type_open", "out_of_scope"])
+def test_an_answer_that_names_no_diagnosis_is_streamed(page: Any, name: str) -> None:
+    with serving(Quick(delay=0.05, answer=state(name))) as server:
+        page.goto(f"http://127.0.0.1:{server.port}")
+        page.fill("#case", NOTE)
+        page.click("text=Find the diagnosis")
+        page.wait_for_selector(".status.over")
+        headline = state(name).headline
+        assert page.inner_text(".head h1") == headline[0].upper() + headline[1:]
+        assert page.locator(".differential").count() == 1
+        assert page.locator(".step:not(.counter)").count() == len(state(name).steps)
+        assert page.locator("mark.counter").inner_text() == "No fever"
 
 
 def test_a_very_long_paste_goes_in_whole(page: Any) -> None:

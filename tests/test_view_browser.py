@@ -14,7 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.view import HOSTILE, NOTE, Watch, chain_on, chromium, differential_of
+from support.view import (
+    DECIDES,
+    HOSTILE,
+    NOTE,
+    STATES,
+    Watch,
+    against_at,
+    chain_on,
+    chromium,
+    differential_of,
+    state,
+)
 
 from dxtrace.chain import DISCLAIMER, Chain, ModelInfo
 from dxtrace.view import Reading, ViewCase, library, notebook_html, page
@@ -166,6 +177,82 @@ def test_narrow_and_wide_light_and_dark(show: Any, width: int, scheme: str) -> N
         "document.querySelector('.scroller').scrollHeight <= document.querySelector('.scroller').clientHeight + 1",
     )
     assert view.pdf()[:4] == b"%PDF"
+
+
+HEADLINES = {
+    "answered": "HFrEF",
+    "type_open": "Heart Failure, type not stated",
+    "not_supported": "Not supported by this note",
+    "out_of_scope": "None of the illnesses that dxtrace knows",
+}
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("name", STATES)
+def test_every_state_has_its_headline(show: Any, name: str, width: int) -> None:
+    view = show(page(state(name)), width)
+    assert view.inner_text("h1") == HEADLINES[name]
+    assert view.evaluate("document.documentElement.scrollWidth") <= width
+    text = view.inner_text("main")
+    assert (DECIDES in text) == (name == "type_open")
+    nearest = name in ("not_supported", "out_of_scope")
+    assert ("Nearest candidates" in text) == nearest and ("No diagnosis" in text) == nearest
+    assert (view.locator("text=Learn").count() == 0) == nearest
+    assert ("93% that none of them fits" in text) == (name == "out_of_scope")
+    table = view.locator(".bars")
+    assert table.locator("thead").inner_text().split() == ["Probability", "Model", "Findings"]
+    shown = table.locator("tbody").first.inner_text().split()
+    assert shown == ["Heart", "Failure", "62%", "31%", "100%", "HFrEF", "60%", "30%", "100%"]
+
+
+def test_doubt_and_evidence_against_are_drawn_on_step_and_note(show: Any) -> None:
+    against = (against_at(NOTE, "No fever", "Heart Failure"), against_at(NOTE, "diabetes", "HFpEF"))
+    view = show(page(state("answered", contradictions=against)))
+    lead = view.inner_text(".lead")
+    assert "1 of them is doubtful" in lead and "1 piece of the note speaks against it" in lead
+    assert view.locator(".step.doubt").count() == 1
+    assert "doubtful: states it with 55%" in view.inner_text(".step.doubt")
+    assert view.text_content("mark.doubt") == "Ankles swollen"
+    assert view.locator("mark.counter").all_text_contents() == ["No fever", "diabetes"]
+    view.focus(".step[data-number='2'] button")
+    view.keyboard.press("ArrowDown")
+    assert view.text_content("mark.active") == "No fever"
+    view.click("mark.counter >> nth=1")
+    assert view.locator(".step.pinned").get_attribute("data-number") == "b"
+    with view.expect_download() as download:
+        view.click("text=Text")
+    text = Path(download.value.path()).read_text("utf-8")
+    assert "Doubtful: step 2" in text and "Speaks against HFpEF" in text
+    with view.expect_download() as download:
+        view.click("text=JSON")
+    data = json.loads(Path(download.value.path()).read_text("utf-8"))
+    assert Chain.from_json(data).contradictions == against
+
+
+def test_comparing_with_an_answer_that_names_none(show: Any) -> None:
+    readings = [Reading(state(name), name) for name in ("answered", "out_of_scope")]
+    view = show(page(ViewCase.of_chains(*readings)))
+    text = view.inner_text("main")
+    assert "A begins with Suspected Heart Failure; B names no illness." in text
+    assert "None of the illnesses that dxtrace knows" in text
+    assert "(doubtful, 55%)" in text and "Speaks against Bacterial Pneumonia" in text
+
+
+def test_learning_against_an_open_type(show: Any) -> None:
+    view = show(page(state("type_open")))
+    view.click("text=Learn")
+    view.click("text=Show all")
+    view.fill("#diagnosis", "HFpEF")
+    view.keyboard.press("Enter")
+    view.locator(".unit", has_text="No fever").click()
+    view.locator(".unit", has_text="Ankles swollen").click()
+    view.click("text=Commit and see")
+    text = view.inner_text("main")
+    assert "The diagnosis: Heart Failure, type not stated" in text
+    assert "Diagnosis 50 of 50" in text and "leaves the type open" in text
+    assert "Evidence against (1)" in text and "you marked it" in text
+    assert "Over-read" not in text
+    assert "the reference is unsure of this: 55%" in text
 
 
 def test_a_hostile_note_stays_text(show: Any) -> None:
@@ -386,6 +473,7 @@ def test_accessibility(show: Any, axe: str, scheme: str) -> None:
     cases = library([ViewCase.of_chains(Reading(answered(), "m"))], practice=False)
     views = [
         (compared(), ""),
+        *((page(state(name)), "") for name in STATES),
         (cases, ""),
         (cases, "#case=0&tab=read"),
         (cases, "#case=0&tab=learn"),

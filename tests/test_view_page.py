@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.view import HOSTILE, NOTE, chain_on, differential_of
+from support.view import DECIDES, HOSTILE, NOTE, STATES, chain_on, differential_of, state
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import DISCLAIMER, Chain, ModelInfo
@@ -92,6 +92,35 @@ def test_static_html_marks_overlapping_evidence() -> None:
     assert "<sup>1</sup>" in text and "<sup>2</sup>" in text
 
 
+SAYS = {
+    "answered": ["<h2>HFrEF</h2>", "doubtful: states it with 55%"],
+    "type_open": ["<h2>Heart Failure, type not stated</h2>", DECIDES],
+    "not_supported": ["<h2>not supported by this note</h2>", "none of them an answer: HFrEF 60%"],
+    "out_of_scope": ["<h2>none of the illnesses that dxtrace knows</h2>", "none of them fits: 93%"],
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_static_html_says_every_state(name: str) -> None:
+    text = html.unescape(static_case_html(state(name)))
+    assert all(said in text for said in SAYS[name])
+    assert "Evidence against" in text and "Speaks against Bacterial Pneumonia" in text
+    assert "<mark><sup>a</sup>No fever</mark>" in text
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_library_lists_a_state_by_its_headline(name: str) -> None:
+    text = library([ViewCase.of_chains(Reading(state(name), "m"))])
+    listed = block(text, "dxtrace-data")["cases"][0]  # type: ignore[index]
+    assert listed["diagnosis"] == state(name).headline
+    reading = block(text, "dxtrace-case-0")["readings"][0]  # type: ignore[index]
+    assert reading["status"] == name and len(reading["differential"]) == 10
+    sums = {total["category"]: total["probability"] for total in reading["categories"]}
+    whole = state(name).differential.category_probabilities()
+    assert sums == {name: pytest.approx(whole[name], rel=1e-3) for name in sums}
+    assert reading["known_categories"] == len(whole)
+
+
 def test_notebook_cell_is_a_closed_frame() -> None:
     cell = chain_on(NOTE, QUOTES)._repr_html_()
     assert cell.startswith("<iframe srcdoc=") and "allow-same-origin" not in cell
@@ -160,6 +189,10 @@ def test_bad_rows_are_named_and_left_out(tmp_path: Path) -> None:
         {"differential": [{"diagnosis": 1}]},
         {"steps": "x"},
         {"model": []},
+        {"status": "unsure"},
+        {"out_of_scope": "0.5"},
+        {"differential": [{"diagnosis": "a", "category": "b", "probability": float("nan")}]},
+        {"contradictions": [{"against": "x"}]},
     ],
 )
 def test_a_broken_result_is_refused_by_name(tmp_path: Path, change: dict[str, object]) -> None:

@@ -15,25 +15,26 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dxtrace.errors import GroundingError, InputError
+from dxtrace.result import ContradictionV1, ResultV1, StepV1, Strength
+from dxtrace.result import Status as Status
 
 Style = Literal["card", "trained"]
-
-#: ``answered``: a diagnosis, borne out. ``type_open``: the illness is, its type is not. ``not_supported``: the note states
-#: nothing that bears out the most probable diagnosis. ``out_of_scope``: probably none of the illnesses that are known.
-Status = Literal["answered", "type_open", "not_supported", "out_of_scope"]
 
 DISCLAIMER = "For education and research only. Not for patient care. Not a medical device."
 
 #: What stands in place of a diagnosis where none is named.
-HEADLINES: dict[str, str] = {
+HEADLINES: dict[Status, str] = {
     "out_of_scope": "none of the illnesses that dxtrace knows",
     "not_supported": "not supported by this note",
     "type_open": "type not stated",
 }
+
+#: A step whose evidence states its finding less probably than this is shown as doubtful.
+DOUBTFUL = 0.75
 
 EVIDENCE_MARK = " Supporting evidence: "
 _DIAGNOSIS = re.compile(r"\A\s*FINAL DIAGNOSIS:[ \t]*(?P<diagnosis>[^\n]+?)[ \t]*(?:\n|\Z)")
@@ -71,13 +72,18 @@ class Step:
     premise: PremiseRef | None = None
     probability: float | None = None
 
+    @property
+    def doubtful(self) -> bool:
+        """True if the evidence perhaps does not state what the rationale needs."""
+        return self.probability is not None and self.probability < DOUBTFUL
+
 
 @dataclass(frozen=True)
 class Contradiction:
     """A piece of the note that speaks against nodes: why, its evidence, and how strongly (``veto`` or ``strong``)."""
 
     against: tuple[str, ...]
-    strength: str
+    strength: Strength
     rationale: str
     evidence: Span
     premise: PremiseRef
@@ -205,59 +211,71 @@ class Chain:
         return self.answer.render(style)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON form (the contract of ``dxtrace reason --format json``)."""
-        return {
+        """Return the JSON form: the contract of ``dxtrace reason --format json`` (:class:`dxtrace.result.ResultV1`).
+
+        Raises:
+            InputError: a field cannot stand in a result, as a probability above 1; names it.
+        """
+        fields = {
             "id": self.id,
             "note": self.note,
             "status": self.status,
+            "headline": self.headline,
             "diagnosis": self.diagnosis or None,
             "category": self.category or None,
-            "path": list(self.path),
-            "differential": [vars(entry) for entry in self.differential.entries],
-            "steps": [step_to_json(number, step) for number, step in enumerate(self.steps, 1)],
-            "contradictions": [asdict(item) for item in self.contradictions],
-            "undecided": list(self.undecided),
+            "path": self.path,
+            "differential": self.differential.entries,
+            "steps": [{"number": n, **vars(step)} for n, step in enumerate(self.steps, 1)],
+            "contradictions": self.contradictions,
+            "undecided": self.undecided,
             "out_of_scope": self.out_of_scope,
             "text": self.text(),
-            "warnings": list(self.warnings),
-            "model": vars(self.model),
-            "timing": vars(self.timing),
+            "warnings": self.warnings,
+            "model": self.model,
+            "timing": self.timing,
         }
+        return ResultV1.parse(fields).to_json()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Chain:
         """Read the JSON form back.
 
         Raises:
-            InputError: a field is missing or of the wrong kind; names it.
+            InputError: a field is missing or wrong; names it.
         """
-        try:
-            return cls(
-                id=str(data["id"]),
-                note=data["note"],
-                diagnosis=data["diagnosis"] or "",
-                category=data["category"] or "",
-                path=tuple(data["path"]),
-                steps=tuple(_step_from_json(step) for step in data["steps"]),
-                differential=Differential(
-                    tuple(Ranked(**entry) for entry in data.get("differential", ())),
-                ),
-                warnings=tuple(data.get("warnings", ())),
-                status=data.get("status", "answered"),
-                contradictions=tuple(map(_contradiction, data.get("contradictions", ()))),
-                undecided=tuple(data.get("undecided", ())),
-                out_of_scope=data.get("out_of_scope"),
-                model=ModelInfo(**data.get("model", {})),
-                timing=Timing(**data.get("timing", {})),
-            )
-        except KeyError as error:
-            raise InputError(f"a result has no field {error}") from None
-        except (TypeError, AttributeError):
-            raise InputError("a result has a field of the wrong kind") from None
+        return cls.of_result(ResultV1.parse(data))
+
+    @classmethod
+    def of_result(cls, result: ResultV1) -> Chain:
+        """Return a parsed result as a chain."""
+        return cls(
+            id=result.id,
+            note=result.note,
+            diagnosis=result.diagnosis or "",
+            category=result.category or "",
+            path=result.path,
+            steps=tuple(map(_step, result.steps)),
+            differential=Differential(tuple(Ranked(**vars(one)) for one in result.differential)),
+            warnings=result.warnings,
+            status=result.status,
+            contradictions=tuple(map(_contradiction, result.contradictions)),
+            undecided=result.undecided,
+            out_of_scope=result.out_of_scope,
+            model=ModelInfo(**vars(result.model)),
+            timing=Timing(**vars(result.timing)),
+        )
 
     def _repr_html_(self) -> str:
         # A notebook asks a chain to show itself; the page stands above this room, so it is looked up when asked.
         return str(importlib.import_module("dxtrace.view").notebook_html(self))
+
+
+def status_of(headline: str) -> Status:
+    """Return the status that the headline of a text form tells; an open type has one only where it names no diagnosis."""
+    for status, words in HEADLINES.items():
+        if headline.endswith(words):
+            return status
+    return "answered"
 
 
 @dataclass(frozen=True)
@@ -317,32 +335,24 @@ def flatten(text: str) -> str:
 
 def step_to_json(number: int, step: Step) -> dict[str, Any]:
     """Return the JSON form of step ``number`` of a chain, as :meth:`Chain.to_json` has it."""
-    return {
-        "number": number,
-        "supports": step.supports,
-        "rationale": step.rationale,
-        "premise": vars(step.premise) if step.premise else None,
-        "probability": step.probability,
-        "evidence": vars(step.evidence),
-    }
+    return StepV1.model_validate({"number": number, **vars(step)}).model_dump(mode="json")
 
 
-def _contradiction(data: Mapping[str, Any]) -> Contradiction:
-    return Contradiction(
-        against=tuple(data["against"]),
-        strength=data["strength"],
-        rationale=data["rationale"],
-        evidence=Span(**data["evidence"]),
-        premise=PremiseRef(**data["premise"]),
+def _step(data: StepV1) -> Step:
+    return Step(
+        supports=data.supports,
+        rationale=data.rationale,
+        evidence=Span(**vars(data.evidence)),
+        premise=PremiseRef(**vars(data.premise)) if data.premise else None,
+        probability=data.probability,
     )
 
 
-def _step_from_json(data: Mapping[str, Any]) -> Step:
-    premise = data.get("premise")
-    return Step(
-        supports=data["supports"],
-        rationale=data["rationale"],
-        evidence=Span(**data["evidence"]),
-        premise=PremiseRef(**premise) if premise else None,
-        probability=data.get("probability"),
+def _contradiction(data: ContradictionV1) -> Contradiction:
+    return Contradiction(
+        against=data.against,
+        strength=data.strength,
+        rationale=data.rationale,
+        evidence=Span(**vars(data.evidence)),
+        premise=PremiseRef(**vars(data.premise)),
     )

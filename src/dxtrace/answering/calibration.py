@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dxtrace.answering.scope import ScopeModel
+from dxtrace.answering.step_writer import MIN_PROBABILITY
 from dxtrace.errors import InputError
-
-#: Least probability with which a quote states its finding, where no calibration says otherwise.
-MIN_PROBABILITY = 0.5
 
 
 @dataclass(frozen=True)

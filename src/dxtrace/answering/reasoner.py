@@ -24,8 +24,8 @@ from dxtrace.chain import (
 )
 from dxtrace.engines.base import Engine, Work
 from dxtrace.errors import CaseError, GroundingError
-from dxtrace.findings.context import TALKS_TO_A_MODEL
 from dxtrace.findings.recogniser import ContraryStatement, FindingRecogniser, Reading, recogniser
+from dxtrace.findings.text_kinds import TALKS_TO_A_MODEL
 from dxtrace.knowledge import load as load_knowledge
 from dxtrace.knowledge import slug
 from dxtrace.knowledge.taxonomy import Node, Taxonomy

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dxtrace.answering.step_writer import MIN_PROBABILITY, draft_steps
 from dxtrace.chain import Differential
 from dxtrace.findings.recogniser import FindingRecogniser, Reading
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
@@ -33,11 +34,12 @@ class ScopeModel:
 
 
 def scope_features(
-    recogniser: FindingRecogniser,
-    reading: Reading,
-    differential: Differential,
+    recogniser: FindingRecogniser, reading: Reading, differential: Differential
 ) -> dict[str, float]:
     """Return what tells a note that fits from one that does not.
+
+    ``share``: of the pieces that state any finding, those that speak for the top category. ``agree``: the probability
+    that model and findings, each asked alone, name the same category.
 
     Args:
         recogniser: which weighs findings.
@@ -45,47 +47,44 @@ def scope_features(
         differential: the ranking.
     """
     node = Taxonomy.default().find(differential.top.diagnosis)
-    weights = _best_weights(recogniser, reading, node)
-    of_model = [entry.model or 0.0 for entry in differential.entries]
-    categories = list(differential.category_probabilities().values())
+    drafts = draft_steps(recogniser, reading, node, MIN_PROBABILITY)
+    weights = sorted(_best_weights(recogniser, reading, node), reverse=True)
     stated = {statement.quote.start for statement in reading.statements}
+    of_model = _by_category(differential, "model")
+    of_findings = _by_category(differential, "findings")
+    own = [draft.premise for draft in drafts]
     return {
-        "weight": min(sum(weights), 20.0),
-        "best": max(weights, default=0.0),
-        "findings": min(len(weights), 10),
-        "decisive": float(_has_decisive(reading, node)),
         "share": len(weights) / max(3, len(stated)),
-        "category": categories[0],
-        "margin": categories[0] - categories[1],
-        "model_entropy": _entropy(of_model),
-        "score": max(-5.0, min(25.0, max(reading.scores.values()))),
-        "silence": float(not stated),
+        "agree": sum(of_model[name] * of_findings[name] for name in of_model),
+        "category": max(differential.category_probabilities().values()),
+        "strongest": sum(weights[:3]),
+        "decisive": float(any(premise.decisive for premise in own)),
+        "type": float(any(draft.supports == node.name for draft in drafts)),
+        "proof": float(any(premise.kind == "proof" for premise in own)),
+        "model_entropy": _entropy([entry.model or 0.0 for entry in differential.entries]),
+        "steps": float(len(drafts)),
     }
 
 
 def _best_weights(recogniser: FindingRecogniser, reading: Reading, node: Node) -> list[float]:
-    """Return the weight of each finding of the top category that the note states, each piece of the
-    note once.
-    """
+    """Return what each piece of the note says for the node, in nats: of each, the finding that says most."""
     best: dict[int, float] = {}
-    seen: set[str] = set()
     for statement in reading.statements:
         premise = statement.premise
-        if premise.node not in node.path or premise.id in seen:
-            continue
-        seen.add(premise.id)
-        weight = recogniser.weight(premise, node) * statement.probability
-        start = statement.quote.start
-        if weight > best.get(start, 0.0):
-            best[start] = weight
-    return list(best.values())
+        if premise.node in node.path:
+            weight = recogniser.weight(premise, node) * statement.probability
+            start = statement.quote.start
+            best[start] = max(weight, best.get(start, 0.0))
+    return [weight for weight in best.values() if weight > 0]
 
 
-def _has_decisive(reading: Reading, node: Node) -> bool:
-    return any(
-        statement.premise.decisive and statement.premise.node in node.path
-        for statement in reading.statements
-    )
+def _by_category(differential: Differential, opinion: str) -> dict[str, float]:
+    """Return the probability of each category after one of the two opinions."""
+    totals: dict[str, float] = {}
+    for entry in differential.entries:
+        probability = getattr(entry, opinion) or 0.0
+        totals[entry.category] = totals.get(entry.category, 0.0) + probability
+    return totals
 
 
 def _entropy(probabilities: Sequence[float]) -> float:

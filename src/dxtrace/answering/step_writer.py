@@ -16,6 +16,9 @@ from dxtrace.knowledge import Premise
 from dxtrace.knowledge.taxonomy import Node
 from dxtrace.notes.quotes import Quote
 
+#: Least probability with which a quote states its finding, where no calibration says otherwise.
+MIN_PROBABILITY = 0.5
+
 #: At most so many steps; three to six sound ones teach more than ten.
 MAX_STEPS = 8
 

@@ -12,10 +12,13 @@ from typing import Annotated
 import typer
 
 from dxtrace.chain import DISCLAIMER
-from dxtrace.cli import answer, corpus, doctor, evaluate, models, serve, train, view
+from dxtrace.cli import answer, corpus, doctor, evaluate, fit, models, schema, serve, train, view
 from dxtrace.cli._help import CONTEXT, GroupedHelp
 from dxtrace.errors import DxtraceError, InputError, where
 from dxtrace.provenance import version
+
+#: What typer turns an interrupt into.
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="dxtrace",
@@ -38,9 +41,13 @@ app.command("card", rich_help_panel="Train")(train.card)
 app.command("publish", rich_help_panel="Train")(train.publish)
 app.command("export", rich_help_panel="Train")(train.export)
 app.command("verify-export", rich_help_panel="Train")(train.verify_export)
-app.command("evaluate", rich_help_panel="Evaluate")(evaluate.evaluate)
+measures = typer.Typer(invoke_without_command=True, context_settings=CONTEXT)
+measures.callback()(evaluate.evaluate)
+measures.command("fit")(fit.fit)
+app.add_typer(measures, name="evaluate", rich_help_panel="Evaluate")
 app.command("judge-agreement", rich_help_panel="Evaluate")(evaluate.judge_agreement)
 app.add_typer(models.app, name="models", rich_help_panel="Models")
+app.command("schema", rich_help_panel="Models")(schema.schema)
 app.command("doctor", rich_help_panel="Models")(doctor.doctor)
 
 
@@ -77,10 +84,9 @@ def run(arguments: list[str]) -> int:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         result = app(arguments or ["--help"], prog_name="dxtrace", standalone_mode=False)
-        # typer turns an interrupt into this code
-        return (
-            _fail("interrupted", 1) if result == 130 else result if isinstance(result, int) else 0
-        )
+        if result == _INTERRUPTED:
+            return _fail("interrupted", 1)
+        return result if isinstance(result, int) else 0
     except typer.TyperException as error:
         return _misused(error)
     except InputError as error:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -46,6 +48,7 @@ class EngineChoice(StrEnum):
     """What runs the model."""
 
     auto = "auto"
+    numpy = "numpy"
     llamacpp = "llamacpp"
     hf = "hf"
 
@@ -60,7 +63,7 @@ Adapter = Annotated[
 ]
 Engine = Annotated[
     EngineChoice,
-    typer.Option(help="What runs the model; auto: llamacpp for GGUF, hf for the rest."),
+    typer.Option(help="What runs the model; auto: numpy for a Llama as GGUF, hf for the rest."),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default one a core.")]
 Source = Annotated[
@@ -102,12 +105,21 @@ def reason(
     engine: Engine = EngineChoice.auto,
     top: Top = 5,
     threads: Threads = None,
+    influence: Annotated[
+        bool,
+        typer.Option("--influence", help="Say how far the diagnosis falls without each quote."),
+    ] = False,
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="Give the set that holds the diagnosis this often, such as 0.9."),
+    ] = None,
 ) -> None:
     """Answer one case, with quoted evidence.
 
     The answer is a final diagnosis, a differential, and steps that each quote the case.
     """
-    _answer(read_case(file), format, model, adapter, engine, top, threads)
+    extras = _Extras(influence, coverage)
+    _answer(read_case(file), format, model, adapter, engine, top, threads, extras)
 
 
 def batch(
@@ -188,6 +200,34 @@ def _tell(out: Path, tally: Tally) -> None:
     STDERR.print(f"{out}: {counts}", highlight=False, soft_wrap=True)
 
 
+@dataclass(frozen=True)
+class _Extras:
+    """What is measured besides the answer: the influence of its quotes, a conformal set."""
+
+    influence: bool = False
+    coverage: float | None = None
+
+    def measure(self, reasoner: Reasoner, case: Case, chain: Chain) -> dict[str, Any]:
+        """Return it by name, as JSON has it.
+
+        Raises:
+            InputError: the adapter has no conformal quantile for this coverage.
+        """
+        found: dict[str, Any] = {}
+        if self.influence and chain.steps:
+            from dxtrace.answering.influence import measure_influence
+
+            found["influence"] = asdict(measure_influence(reasoner, case, chain))
+        if self.coverage is not None:
+            from dxtrace.answering.conformal import conformal_set
+
+            quantiles = reasoner.calibration.conformal
+            entries = conformal_set(chain.differential, quantiles, self.coverage)
+            names = [entry.diagnosis for entry in entries]
+            found["conformal_set"] = {"coverage": self.coverage, "diagnoses": names}
+        return found
+
+
 def _answer(
     case: Case,
     format: Format,
@@ -196,6 +236,7 @@ def _answer(
     engine: EngineChoice,
     top: int,
     threads: int | None,
+    extras: _Extras = _Extras(),
 ) -> None:
     from dxtrace.models.loading import load as load_reasoner
 
@@ -208,12 +249,32 @@ def _answer(
             report=report,
         )
     chain = _watch(reasoner, case)
+    measured = extras.measure(reasoner, case, chain)
     if format is Format.json:
-        sys.stdout.write(json.dumps(chain.to_json(), ensure_ascii=False, indent=2) + "\n")
+        row = chain.to_json() | measured
+        sys.stdout.write(json.dumps(row, ensure_ascii=False, indent=2) + "\n")
     elif format is Format.card:
         sys.stdout.write(chain.text() + "\n")
     else:
-        show(Console(), chain, top)
+        console = Console()
+        show(console, chain, top)
+        for line in _lines(measured):
+            console.print(line, markup=False, highlight=False)
+
+
+def _lines(measured: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was measured besides the answer, in words."""
+    influence = measured.get("influence")
+    if influence:
+        yield f"Without its quotes the probability of {influence['diagnosis']} falls:"
+        for number, loss in enumerate(influence["steps"], 1):
+            yield f"  step {number}: by {loss:+.1%}"
+        yield f"  all of them: by {influence['comprehensiveness']:+.1%} (comprehensiveness)"
+        yield f"  with nothing else: by {influence['sufficiency']:+.1%} (sufficiency)"
+    chosen = measured.get("conformal_set")
+    if chosen:
+        names = ", ".join(chosen["diagnoses"])
+        yield f"Set that holds the diagnosis in {chosen['coverage']:.0%} of cases like those fitted: {names}"
 
 
 def _watch(reasoner: Reasoner, case: Case) -> Chain:
@@ -226,7 +287,10 @@ def _watch(reasoner: Reasoner, case: Case) -> Chain:
             if not STDERR.is_terminal:
                 continue
             if isinstance(item, Differential):
-                STDERR.print(f"[bold]{item.top.diagnosis}[/bold] ({item.top.probability:.0%})")
+                top = item.top
+                STDERR.print(
+                    f"most probable: {top.diagnosis} ({top.probability:.0%})", markup=False
+                )
             elif isinstance(item, Step):
                 number += 1
                 STDERR.print(step_text(number, item))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -150,12 +151,8 @@ def audit(
     The exit code is 1 if more is found than the --max options accept.
     """
     result = _audit(spec, tokens_of, knowledge, near)
-    print(
-        json.dumps(result.to_json(), indent=1, ensure_ascii=False)
-        if json_
-        else audit_page(result, every),
-        end="",
-    )
+    data = json.dumps(result.to_json(), indent=1, ensure_ascii=False)
+    print(data if json_ else audit_page(result, every), end="")
     limits = Thresholds(
         problems=max_problems,
         unaligned=max_unaligned,
@@ -165,9 +162,14 @@ def audit(
         crossing=max_crossing,
         majority=max_majority,
     )
-    if broken := result.broken(limits):
-        for line in broken:
-            STDERR.print(f"above the threshold: {line}", highlight=False, markup=False)
+    _refuse(result.broken(limits))
+
+
+def _refuse(broken: Sequence[str]) -> None:
+    """Name the thresholds that were broken and exit with 1; do nothing without one."""
+    for line in broken:
+        STDERR.print(f"above the threshold: {line}", highlight=False, markup=False)
+    if broken:
         raise typer.Exit(1)
 
 
@@ -261,7 +263,7 @@ def _tokens(model: str) -> Tokens:
     from dxtrace.models import open_model
 
     with reporting() as report:
-        engine = open_model(model, adapter="none", quantisation="as-is", report=report).engine
+        engine = open_model(model, adapter="none", report=report).engine
     return lambda notes: [len(ids) for ids in engine.encode(notes)]
 
 

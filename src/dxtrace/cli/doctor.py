@@ -15,8 +15,9 @@ from rich.table import Table
 from dxtrace.models import PACKAGED, home, shipped_adapter, store
 from dxtrace.provenance import version
 
-_CORE = ("xllamacpp", "llguidance", "gguf", "numpy", "pydantic")
+_CORE = ("numpy", "tokenizers", "threadpoolctl", "llguidance", "gguf", "pydantic")
 _EXTRAS = {
+    "llamacpp": ("xllamacpp",),
     "hf": ("torch", "transformers", "peft", "accelerate"),
     "train": ("trl", "bitsandbytes", "datasets", "matplotlib", "tensorboard"),
     "evaluate": ("scipy", "scikit-learn", "statsmodels"),
@@ -41,15 +42,14 @@ def doctor() -> None:
     table.add_row("core", _installed(_CORE))
     for extra, packages in _EXTRAS.items():
         table.add_row(f"extra '{extra}'", _installed(packages))
-    kind, why = store.fastest_quantisation()
-    table.add_row("default engine", "llamacpp (a GGUF model needs no torch)")
-    table.add_row("quantisation", f"{kind}: {why}")
+    table.add_row("default engine", f"numpy, 32 bits: {_matrix_library()}")
+    table.add_row("quantisation", _quantisation())
     table.add_row("cpu", f"{os.cpu_count()} threads; {_cpu_features()}")
     table.add_row("gpu", _gpu())
     table.add_row("cache", f"{home()}{' (DXTRACE_HOME)' if os.environ.get('DXTRACE_HOME') else ''}")
     for model in PACKAGED:
         base = store.base_file(model.name)
-        size = sum(f.stat().st_size for f in base.parent.glob("*.gguf")) if base else 0
+        size = sum(f.stat().st_size for f in base.parent.rglob("*.*")) if base else 0
         state = f"fetched, {size / 1e6:.0f} MB" if base else "not fetched: dxtrace models pull"
         table.add_row(
             f"model {model.name}",
@@ -66,6 +66,25 @@ def _installed(packages: tuple[str, ...]) -> str:
         except importlib.metadata.PackageNotFoundError:
             found.append(f"{package} -")
     return ", ".join(found)
+
+
+def _matrix_library() -> str:
+    """Return what multiplies matrices for numpy, and how many threads it would use."""
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    for found in threadpool_info():
+        if found["user_api"] == "blas":
+            return f"{found['internal_api']} {found['version']}, {found['num_threads']} threads"
+    return str(np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"])
+
+
+def _quantisation() -> str:
+    try:
+        kind, why = store.fastest_quantisation()
+    except ImportError:
+        return "none: llama.cpp is not installed"
+    return f"{kind} for llama.cpp: {why}"
 
 
 def _cpu_features() -> str:

@@ -158,6 +158,7 @@ class _Work:
 
 
 def evaluate(
+    context: typer.Context,
     predictions: Predictions = None,
     corpus: CorpusOption = None,
     out: Out = Path("evaluation"),
@@ -180,6 +181,8 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Measure answers against annotated cases."""
+    if context.invoked_subcommand:
+        return
     _refuse_strangers(out)
     read = open_corpus(corpus) if corpus else None
     cases = [case for case in read.cases if case.gold is not None][:limit] if read else []

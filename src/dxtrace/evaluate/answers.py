@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.chain import Chain, Differential, Step, parse
+from dxtrace.chain import Chain, Differential, Status, Step, parse
 from dxtrace.errors import DxtraceError, InputError
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
@@ -34,7 +34,10 @@ class Observation:
 
 @dataclass(frozen=True)
 class Account:
-    """A diagnosis, its path and its observations on one case. ``faults`` says what breaks the format."""
+    """A diagnosis, its path and its observations on one case. ``faults`` says what breaks the format.
+
+    ``named`` is False where no diagnosis is named: the path then ends before one, or is empty.
+    """
 
     id: str
     category: str
@@ -44,10 +47,17 @@ class Account:
     faults: tuple[str, ...] = ()
     words: int = 0
     seconds: float | None = None
+    status: Status = "answered"
+    named: bool = True
 
     @property
     def diagnosis(self) -> str:
-        """The last node of the path; empty without one."""
+        """The last node of the path; empty where no diagnosis is named."""
+        return self.reached if self.named else ""
+
+    @property
+    def reached(self) -> str:
+        """The last node of the path, a suspicion perhaps; empty without one."""
         return self.path[-1] if self.path else ""
 
     @property
@@ -121,6 +131,8 @@ def chain_account(
         faults=tuple(_faults(chain, case, text, taxonomy or Taxonomy.default())),
         words=len(chain.text().split()),
         seconds=chain.timing.total_s or None,
+        status=chain.status,
+        named=bool(chain.diagnosis),
     )
 
 
@@ -129,16 +141,9 @@ def _premise(step: Step) -> str | None:
 
 
 def _faults(chain: Chain, case: Case, text: str | None, taxonomy: Taxonomy) -> list[str]:
-    faults = []
-    node = find_node(chain.diagnosis, taxonomy)
-    if node is None:
-        faults.append("the diagnosis is not in the taxonomy")
-    elif node.path != chain.path or node.category != chain.category:
-        faults.append("path or category do not lead to the diagnosis")
-    if not chain.path or chain.path[-1] != chain.diagnosis:
-        faults.append("the path does not end at the diagnosis")
-    if not chain.steps:
-        faults.append("there is no step")
+    faults: list[str] = []
+    if chain.diagnosis or chain.path or chain.status in ("answered", "type_open"):
+        faults += _path_faults(chain, taxonomy)
     if any(step.supports not in chain.path for step in chain.steps):
         faults.append("a step supports a node that is not on the path")
     if chain.note != case.note:
@@ -146,6 +151,20 @@ def _faults(chain: Chain, case: Case, text: str | None, taxonomy: Taxonomy) -> l
     if text is not None and not _says(text, chain):
         faults.append("the text is not the published form of the steps")
     return faults
+
+
+def _path_faults(chain: Chain, taxonomy: Taxonomy) -> Iterator[str]:
+    """Yield what is wrong with the path of a chain that reaches a diagnosis or, with an open type, a suspicion."""
+    end = chain.path[-1] if chain.path else ""
+    node = find_node(chain.diagnosis or end, taxonomy)
+    if node is None:
+        yield "the diagnosis is not in the taxonomy"
+    elif node.path != chain.path or node.category != chain.category:
+        yield "path or category do not lead to the diagnosis"
+    if not end or (end != chain.diagnosis and (chain.diagnosis or chain.status == "answered")):
+        yield "the path does not end at the diagnosis"
+    if not chain.steps:
+        yield "there is no step"
 
 
 def _says(text: str, chain: Chain) -> bool:

@@ -22,7 +22,7 @@ def prediction_file(account: Account) -> dict[str, Any]:
     rows: dict[str, Any] = {
         o.text: [o.rationale, _section(o), o.node] for o in account.unique if o.text != "chain"
     }
-    return rows | {"chain": [account.category, *account.path]}
+    return rows | {"chain": list(_published_chain(account))}
 
 
 def write_published(out: Path, scored: Scored, cases: Mapping[str, AnnotatedCase]) -> int:
@@ -49,7 +49,7 @@ def write_published(out: Path, scored: Scored, cases: Mapping[str, AnnotatedCase
         _write(out / "predictions" / place, prediction_file(account))
         data = evaluation_file(
             gold.path,
-            (account.category, *account.path),
+            _published_chain(account),
             _triples(gold.unique),
             _triples(account.unique),
             result.pairs,
@@ -57,6 +57,11 @@ def write_published(out: Path, scored: Scored, cases: Mapping[str, AnnotatedCase
         _write(out / "predictions_eval" / place, data)
         written += 1
     return written
+
+
+def _published_chain(account: Account) -> tuple[str, ...]:
+    """Return category and nodes; empty where the answer names no illness."""
+    return (account.category, *account.path) if account.path else ()
 
 
 def _section(observation: Observation) -> str:

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
-from dxtrace.errors import DxtraceError, InputError, RowError
+from dxtrace.errors import InputError, RowError
 from dxtrace.evaluate.answers import Account, chain_account, published_account
 from dxtrace.evaluate.rows import complete_row
 from dxtrace.files import Line, read_bytes, read_jsonl, reading
 from dxtrace.notes.formats import refuse_binary
+from dxtrace.result import ResultV1
 
 ProblemKind = Literal[
     "unreadable",
@@ -206,21 +207,17 @@ def _take_answer(
         )
         return
     try:
-        said = row
-        row = complete_row(row, case.case)
-        chain = Chain.from_json(row)
-        _check_texts(chain)
-        text = row.get("text")
-        account = chain_account(chain, case.case, text if isinstance(text, str) else "")
-    except (DxtraceError, TypeError, AttributeError, KeyError, ValueError) as error:
-        message = str(error) if isinstance(error, DxtraceError) else "a field is of the wrong kind"
+        result = ResultV1.parse(complete_row(row, case.case))
+    except InputError as error:
         answers.broken[id] = "bad-shape"
-        answers.problems.append(RowProblem(place, "bad-shape", f"{id!r}: {message}", id))
+        answers.problems.append(RowProblem(place, "bad-shape", f"{id!r}: {error}", id))
         return
+    chain = Chain.of_result(result)
+    account = chain_account(chain, case.case, result.text)
     answers.broken.pop(id, None)
     answers.accounts[id] = account
     answers.model = answers.model or vars(chain.model)
-    wordings = said.get("wordings")
+    wordings = row.get("wordings")
     answers.wordings[wordings if wordings in ("all", "training") else ""] += 1
     if wordings == "all" and case.wordings == "training":
         answers.flattered += 1
@@ -228,24 +225,6 @@ def _take_answer(
         answers.problems.append(
             RowProblem(place, "form", f"{id!r}: {'; '.join(account.faults)}", id),
         )
-
-
-def _check_texts(chain: Chain) -> None:
-    """Check that what should be text is text.
-
-    Raises:
-        InputError: it is not; names the field.
-    """
-    fields: dict[str, Sequence[object]] = {
-        "note": [chain.note],
-        "diagnosis": [chain.diagnosis],
-        "category": [chain.category],
-        "path": chain.path,
-        "steps": [text for s in chain.steps for text in (s.supports, s.rationale, s.evidence.text)],
-    }
-    for name, values in fields.items():
-        if not all(isinstance(value, str) for value in values):
-            raise InputError(f"a result has no text in its field {name!r}")
 
 
 def is_evaluation_folder(path: str | Path) -> bool:

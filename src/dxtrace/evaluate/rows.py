@@ -7,11 +7,10 @@ where they are known) may stand beside the diagnosis. What is quoted is looked f
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dxtrace.chain import HEADLINES, Answer, AnswerStep, Chain, Span, Status, Step, parse
+from dxtrace.chain import HEADLINES, Answer, AnswerStep, Chain, Span, Status, Step, parse, status_of
 from dxtrace.errors import DxtraceError, InputError
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import Case
@@ -31,15 +30,13 @@ def complete_row(row: Mapping[str, Any], case: Case) -> Mapping[str, Any]:
         InputError: it is none; one line that names the field and holds no text of the note.
     """
     if row.keys() >= _WHOLE:
-        _check_numbers(row)
         return row
-    whole = _chain(_answer(row), case).to_json()
+    whole = chain_of_answer(_answer(row), case).to_json()
     for name in ("differential", "timing"):
         if name in row:
             whole[name] = row[name]
     if isinstance(row.get("model"), str):
         whole["model"]["name"] = row["model"]
-    _check_numbers(whole)
     return whole
 
 
@@ -79,54 +76,36 @@ def _step(number: int, step: Any) -> AnswerStep:
     return AnswerStep(rationale, quote, supports)
 
 
-def _chain(answer: Answer, case: Case) -> Chain:
-    """Return an answer as a chain on a case: a quote that is not in the note has no place in it."""
-    status, category, path = _place(answer.diagnosis)
+def chain_of_answer(answer: Answer, case: Case) -> Chain:
+    """Return an answer as a chain on a case: a quote that is not in the note has no place in it.
+
+    A step that names no node supports the diagnosis.
+    """
+    status = status_of(answer.diagnosis)
+    if status in ("not_supported", "out_of_scope"):
+        return Chain(case.id, case.note, "", "", (), (), status=status)
+    category, path = _place(answer.diagnosis, status)
     steps = []
-    for said in answer.steps if path else ():
+    for said in answer.steps:
         start, end = locate(case.note, said.quote) or (0, 0)
         text = case.note[start:end] or said.quote
         evidence = Span(text, start, end, case.section_at(start))
         steps.append(Step(said.supports or path[-1], said.rationale, evidence))
-    name = path[-1] if path and status == "answered" else ""
+    name = path[-1] if status == "answered" else ""
     return Chain(case.id, case.note, name, category, path, tuple(steps), status=status)
 
 
-def _place(headline: str) -> tuple[Status, str, tuple[str, ...]]:
-    """Return status, category and path of a headline; one that no tree has is its own path."""
-    if headline == HEADLINES["not_supported"]:
-        return "not_supported", "", ()
-    if headline == HEADLINES["out_of_scope"]:
-        return "out_of_scope", "", ()
+def _place(headline: str, status: Status) -> tuple[str, tuple[str, ...]]:
+    """Return category and path of a headline: of an open type, its category and first suspicion.
+
+    A name that no tree has is its own path.
+    """
     taxonomy = Taxonomy.default()
-    category = headline.removesuffix(f", {HEADLINES['type_open']}")
     try:
-        if category != headline:
-            return "type_open", category, (taxonomy.category_of(category).nodes[0].name,)
+        if status == "type_open":
+            category = headline.removesuffix(f", {HEADLINES[status]}")
+            return category, (taxonomy.category_of(category).nodes[0].name,)
         node = taxonomy.find(headline)
     except DxtraceError:
-        return "answered", "", (headline,)
-    return "answered", node.category, node.path
-
-
-def _check_numbers(row: Mapping[str, Any]) -> None:
-    """Check probabilities and seconds, where they are given.
-
-    Raises:
-        InputError: one is no number, or out of its range.
-    """
-    entries = row.get("differential", [])
-    timing = row.get("timing", {})
-    if not isinstance(entries, list) or not isinstance(timing, dict):
-        raise InputError("'differential' is no list, or 'timing' no object")
-    for number, entry in enumerate(entries, 1):
-        share = entry.get("probability") if isinstance(entry, dict) else None
-        if not _in_range(share, 1):
-            raise InputError(f"entry {number} of 'differential' has no probability from 0 to 1")
-    if not _in_range(timing.get("total_s", 0), sys.float_info.max):
-        raise InputError("'timing' has no seconds in 'total_s'")
-
-
-def _in_range(value: object, most: float) -> bool:
-    """Return whether a value is a number from 0 to ``most``."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+        return "", (headline,)
+    return node.category, node.path

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.answer_cases import answer_cases
 from dxtrace.corpus.systems import System
 from dxtrace.errors import CorpusError, DxtraceError, InputError
+from dxtrace.evaluate.content import CorpusData, ProblemData, Report, SystemReport
 from dxtrace.evaluate.metrics.direct import PUBLISHED, score_evaluation
 from dxtrace.evaluate.metrics.statistics import RESAMPLES
 from dxtrace.evaluate.reading import Answers, RowProblem, read_json_folder
@@ -129,6 +130,7 @@ def _evaluation_result(
         predicted_category=predicted[0] if predicted else "",
         predicted_diagnosis=predicted[-1] if predicted else "",
         scores={"answered": 1.0, **scores},
+        outcome="answered" if predicted else "",
     )
 
 
@@ -137,7 +139,7 @@ def report_data(
     settings: Settings,
     corpus: CorpusInfo | None = None,
     credentialed: bool = False,
-) -> dict[str, Any]:
+) -> Report:
     """Return the content of ``report.json``: every system's summary, and each compared with the first.
 
     Raises:
@@ -152,7 +154,7 @@ def report_data(
         marked_credentialed=credentialed,
     )
     return {
-        "corpus": vars(corpus) if corpus else None,
+        "corpus": cast(CorpusData, asdict(corpus)) if corpus else None,
         "credentialed": provenance.credentialed,
         "judges": dict(settings.judges),
         "settings": {
@@ -176,7 +178,7 @@ def report_data(
     }
 
 
-def _system_json(system: Scored, settings: Settings) -> dict[str, Any]:
+def _system_json(system: Scored, settings: Settings) -> SystemReport:
     answers = system.answers
     problems = [*(answers.problems if answers else ()), *system.problems]
     kinds: dict[str, int] = {}
@@ -187,7 +189,7 @@ def _system_json(system: Scored, settings: Settings) -> dict[str, Any]:
         "model": answers.model if answers else {},
         "wordings": _wordings(answers),
         "problem_counts": kinds,
-        "problems": [vars(problem) for problem in problems[:_LISTED]],
+        "problems": [cast(ProblemData, asdict(problem)) for problem in problems[:_LISTED]],
         "summary": summarise(system.results, settings.seed, settings.resamples),
     }
 

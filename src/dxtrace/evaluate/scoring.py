@@ -29,7 +29,7 @@ from dxtrace.files import RowStore, read_jsonl
 from dxtrace.knowledge.taxonomy import Taxonomy
 
 #: Changes when a formula changes: results on disk of another version are not used again.
-FORMULAS = 1
+FORMULAS = 2
 
 Progress = Callable[[int, int], None]
 
@@ -52,7 +52,7 @@ class CaseResult:
 
     ``pairs`` and ``optimal_pairs`` are (gold, predicted, rationale the same) by index into the unique observations.
     ``counts`` are gold, predicted, matched and explained observations. ``status`` is ``answered``, ``missing`` or
-    ``broken``.
+    ``broken``; ``outcome`` what a readable answer decides (:data:`dxtrace.chain.Status`), else empty.
     """
 
     id: str
@@ -71,6 +71,7 @@ class CaseResult:
     stated: Stated | None = None
     sections: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     seconds: float | None = None
+    outcome: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object; :meth:`from_json` reads it back."""
@@ -170,6 +171,8 @@ def score_case(
         return CaseResult(**about, status=status, counts=counts, scores=scores, sections=sections)
     greedy, optimal = _match(gold, account, judges)
     scores = missing_scores(gold, taxonomy) | accuracy(gold.path, account.category, account.path)
+    if not account.named:
+        scores["acc_diag"] = 0.0
     found = _counts(gold, account, greedy)
     scores |= found.scores()
     scores |= {
@@ -189,6 +192,7 @@ def score_case(
         stated=_stated(gold, account),
         sections=_sections(gold, account),
         seconds=account.seconds,
+        outcome=account.status,
     )
 
 
@@ -225,12 +229,14 @@ def _counts(gold: Account, account: Account, pairs: Sequence[tuple[int, int, boo
 
 
 def _stated(gold: Account, account: Account) -> Stated | None:
+    """Return the probability of the diagnosis, or of the most probable one where none is named."""
     entries = account.differential.entries
     if not entries:
         return None
-    shares = {entry.diagnosis: min(max(entry.probability, 0.0), 1.0) for entry in entries}
-    confidence = shares.get(account.diagnosis, 0.0)
-    return Stated(confidence, account.diagnosis == gold.diagnosis, brier(shares, gold.diagnosis))
+    shares = {entry.diagnosis: entry.probability for entry in entries}
+    chosen = account.diagnosis or account.differential.top.diagnosis
+    right = chosen == gold.diagnosis
+    return Stated(shares.get(chosen, 0.0), right, brier(shares, gold.diagnosis))
 
 
 def _sections(gold: Account, account: Account | None) -> dict[str, tuple[int, int, int]]:

@@ -10,11 +10,15 @@ from dxtrace.findings.reader import Sentence
 from dxtrace.notes.quotes import MAX_QUOTE, Quote
 
 #: A clause of more tokens than this is cut nearer to the words that state the finding.
-_LONG_CLAUSE = 24
+_LONG_CLAUSE = 14
 
 _BOUNDARIES = frozenset({",", ";", "|"})
 _CONNECTORS = frozenset(
     [
+        "because",
+        "due",
+        "complaining",
+        "presenting",
         "and",
         "but",
         "with",
@@ -23,7 +27,6 @@ _CONNECTORS = frozenset(
         "while",
         "when",
         "after",
-        "because",
         "although",
         "however",
     ]

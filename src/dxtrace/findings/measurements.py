@@ -1,192 +1,36 @@
-"""Measurements in a sentence: which quantity, how much of it in one unit, and whether the note
-calls it high or low.
+"""Measurements in a sentence: which quantity, how much of it in one unit, and whether the note calls it
+high or low.
 
-A threshold of ``knowledge/`` ("potassium below 3.5") is compared with these and never with the
-ranges that invented notes draw from. The quantities, their names and units are data:
-``measurements.yaml``.
+A threshold of ``knowledge/`` ("potassium below 3.5") is compared with these and never with the ranges that invented
+notes draw from.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from typing import Any
 
 from dxtrace.files import parse_yaml
-from dxtrace.findings.tokens import Token, tokenise
+from dxtrace.findings.quantities import DAYS, Quantity, convert, name_index, normal_unit, quantities
+from dxtrace.findings.tokens import Token
 
-#: Days in a unit of time.
-DAYS = {
-    "second": 1 / 86400,
-    "sec": 1 / 86400,
-    "minute": 1 / 1440,
-    "min": 1 / 1440,
-    "hour": 1 / 24,
-    "hr": 1 / 24,
-    "h": 1 / 24,
-    "day": 1.0,
-    "d": 1.0,
-    "week": 7.0,
-    "wk": 7.0,
-    "month": 30.4,
-    "mo": 30.4,
-    "year": 365.25,
-    "yr": 365.25,
-    "y": 365.25,
-    "decade": 3652.5,
-}
 
-_NUMBER_WORDS = {
-    word: number
-    for number, word in enumerate(
-        [
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-        ],
-        start=1,
-    )
-} | {
-    "couple": 2,
-    "few": 3,
-    "several": 3,
-    "fifteen": 15,
-    "twenty": 20,
-    "thirty": 30,
-    "forty": 40,
-    "half": 0.5,
-}
+def _word_lists() -> dict[str, Any]:
+    text = resources.files("dxtrace.findings").joinpath("number_words.yaml").read_text("utf-8")
+    lists: dict[str, Any] = parse_yaml(text)
+    return lists
+
+
+_NUMBER_WORDS: dict[str, float] = _word_lists()["numbers"]
 
 # What may stand between the name of a quantity and its number.
-_FILLERS = frozenset(
-    [
-        "of",
-        "is",
-        "was",
-        "were",
-        "are",
-        "at",
-        "be",
-        "been",
-        "a",
-        "an",
-        "the",
-        "level",
-        "levels",
-        "count",
-        "counts",
-        "concentration",
-        "value",
-        "values",
-        "reading",
-        "readings",
-        ":",
-        "=",
-        "~",
-        "≈",
-        "|",
-        "(",
-        "[",
-        ",",
-        "+",
-        "-",
-        "–",
-        "—",
-        "about",
-        "around",
-        "approximately",
-        "approx",
-        "nearly",
-        "almost",
-        "measured",
-        "found",
-        "to",
-        "up",
-        "only",
-        "elevated",
-        "raised",
-        "increased",
-        "high",
-        "higher",
-        "low",
-        "lower",
-        "decreased",
-        "reduced",
-        "normal",
-        "borderline",
-        "severely",
-        "markedly",
-        "mildly",
-        "moderately",
-        "slightly",
-        "significantly",
-        "on",
-        "admission",
-        "arrival",
-        "presentation",
-        "ratio",
-        "score",
-        "ct",
-        "noted",
-        "resting",
-        "average",
-        "mean",
-        "currently",
-        "now",
-        "with",
-        "from",
-        "as",
-        "by",
-        "range",
-        "ranged",
-        "ranging",
-        "between",
-        "initial",
-        "peak",
-        "maximum",
-        "repeat",
-        "serum",
-        "plasma",
-        "total",
-        "rate",
-        "predicted",
-        "her",
-        "his",
-        "unintentional",
-        "significant",
-        "*",
-        "•",
-        "'",
-        "today",
-        "has",
-        "had",
-        "showed",
-        "shows",
-        "grade",
-        "over",
-        "notable",
-        "for",
-        "remarkable",
-        "a",
-        "come",
-        "came",
-        "back",
-        "returned",
-    ],
-)
+_FILLERS = frozenset(_word_lists()["fillers"])
+
+
 _COMPARATORS = {
     "<": "<",
     ">": ">",
@@ -197,46 +41,17 @@ _COMPARATORS = {
     "above": ">",
     "exceeding": ">",
 }
+
+
 _MAX_FILLERS = 7
+
 
 # ... and so many words besides ("FEV1 stood at 64 %"), but none of these.
 _MAX_UNKNOWN = 2
-_STOPS = frozenset(
-    [
-        "and",
-        "or",
-        "but",
-        "with",
-        "without",
-        "no",
-        "not",
-        "if",
-        "for",
-        "than",
-        "who",
-        "which",
-        "when",
-        "while",
-        "per",
-        "every",
-        "against",
-        "because",
-        "due",
-        "history",
-        "years",
-        "deficit",
-        "gap",
-        "tolerance",
-        "type",
-        "class",
-        "grade",
-        "stage",
-        "step",
-        "day",
-        "days",
-        "hours",
-    ],
-)
+
+
+_STOPS = frozenset(_word_lists()["stops"])
+
 
 _UNIT = re.compile(
     r"\s*-?\s*\(?\s*("
@@ -247,49 +62,45 @@ _UNIT = re.compile(
     r"|(?:cells?|k|thousand)\s*/\s*(?:[µμu]l|mm\s*(?:3|³)|mcl|cu\s*mm|cumm)"
     r"|/\s*(?:mm\s*(?:3|³)|[µμu]l|mcl|cu\s*mm|cumm)"
     r"|bpm|beats?\s*(?:/|per)\s*min(?:ute)?|breaths?\s*(?:/|per)\s*min(?:ute)?|/\s*min(?:ute)?|per\s*minute"
-    r"|mosm\s*/\s*(?:kg|l)(?:\s*h2o)?"
+    r"|mmol\s*/\s*mol|mosm\s*/\s*(?:kg|l)(?:\s*h2o)?"
     r"|ml\s*/\s*min(?:\s*/\s*1\.73\s*m\s*[2²])?|kg\s*/\s*m\s*\^?[2²]?|mm\s*/\s*h(?:r|our)?|ng\s*/\s*ml\s*/\s*h(?:r)?"
     r"|(?:m?eq|[mnpµμu]?mol|mc?g|[kµμunp]?g|m?[iu]u|[kµμu]i?u|mu|u|m[iI][uU])\s*/\s*(?:d?l|ml|l)"
     r"|ppb|fl|mm|cm|kgs?|kilograms?|lbs?|pounds?|weeks?|years?"
     r")(?![a-z])",
     re.IGNORECASE,
 )
+
+
 _FLAG = re.compile(r"\s*[(\[]?\s*(HH?|LL?|high|low|elevated|↑+|↓+)(?![\w])\s*[)\]]?")
+
+
 _REFERENCE = re.compile(
     r"[\s,;|]*[(\[]\s*(?:(?:ref(?:erence)?|normal|nl|n|nr|rr)\.?\s*(?:range|value|limits?)?s?\s*[:=]?\s*)?"
     r"(?:(?P<bound>[<>≤≥])\s*(?P<limit>\d+(?:\.\d+)?)|(?P<low>\d+(?:\.\d+)?)\s*(?:-|–|—|to)\s*(?P<high>\d+(?:\.\d+)?))",
     re.IGNORECASE,
 )
+
+
 _NUMBER = re.compile(r"\d[\d,]*(?:[.·]\d+)?\Z")
+
+
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
+
+
+_RELATED = frozenset(_word_lists()["related"])
 
 
 # Values of blood, unless the sentence is about another fluid.
 _OF_BLOOD = frozenset(
     ["wbc", "neutrophils_pct", "eosinophils_pct", "eosinophils", "glucose", "ldh", "albumin", "ph"]
 )
+
+
 _OTHER_FLUID = re.compile(
     r"\b(?:csf|cerebrospinal|lumbar puncture|synovial|joint|arthrocentesis|pleural|ascit\w+|peritoneal"
     r"|paracentesis|thoracentesis|urin\w+|bal|bronchoalveolar|sputum|stool|semen|fluid)\b",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """One quantity: the words that name it, its unit, factors from other units, and what a value of
-    it can be.
-    """
-
-    name: str
-    names: tuple[str, ...]
-    unit: str
-    units: Mapping[str, Any]
-    limits: tuple[float, float]
-    needs_unit: bool
-    before: bool
-    rescale: tuple[float, float] | None
-    rescale_below: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -323,29 +134,6 @@ class Measurement:
                 return self.low >= low
             case _:
                 return self.low >= low and self.high <= high
-
-
-@cache
-def quantities() -> dict[str, Quantity]:
-    """Return every quantity that can be measured, by its name."""
-    text = resources.files("dxtrace.findings").joinpath("measurements.yaml").read_text("utf-8")
-    entries = parse_yaml(text)
-    return {name: _quantity(name, entry) for name, entry in entries.items()}
-
-
-def _quantity(name: str, entry: Mapping[str, Any]) -> Quantity:
-    low, high = entry.get("limits", (-math.inf, math.inf))
-    return Quantity(
-        name,
-        tuple(str(text) for text in entry["names"]),
-        str(entry["unit"]),
-        {str(unit): factor for unit, factor in entry.get("units", {}).items()},
-        (low, high),
-        entry.get("needs_unit", False),
-        entry.get("before", False),
-        tuple(entry["rescale"]) if "rescale" in entry else None,
-        tuple(entry["rescale_below"]) if "rescale_below" in entry else None,
-    )
 
 
 def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> list[Measurement]:
@@ -388,7 +176,7 @@ class _Reader:
 
     def _names(self) -> Iterator[tuple[int, int, Quantity]]:
         """Yield the longest names at every place, with all quantities that they may stand for."""
-        index = _name_index()
+        index = name_index()
         start = 0
         while start < len(self._words):
             for length in range(min(7, len(self._words) - start), 0, -1):
@@ -422,7 +210,7 @@ class _Reader:
                 unknown > _MAX_UNKNOWN
                 or not word.isalpha()
                 or word in _STOPS
-                or (word,) in _name_index()
+                or (word,) in name_index()
             ):
                 return None
         return None
@@ -458,7 +246,7 @@ class _Reader:
             low, high = high, low
         unit = _UNIT.match(self._text, self._tokens[last].end - self._offset)
         end = unit.end() if unit else self._tokens[last].end - self._offset
-        return _Value(low, high, bound, second, last, _normal_unit(unit[1]) if unit else "", end)
+        return _Value(low, high, bound, second, last, normal_unit(unit[1]) if unit else "", end)
 
     def _is_number(self, index: int) -> bool:
         return index < len(self._words) and _NUMBER.match(self._words[index]) is not None
@@ -476,8 +264,8 @@ class _Reader:
         if value.second is not None and not pressure and not out_of:
             return
         scaled = (
-            _convert(value.low, quantity, value.unit),
-            _convert(value.high, quantity, value.unit),
+            convert(value.low, quantity, value.unit),
+            convert(value.high, quantity, value.unit),
         )
         low, high = scaled
         if low is None or high is None:
@@ -584,6 +372,8 @@ class _Reader:
             rest = [w for w in self._words[index + 1 : index + 5] if w not in {"-", "–"}]
             unit = rest[0].rstrip("s") if rest else ""
             old = len(rest) > 1 and rest[1] == "old"
+            if _is_of_another(self._words, index):
+                continue
             if old and unit in DAYS:
                 years = number * DAYS[unit] / DAYS["year"]
                 yield Measurement("age", years, years, index, self._index_of("old", index))
@@ -666,14 +456,11 @@ class _Value:
     end: int
 
 
-@cache
-def _name_index() -> dict[tuple[str, ...], list[Quantity]]:
-    index: dict[tuple[str, ...], list[Quantity]] = {}
-    for quantity in quantities().values():
-        for name in quantity.names:
-            words = tuple(token.text for token in tokenise(name))
-            index.setdefault(words, []).append(quantity)
-    return index
+def _is_of_another(words: Sequence[str], index: int) -> bool:
+    """True for the age of somebody else: "her 12-year-old grandson"."""
+    return any(word in _RELATED for word in words[index + 1 : index + 7]) and words[
+        index - 1 : index
+    ] in (["his"], ["her"], ["their"])
 
 
 def _number(word: str) -> float:
@@ -685,60 +472,3 @@ def _as_number(word: str) -> float | None:
     if _NUMBER.match(word):
         return _number(word)
     return _NUMBER_WORDS.get(word)
-
-
-def _normal_unit(unit: str) -> str:
-    """Return a unit in one spelling: lower case, no spaces, Greek or Latin micro alike."""
-    plain = re.sub(r"\s+", "", unit.lower()).replace("μ", "µ").replace("³", "3").replace("²", "2")
-    plain = (
-        plain.replace("mcl", "ul")
-        .replace("mcg", "µg")
-        .replace("meq/", "mmol/")
-        .replace("cumm", "mm3")
-    )
-    plain = re.sub(r"(beats?|breaths?)(?:/|per)min(?:ute)?", r"\1/min", plain).replace(
-        "beat/",
-        "beats/",
-    )
-    plain = re.sub(r"^(?:x?10[\^*]?(?:9|⁹)/l)$", "10^9/l", plain)
-    plain = re.sub(r"^perminute$", "/min", plain)
-    return plain.replace("cell/", "cells/").replace("degrees", "").replace("degree", "")
-
-
-def _convert(value: float, quantity: Quantity, unit: str) -> float | None:
-    """Return a value in the main unit of its quantity, or None if it cannot be one of it."""
-    plain = unit.replace("µ", "u")
-    factors = {name.replace("µ", "u"): factor for name, factor in quantity.units.items()}
-    if quantity.name == "temp" and ("f" in unit or (not unit and value > 60)):
-        value = (value - 32) / 1.8
-    elif plain in factors:
-        value *= float(factors[plain])
-    elif (plain and not _same_unit(plain, quantity.unit)) or (not plain and quantity.needs_unit):
-        return None
-    elif quantity.rescale and value > quantity.rescale[0]:
-        value *= quantity.rescale[1]
-    elif not plain and quantity.rescale_below and value < quantity.rescale_below[0]:
-        value *= quantity.rescale_below[1]
-    low, high = quantity.limits
-    return value if low <= value <= high else None
-
-
-def _same_unit(unit: str, main: str) -> bool:
-    """True if a unit is the main one, or another way of writing it."""
-    alike = {
-        "/min": {"bpm", "beats/min", "breaths/min", "/minute", "/min"},
-        "c": {"c", "°c", "celsius"},
-        "kg/m2": {"kg/m2", "kg/m", "kg/m^2"},
-        "mm/h": {"mm/h", "mm/hr", "mm/hour"},
-        "ml/min": {"ml/min", "ml/min/1.73m2"},
-        "mosm/kg": {"mosm/kg", "mosm/l", "mosm/kgh2o"},
-        "/ul": {"/ul", "/mm3", "cells/ul", "cells/mm3"},
-        "10^9/l": {"10^9/l", "k/ul", "thousand/ul"},
-        "u/l": {"u/l", "iu/l"},
-        "weeks": {"weeks", "week"},
-        "iu/l": {"iu/l", "u/l", "miu/ml"},
-        "iu/ml": {"iu/ml", "u/ml"},
-        "ng/ml": {"ng/ml", "ug/l"},
-        "pg/ml": {"pg/ml", "ng/l"},
-    }
-    return unit == main or unit in alike.get(main, set())

@@ -18,8 +18,10 @@ from importlib import resources
 
 from dxtrace.errors import KnowledgeError
 from dxtrace.files import parse_yaml
-from dxtrace.findings.context import Context, Property
-from dxtrace.findings.measurements import DAYS, Measurement, quantities
+from dxtrace.findings.context import Context
+from dxtrace.findings.measurements import Measurement
+from dxtrace.findings.quantities import DAYS, quantities
+from dxtrace.findings.scope import Property
 from dxtrace.findings.tokens import Token, tokenise
 
 _MEASURE = re.compile(

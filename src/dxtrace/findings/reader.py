@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dxtrace.findings.context import Context, Scope, read_context
+from dxtrace.findings.context import Context, read_context
 from dxtrace.findings.measurements import Measurement, read_measurements
+from dxtrace.findings.scope import Scope
 from dxtrace.findings.tokens import Token, tokenise
 from dxtrace.notes.case import Case
 from dxtrace.notes.sections import section_named

@@ -266,6 +266,20 @@ class FindingRecogniser:
         for name, nats in penalties.items():
             scores[name] -= nats
 
+    def knows(self, premise: str) -> bool:
+        """True if a finding of this premise id can be recognised."""
+        return premise in _numbers(self.wordings)
+
+    def similarity(self, premise: str, quote: Quote) -> float:
+        """Return how similar a quote is to a finding by its words, from 0 to 1.
+
+        Args:
+            premise: id of a premise that is known.
+            quote: a piece of a note.
+        """
+        number = _numbers(self.wordings)[premise]
+        return float(self._similarity.similarity([quote])[0, number])
+
     def weight(self, premise: Premise, node: Node) -> float:
         """Return how much a finding speaks for a node rather than for any diagnosis, in nats: the
         log of its ratio.

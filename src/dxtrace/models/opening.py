@@ -14,8 +14,11 @@ from dxtrace.answering.calibration import Calibration
 from dxtrace.chain import ModelInfo
 from dxtrace.engines.base import Engine
 from dxtrace.errors import InputError, MissingExtra, ModelError, NotAModelError, UnknownName
-from dxtrace.models import store
+from dxtrace.models import float32, store
 from dxtrace.provenance import sha256_of
+
+#: What may run a model.
+ENGINES = ("auto", "numpy", "llamacpp", "hf")
 
 
 @dataclass(frozen=True)
@@ -53,22 +56,26 @@ def open_model(
     Args:
         model: ``default``, a name of :mod:`dxtrace.models.store`, a GGUF file, a Hugging Face folder, or a hub id.
         adapter: folder of a PEFT adapter or a LoRA GGUF file; None: the one shipped with the model; ``none``: none.
-        engine: ``llamacpp``, ``hf``, or ``auto`` (llamacpp for GGUF, hf for the rest).
+        engine: one of :data:`ENGINES`; ``auto``: numpy for a Llama as GGUF whose weights take at most half of the
+            memory in 32 bits, llamacpp for other GGUF files, hf for the rest.
         threads: CPU threads; None for one a core.
-        quantisation: for llamacpp: ``auto`` for the fastest on this CPU, a name such as ``Q8_0``, or ``as-is``.
+        quantisation: for llamacpp, which it chooses where ``engine`` is ``auto``: ``auto`` for the fastest on this CPU, a name such as ``Q8_0``, or ``as-is``.
         report: told what is being done while fetching and converting.
 
     Raises:
         UnknownName: no such model. ModelError: it cannot be fetched or loaded.
         MissingExtra: the engine is not installed.
     """
-    if engine not in ("auto", "llamacpp", "hf"):
-        raise UnknownName("engine", engine, ["auto", "llamacpp", "hf"])
+    if engine not in ENGINES:
+        raise UnknownName("engine", engine, ENGINES)
     source = _find(model, report)
     chosen = _find_adapter(source, adapter)
-    use_hf = engine == "hf" or (engine == "auto" and source.gguf is None)
-    if use_hf:
+    if engine == "auto":
+        engine = _choose_engine(source, chosen, quantisation)
+    if engine == "hf":
         built, why = _open_hf(source, chosen, threads, report)
+    elif engine == "numpy":
+        built, why = _open_numpy(source, chosen, threads, report)
     else:
         built, why = _open_llamacpp(source, chosen, threads, quantisation, report)
     info = ModelInfo(
@@ -138,6 +145,45 @@ def _find_adapter(source: _Source, adapter: str | Path | None) -> Path | None:
     )
 
 
+def _choose_engine(source: _Source, adapter: Path | None, quantisation: str) -> str:
+    """Return the engine for a model: numpy where it can, the only one that is exact and needs no extra."""
+    if source.gguf is None:
+        return "hf"
+    lora_file = adapter is not None and adapter.is_file()
+    if quantisation != "auto" or lora_file:
+        return "llamacpp"
+    if source.name in {known.name for known in store.PACKAGED}:
+        return "numpy"
+    ready = float32.is_prepared(_known_sha256(source) or "", _folder(source), adapter)
+    return "numpy" if ready or float32.obstacle(source.gguf) is None else "llamacpp"
+
+
+def _folder(source: _Source) -> Path:
+    """Return where what is made of a model is kept."""
+    return store.home() / "models" / re.sub(r"[^\w.-]+", "_", source.name)
+
+
+def _open_numpy(
+    source: _Source,
+    adapter: Path | None,
+    threads: int | None,
+    report: store.Report | None,
+) -> tuple[Engine, str]:
+    from dxtrace.engines.numpy_engine import NumpyEngine
+
+    if source.gguf is None:
+        raise ModelError(
+            f"{source.name}: the engine 'numpy' reads GGUF files; use the engine 'hf', or export the model to GGUF",
+        )
+    if adapter is not None and adapter.is_file():
+        raise ModelError(
+            f"{adapter}: the engine 'numpy' takes the folder of an adapter; use the engine 'llamacpp'",
+        )
+    sha256 = _known_sha256(source) or ""
+    folder = float32.prepared(source.gguf, sha256, _folder(source), adapter, report)
+    return NumpyEngine(folder, threads or _thread_limit()), "numpy: 32 bits, exact"
+
+
 def _open_llamacpp(
     source: _Source,
     adapter: Path | None,
@@ -145,6 +191,7 @@ def _open_llamacpp(
     quantisation: str,
     report: store.Report | None,
 ) -> tuple[Engine, str]:
+    require_llamacpp()
     from dxtrace.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
 
     if source.gguf is None:
@@ -160,10 +207,9 @@ def _open_llamacpp(
         kind, why = (
             (quantisation, "asked for") if quantisation != "auto" else store.fastest_quantisation()
         )
-        folder = store.home() / "models" / re.sub(r"[^\w.-]+", "_", source.name)
         merged = adapter if lora is None else None
         known = _known_sha256(source)
-        file = store.converted(file, folder, kind, merged, report, known)
+        file = store.converted(file, _folder(source), kind, merged, report, known)
     elif adapter is not None and lora is None:
         raise ModelError(
             "an adapter folder is merged while converting: choose a quantisation, or give a LoRA .gguf file",
@@ -188,6 +234,16 @@ def _open_hf(
     if source.gguf is not None:
         where = str(torch_folder(source.gguf, _known_sha256(source) or "", report))
     return HuggingFaceEngine(where, adapter, threads or _thread_limit()), "hf: transformers"
+
+
+def require_llamacpp() -> None:
+    """Check that llama.cpp is there.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise MissingExtra("the engine 'llamacpp' (xllamacpp)", "llamacpp")
 
 
 def _thread_limit() -> int | None:

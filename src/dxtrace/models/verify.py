@@ -17,7 +17,7 @@ from dxtrace.errors import InputError
 from dxtrace.models import store
 from dxtrace.models.export import _gguf_of, adapter_folder, base_of, load_adapted, write_lora_gguf
 from dxtrace.models.gguf_files import rewrite
-from dxtrace.models.opening import _thread_limit
+from dxtrace.models.opening import _thread_limit, require_llamacpp
 from dxtrace.notes.prompt import prompt_parts, readable, with_start_token
 
 #: Largest logit difference allowed, in 32-bit floats.
@@ -126,12 +126,15 @@ def verify(
         report: told what is being done.
 
     Raises:
-        InputError: no notes. ModelError: something cannot be loaded. MissingExtra: torch is not installed.
+        InputError: no notes. ModelError: something cannot be loaded. MissingExtra: torch or llama.cpp is not installed.
     """
     if not notes:
         raise InputError("there is no case to compare on")
     folder = adapter_folder(adapter)
     name = base or base_of(folder)
+    is_gguf = name in {known.name for known in store.PACKAGED} or name.endswith(".gguf")
+    if is_gguf:
+        require_llamacpp()
     tell = report or (lambda _what, _share: None)
     tell("the adapter in torch", 0.0)
     tokenizer, model = load_adapted(folder, name, report)
@@ -141,7 +144,7 @@ def verify(
     answers = [_in_torch(merged, tokenizer, note, tokens) for note in notes]
     found = [_compare("merged, torch", reference, answers, MERGED_LIMIT)]
     del model, merged
-    if name in {known.name for known in store.PACKAGED} or name.endswith(".gguf"):
+    if is_gguf:
         source = _gguf_of(name, report)
         with tempfile.TemporaryDirectory() as scratch:
             found += _files(folder, name, source, Path(scratch), notes, tokens, reference, tell)

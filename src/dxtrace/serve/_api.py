@@ -1,10 +1,10 @@
-"""The JSON API's contract, for the OpenAPI page: the same form of a result as ``dxtrace reason --format json``."""
+"""The JSON API's contract beside that of a result (:mod:`dxtrace.result`), for the OpenAPI page."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field
+
+from dxtrace.result import ModelV1, RankedV1
 
 
 class CaseRequest(BaseModel):
@@ -27,70 +27,12 @@ class CaseRequest(BaseModel):
     stream: bool = Field(False, description="Answer with server-sent events, step by step.")
 
 
-class Evidence(BaseModel):
-    """A verbatim piece of the note: ``note[start:end] == text``, in code points."""
-
-    text: str
-    start: int
-    end: int
-    section: str
-
-
-class Premise(BaseModel):
-    """The knowledge that a rationale says, and its source."""
-
-    id: str
-    source: str
-
-
-class StepOut(BaseModel):
-    """One step of the chain."""
-
-    number: int
-    supports: str
-    rationale: str
-    premise: Premise | None
-    evidence: Evidence
-
-
-class RankedOut(BaseModel):
-    """One entry of a differential."""
-
-    diagnosis: str
-    category: str
-    probability: float
-
-
-class ModelOut(BaseModel):
-    """The model that answered."""
-
-    name: str
-    base_sha256: str | None
-    adapter_sha256: str | None
-
-
 class DifferentialOut(BaseModel):
     """The answer of ``POST /v1/differential``."""
 
     id: str
-    differential: list[RankedOut]
-    model: ModelOut
-
-
-class Result(BaseModel):
-    """The answer of ``POST /v1/reason``."""
-
-    id: str
-    note: str
-    diagnosis: str
-    category: str
-    path: list[str]
-    differential: list[RankedOut]
-    steps: list[StepOut]
-    text: str
-    warnings: list[str]
-    model: ModelOut
-    timing: dict[str, Any]
+    differential: list[RankedV1]
+    model: ModelV1
 
 
 class ModelEntry(BaseModel):
@@ -98,7 +40,7 @@ class ModelEntry(BaseModel):
 
     name: str
     default: bool
-    info: ModelOut
+    info: ModelV1
 
 
 class Models(BaseModel):

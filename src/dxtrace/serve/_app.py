@@ -21,7 +21,8 @@ from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import MAX_CHARACTERS
 from dxtrace.notes.reading import case_from_json
 from dxtrace.provenance import version
-from dxtrace.serve._api import CaseRequest, DifferentialOut, Error, Models, Result
+from dxtrace.result import ResultV1
+from dxtrace.serve._api import CaseRequest, DifferentialOut, Error, Models
 from dxtrace.serve._guard import Guard, Rules
 from dxtrace.serve._line import Answerer, Event, Job, Kind, Line, Refused
 from dxtrace.view import app_page
@@ -119,7 +120,7 @@ def _add_routes(app: FastAPI, settings: Settings, line: Line) -> None:
     @app.post(
         "/v1/reason",
         summary="Diagnosis and reasoning of a case",
-        response_model=Result,
+        response_model=ResultV1,
         responses=_ERRORS,
     )
     async def reason(body: CaseRequest, request: Request) -> Response:
@@ -177,7 +178,10 @@ def _wants_stream(body: CaseRequest, request: Request) -> bool:
 
 
 def _streamed(line: Line, job: Job) -> StreamingResponse:
-    """Answer with server-sent events: accepted, queue, start, differential, step ..., chain (or error)."""
+    """Answer with server-sent events: accepted, queue, start, differential, step ..., chain (or error).
+
+    Nothing is decided before ``chain``: ``differential`` ranks, with the ``path`` on which steps will lie.
+    """
 
     async def lines() -> AsyncIterator[str]:
         sections = [vars(section) for section in job.case.sections]
@@ -218,7 +222,7 @@ def _event_json(event: Event) -> Any:
     data = event.data
     if isinstance(data, Differential):
         top = Taxonomy.default().find(data.top.diagnosis)
-        return {"diagnosis": top.name, "category": top.category, "path": top.path, **_entries(data)}
+        return {"path": top.path, **_entries(data)}
     return {"model": data} if event.name == "start" else data
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.answering.calibration import Calibration
+from dxtrace.answering.calibration import Calibration, softmax
 from dxtrace.answering.conformal import COVERAGES, conformal_quantile
 from dxtrace.answering.differential import leave_open
 from dxtrace.answering.reasoner import Reasoner
@@ -157,9 +157,10 @@ def differential_of(case: ScoredCase, calibration: Calibration) -> Differential:
     calibrated = leave_open(
         nodes, calibration.apply(names, of_model, case.findings), calibration.leave_open
     )
+    of_findings = softmax([case.findings.get(name, 0.0) for name in names])
     ranked = [
-        Ranked(node.name, node.category, probability, model)
-        for node, probability, model in zip(nodes, calibrated, of_model, strict=True)
+        Ranked(node.name, node.category, *numbers)
+        for node, *numbers in zip(nodes, calibrated, of_model, of_findings, strict=True)
     ]
     return Differential(tuple(sorted(ranked, key=lambda entry: -entry.probability)))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.chain import Chain
+from dxtrace.chain import Chain, Differential
 from dxtrace.errors import InputError
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import Case
@@ -18,6 +18,9 @@ MAX_READINGS = 3
 
 #: Diagnoses of a differential that a library keeps for each answer.
 SHORT_DIFFERENTIAL = 10
+
+#: Fields of a differential's entry that are probabilities.
+_SHARES = ("probability", "model", "findings")
 
 REFERENCE = "Reference"
 
@@ -113,7 +116,7 @@ def entry_json(found: ViewCase) -> dict[str, Any]:
     return {
         "id": found.case.id,
         "title": title_of(found.case),
-        "diagnosis": chain.diagnosis,
+        "diagnosis": chain.headline,
         "category": chain.category,
         "labels": [reading.label for reading in found.readings],
         "tags": [style] if style else [],
@@ -132,8 +135,32 @@ def _reading_json(reading: Reading, short: bool) -> dict[str, Any]:
     data = reading.chain.to_json()
     for key in ("id", "note", "text"):
         del data[key]
-    entries = data["differential"][: SHORT_DIFFERENTIAL if short else None]
-    data["differential"] = [
-        {**entry, "probability": float(f"{entry['probability']:.4g}")} for entry in entries
-    ]
+    entries = list(map(_rounded, data["differential"]))
+    data["differential"] = entries[: SHORT_DIFFERENTIAL if short else None]
+    if short:
+        totals = _category_totals(data["differential"], reading.chain.differential)
+        data["categories"] = list(map(_rounded, totals))
+        data["known_categories"] = len({entry["category"] for entry in entries})
     return {"label": reading.label, "reference": reading.reference, **data}
+
+
+def _category_totals(
+    kept: Iterable[Mapping[str, Any]],
+    differential: Differential,
+) -> list[dict[str, Any]]:
+    """Return the sums over all diagnoses of each category that has one among those kept."""
+    names = {entry["category"] for entry in kept}
+    totals: dict[str, dict[str, Any]] = {name: {"category": name} for name in names}
+    for entry in differential.entries:
+        total = totals.get(entry.category, {})
+        for key in _SHARES:
+            share = getattr(entry, key)
+            if share is not None:
+                total[key] = total.get(key, 0.0) + share
+    return list(totals.values())
+
+
+def _rounded(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry with four significant digits in each share, which is all that a page shows."""
+    shares = {key: float(f"{entry[key]:.4g}") for key in _SHARES if entry.get(key) is not None}
+    return {**entry, **shares}

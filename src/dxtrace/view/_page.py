@@ -12,7 +12,7 @@ from importlib import resources
 from string import Template
 from typing import Any, Literal
 
-from dxtrace.chain import DISCLAIMER, Chain
+from dxtrace.chain import DISCLAIMER, DOUBTFUL, Chain
 from dxtrace.errors import InputError
 from dxtrace.provenance import version
 from dxtrace.view._data import ViewCase, case_json, catalogue, entry_json, reading_of
@@ -21,7 +21,18 @@ from dxtrace.view._static import STATIC_STYLE, static_case_html
 Tab = Literal["read", "compare", "learn"]
 
 _STYLES = ("tokens", "layout", "note", "result", "compare", "learn", "library")
-_SCRIPTS = ("dom", "note", "result", "compare", "score", "learn", "feedback", "library")
+_SCRIPTS = (
+    "dom",
+    "note",
+    "state",
+    "differential",
+    "result",
+    "compare",
+    "score",
+    "learn",
+    "feedback",
+    "library",
+)
 
 #: Height of a result in a notebook, in CSS pixels.
 NOTEBOOK_HEIGHT = 720
@@ -149,7 +160,7 @@ def _assemble(
     extra: tuple[str, ...] = (),
     connect: str = "'none'",
 ) -> str:
-    head = {"disclaimer": DISCLAIMER, "version": version(), **data}
+    head = {"disclaimer": DISCLAIMER, "version": version(), "doubtful": DOUBTFUL, **data}
     blocks = [
         _block("dxtrace-data", head),
         *(_block(f"dxtrace-case-{n}", case) for n, case in enumerate(cases)),

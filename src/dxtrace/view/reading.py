@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -132,48 +132,16 @@ def _placed(read: Any, place: str) -> Case:
 
 
 def _answered(data: dict[str, Any], place: str) -> ViewCase:
-    """Read a result or an annotated case, checked as far as a page needs it."""
+    """Read a result or an annotated case."""
     try:
-        _check_shape(data)
         if "patient" in data and "sections" in data:
             return ViewCase.of_annotated(AnnotatedCase.from_json(data))
         return ViewCase.of_chains(reading_of(_with_warnings(Chain.from_json(data))))
-    except (InputError, KeyError, TypeError, AttributeError, ValueError) as error:
-        reason = (
-            str(error)
-            if isinstance(error, InputError)
-            else "a field is missing or of the wrong kind"
-        )
-        raise InputError(f"{place}: not a result that can be shown: {reason}") from None
-
-
-def _check_shape(data: dict[str, Any]) -> None:
-    """Check the kinds of fields that dataclasses take unasked.
-
-    Raises:
-        InputError: naming the field.
-    """
-    for key in ("note", "diagnosis", "category"):
-        if not isinstance(data.get(key), str):
-            raise InputError(f"{key!r} is missing or not text")
-    for key in ("path", "warnings"):
-        if not _all_text(data.get(key, [])):
-            raise InputError(f"{key!r} is not a list of texts")
-    for number, step in enumerate(data["steps"], 1):
-        evidence = step["evidence"]
-        texts = (step["rationale"], step["supports"], evidence["text"], evidence["section"])
-        if not _all_text(texts) or not all(type(evidence[key]) is int for key in ("start", "end")):
-            raise InputError(f"step {number} has a field of the wrong kind")
-    for entry in data.get("differential", []):
-        if (
-            not _all_text((entry["diagnosis"], entry["category"]))
-            or not 0 <= float(entry["probability"]) <= 1
-        ):
-            raise InputError("'differential' has an entry of the wrong kind")
-
-
-def _all_text(values: Iterable[Any]) -> bool:
-    return isinstance(values, (list, tuple)) and all(isinstance(value, str) for value in values)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        reason = "a field of an annotated case is missing or of the wrong kind"
+    except InputError as error:
+        reason = str(error)
+    raise InputError(f"{place}: not a result that can be shown: {reason}")
 
 
 def _with_warnings(chain: Chain) -> Chain:
@@ -181,7 +149,7 @@ def _with_warnings(chain: Chain) -> Chain:
     broken = [
         f"step {number}: its quote does not stand at its place in the note"
         for number, step in enumerate(chain.steps, 1)
-        if not step.evidence.text
+        if not step.evidence.text.strip()
         or chain.note[step.evidence.start : step.evidence.end] != step.evidence.text
     ]
     return replace(chain, warnings=chain.warnings + tuple(broken))

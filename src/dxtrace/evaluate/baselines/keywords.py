@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.answering.calibration import MIN_PROBABILITY, softmax
-from dxtrace.answering.step_writer import draft_steps
+from dxtrace.answering.calibration import softmax
+from dxtrace.answering.step_writer import MIN_PROBABILITY, draft_steps
 from dxtrace.chain import Chain, PremiseRef, Step
 from dxtrace.corpus.policy import fair_recogniser
 from dxtrace.evaluate.baselines.chains import answer_chain

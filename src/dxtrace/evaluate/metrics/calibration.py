@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import cast
+
+from dxtrace.evaluate.content import ConfidenceData
 
 #: Bins of equal width for the calibration error and the reliability diagram.
 BINS = 10
@@ -41,9 +43,9 @@ class Confidence:
     curve: tuple[tuple[float, float], ...]
     area_under_risk: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ConfidenceData:
         """Return a JSON object."""
-        return asdict(self)
+        return cast(ConfidenceData, asdict(self))
 
 
 def brier(probabilities: dict[str, float], gold: str) -> float:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from dxtrace.chain import flatten
 from dxtrace.evaluate.answers import Account, Observation, find_node
-from dxtrace.evaluate.metrics.direct import Scores
+from dxtrace.evaluate.metrics.direct import Scores, same_name
 from dxtrace.knowledge.taxonomy import Taxonomy
 
 Better = Literal["higher", "lower", "neither"]
@@ -112,6 +112,12 @@ METRICS: tuple[Metric, ...] = (
             "Diagnosis, by any name",
             "the diagnosis is right once aliases are resolved",
         ),
+        ("named", "Diagnosis named", "a diagnosis is named, rather than none or an open type"),
+        (
+            "selective_acc_diag",
+            "Selective accuracy",
+            "of the answers that name a diagnosis, those that are right",
+        ),
         ("top_3", "Top 3", "the gold diagnosis is among the three most probable"),
         ("top_5", "Top 5", "the gold diagnosis is among the five most probable"),
         binary=True,
@@ -197,9 +203,13 @@ def diagnosis_scores(gold: Account, predicted: Account, taxonomy: Taxonomy) -> S
     names = [entry.diagnosis for entry in predicted.differential.entries]
     return {
         "diagnosis_by_any_name": float(known is not None and node is known),
+        "named": float(predicted.named),
+        "selective_acc_diag": float(same_name(gold.diagnosis, predicted.diagnosis))
+        if predicted.named
+        else None,
         "top_3": float(gold.diagnosis in names[:3]) if names else None,
         "top_5": float(gold.diagnosis in names[:5]) if names else None,
-        "tree_distance": float(tree_distance(predicted.diagnosis, gold.diagnosis, taxonomy))
+        "tree_distance": float(tree_distance(predicted.reached, gold.diagnosis, taxonomy))
         if known
         else None,
     }
@@ -269,7 +279,14 @@ def form_scores(predicted: Account) -> Scores:
 
 @cache
 def _worst() -> tuple[str, ...]:
-    keys = {"redundancy", "steps", "words", "rationale_words", "tree_distance"}
+    keys = {
+        "redundancy",
+        "steps",
+        "words",
+        "rationale_words",
+        "tree_distance",
+        "selective_acc_diag",
+    }
     return tuple(metric.key for metric in METRICS if metric.key not in keys)
 
 

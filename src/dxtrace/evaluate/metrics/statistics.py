@@ -9,9 +9,10 @@ import math
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from dxtrace.evaluate._extras import library
+from dxtrace.evaluate.content import ComparisonData, EstimateData
 
 #: Values by case; None where the metric says nothing on the case.
 Values = Sequence[float | None]
@@ -42,9 +43,9 @@ class Estimate:
     bootstrap: Interval
     wilson: Interval | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> EstimateData:
         """Return a JSON object."""
-        return asdict(self)
+        return cast(EstimateData, asdict(self))
 
 
 def mean(values: Values) -> float | None:
@@ -164,9 +165,9 @@ class Comparison:
     mcnemar: float | None
     adjusted: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ComparisonData:
         """Return a JSON object."""
-        return asdict(self)
+        return cast(ComparisonData, asdict(self))
 
 
 def compare_all(

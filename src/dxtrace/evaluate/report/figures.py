@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
-from typing import Any
 
+from dxtrace.evaluate.content import ComparisonData, EstimateData, Report, Summary, SystemReport
 from dxtrace.evaluate.metrics.per_case import BY_KEY, METRICS
 from dxtrace.evaluate.report.plots import bar, percent
 from dxtrace.evaluate.report.tables import Cell, Markup, heading, keys, paragraph, small, table
@@ -21,6 +21,14 @@ _GROUPS = {
     "evidence": "Evidence, by characters",
     "form": "Form",
     "length": "Length",
+}
+
+#: What the outcomes of an answer are called.
+OUTCOMES = {
+    "answered": "answered",
+    "type_open": "type open",
+    "not_supported": "not supported",
+    "out_of_scope": "out of scope",
 }
 
 _SMALL_PRINT = (
@@ -42,7 +50,7 @@ def value_text(key: str, value: float | None) -> str:
     return f"{value:.2f}" if plain else percent(value)
 
 
-def interval_of(estimate: Mapping[str, Any]) -> tuple[float | None, float | None]:
+def interval_of(estimate: EstimateData) -> tuple[float | None, float | None]:
     """Return the interval to show: Wilson's where cases are patients, else the patient-clustered bootstrap's."""
     wilson, boot = estimate["wilson"], estimate["bootstrap"]
     chosen = (
@@ -53,7 +61,7 @@ def interval_of(estimate: Mapping[str, Any]) -> tuple[float | None, float | None
     return chosen["low"], chosen["high"]
 
 
-def interval_text(key: str, estimate: Mapping[str, Any]) -> str:
+def interval_text(key: str, estimate: EstimateData) -> str:
     """Return the interval as "12.0–20.3 %", or an empty text."""
     low, high = interval_of(estimate)
     if low is None or high is None:
@@ -68,7 +76,7 @@ def p_text(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def cards(data: Mapping[str, Any]) -> str:
+def cards(data: Report) -> str:
     """Return the first system's headline figures, and how many of its answers there were."""
     system = data["systems"][0]
     summary, shown = system["summary"], []
@@ -82,12 +90,24 @@ def cards(data: Mapping[str, Any]) -> str:
             )
     status = summary["status"]
     lost = ", ".join(f"{status[kind]} {kind}" for kind in ("missing", "broken") if status.get(kind))
-    note = f"{system['name']}: {status.get('answered', 0):,} of {summary['n']:,} cases answered"
+    note = f"{system['name']}: {status.get('answered', 0):,} of {summary['n']:,} answers readable"
     note += f"; {lost}, each counted as 0." if lost else "."
+    note += f" {outcomes_text(summary)}"
     return f'<div class="cards">{"".join(shown)}</div>{paragraph(note, "soft")}'
 
 
-def all_metrics(data: Mapping[str, Any]) -> str:
+def outcomes_text(summary: Summary) -> str:
+    """Return in one sentence what was decided, and how often a diagnosis that was named is right."""
+    shares = ", ".join(
+        f"{OUTCOMES[key]} {percent(one)}" for key, one in summary["outcomes"].items()
+    )
+    selective = summary["metrics"]["selective_acc_diag"]
+    right = value_text("selective_acc_diag", selective["mean"])
+    named = f"of {selective['n']:,} diagnoses named {right} are right" if selective["n"] else ""
+    return f"Of all cases: {shares}" + (f"; {named}." if named else ".")
+
+
+def all_metrics(data: Report) -> str:
     """Return the table of every metric, systems side by side."""
     systems = data["systems"]
     rows: list[Sequence[Cell]] = []
@@ -107,18 +127,18 @@ def all_metrics(data: Mapping[str, Any]) -> str:
     return heading("All metrics") + paragraph(_SMALL_PRINT, "soft") + table(heads, rows)
 
 
-def _estimate(key: str, estimate: Mapping[str, Any]) -> Markup:
+def _estimate(key: str, estimate: EstimateData) -> Markup:
     return small(
         value_text(key, estimate["mean"]),
         f"{interval_text(key, estimate)} n={estimate['n']}".strip(),
     )
 
 
-def _other_averages(systems: Sequence[Mapping[str, Any]]) -> list[Sequence[Cell]]:
+def _other_averages(systems: Sequence[SystemReport]) -> list[Sequence[Cell]]:
     def row(
         label: str,
         says: str,
-        value: Callable[[Mapping[str, Any]], float | None],
+        value: Callable[[Summary], float | None],
     ) -> Sequence[Cell]:
         return (small(label, says), *(percent(value(system["summary"])) for system in systems))
 
@@ -140,7 +160,7 @@ def _other_averages(systems: Sequence[Mapping[str, Any]]) -> list[Sequence[Cell]
     ]
 
 
-def comparisons(data: Mapping[str, Any]) -> str:
+def comparisons(data: Report) -> str:
     """Return the paired tests of every other system against the first; empty with one system."""
     parts = []
     for pair in data["comparisons"]:
@@ -160,7 +180,7 @@ def comparisons(data: Mapping[str, Any]) -> str:
     return heading("Systems compared") + "".join(parts) if parts else ""
 
 
-def _comparison(one: Mapping[str, Any]) -> Sequence[Cell]:
+def _comparison(one: ComparisonData) -> Sequence[Cell]:
     key, low, high = one["key"], one["interval"]["low"], one["interval"]["high"]
     between = f"{value_text(key, low)} to {value_text(key, high)}" if low is not None else ""
     sign = "+" if one["difference"] > 0 else ""
@@ -175,7 +195,7 @@ def _comparison(one: Mapping[str, Any]) -> Sequence[Cell]:
     )
 
 
-def bars(data: Mapping[str, Any], group: str, title: str) -> str:
+def bars(data: Report, group: str, title: str) -> str:
     """Return one row a category, domain or diagnosis: n, a bar of Acc_diag for up to two systems, other shares."""
     systems = [system for system in data["systems"] if system["summary"]["groups"].get(group)][:2]
     if not systems:
@@ -188,7 +208,7 @@ def bars(data: Mapping[str, Any], group: str, title: str) -> str:
     return heading(title) + legend + table(heads, rows)
 
 
-def _bar_row(systems: Sequence[Mapping[str, Any]], group: str, name: str) -> Sequence[Cell]:
+def _bar_row(systems: Sequence[SystemReport], group: str, name: str) -> Sequence[Cell]:
     found = [
         (place, system["summary"]["groups"][group].get(name))
         for place, system in enumerate(systems)

@@ -6,16 +6,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
-from typing import Any
 
 from dxtrace import knowledge
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import DISCLAIMER, Chain, Span, Step
 from dxtrace.evaluate.answers import Account, find_node
+from dxtrace.evaluate.content import Report
 from dxtrace.evaluate.metrics.direct import PUBLISHED
 from dxtrace.evaluate.report.figures import all_metrics, bars, cards, comparisons
 from dxtrace.evaluate.report.plots import abstention_plot, percent, reliability_diagram, stack
-from dxtrace.evaluate.report.tables import Markup, heading, keys, paragraph, table
+from dxtrace.evaluate.report.tables import Cell, Markup, heading, keys, paragraph, table
 from dxtrace.evaluate.scoring import CaseResult, Scored
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.provenance import CREDENTIALED_RULE
@@ -31,7 +31,7 @@ _CITE = (
 
 
 def html_report(
-    data: Mapping[str, Any],
+    data: Report,
     systems: Sequence[Scored] = (),
     cases: Mapping[str, AnnotatedCase] | None = None,
 ) -> str:
@@ -69,8 +69,8 @@ def html_report(
     )
 
 
-def _head(data: Mapping[str, Any]) -> str:
-    corpus, judges = data["corpus"] or {}, data["judges"]
+def _head(data: Report) -> str:
+    corpus, judges = data["corpus"], data["judges"]
     summary = data["systems"][0]["summary"]
     place = f" from {corpus['name']} ({corpus['id']})" if corpus else ""
     parts = [
@@ -85,7 +85,7 @@ def _head(data: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-def _confusions(data: Mapping[str, Any]) -> str:
+def _confusions(data: Report) -> str:
     parts = []
     for system in data["systems"]:
         found = system["summary"]["confusions"]["diagnosis"][:12]
@@ -114,7 +114,7 @@ def _look_alike(gold: str, predicted: str) -> str:
     return other.category + (", a known look-alike" if alike else "")
 
 
-def _calibration(data: Mapping[str, Any]) -> str:
+def _calibration(data: Report) -> str:
     parts = []
     for system in data["systems"]:
         name, found = system["name"], system["summary"]["confidence"]
@@ -128,11 +128,11 @@ def _calibration(data: Mapping[str, Any]) -> str:
     return heading("Can its probabilities be trusted?") + "".join(parts) if parts else ""
 
 
-def _sections(data: Mapping[str, Any]) -> str:
+def _sections(data: Report) -> str:
     kinds = ("found", "missed", "extra")
     parts = []
     for system in data["systems"]:
-        rows = [
+        rows: list[Sequence[Cell]] = [
             (name.replace("_", " ").capitalize(), Markup(stack(counts, kinds)), *counts)
             for name, counts in system["summary"]["sections"].items()
         ]
@@ -146,7 +146,7 @@ def _sections(data: Mapping[str, Any]) -> str:
     return f'{title}<p class="soft">{legend}</p>{"".join(parts)}' if parts else ""
 
 
-def _problems(data: Mapping[str, Any]) -> str:
+def _problems(data: Report) -> str:
     parts = []
     for system in data["systems"]:
         counts = ", ".join(f"{n} {kind}" for kind, n in system["problem_counts"].items())
@@ -209,18 +209,20 @@ def _chain(case: AnnotatedCase, account: Account) -> Chain:
     return Chain(
         account.id,
         note,
-        account.diagnosis or "(none)",
+        account.diagnosis,
         account.category,
         account.path,
         steps,
+        status=account.status,
     )
 
 
-def _provenance(data: Mapping[str, Any]) -> str:
-    corpus, settings = data["corpus"] or {}, data["settings"]
+def _provenance(data: Report) -> str:
+    corpus, settings = data["corpus"], data["settings"]
+    named = " · ".join((corpus["name"], corpus["id"], corpus["licence"])) if corpus else "–"
     entries = {
-        "Corpus": f"{corpus.get('name', '–')} · {corpus.get('id', '')} · {corpus.get('licence', '')}",
-        "Corpus SHA-256": corpus.get("sha256", "–"),
+        "Corpus": named,
+        "Corpus SHA-256": corpus["sha256"] if corpus else "–",
         "Judge of observations": data["judges"]["observations"],
         "Judge of rationales": data["judges"]["rationales"],
         "Resampling": f"{settings['resamples']} resamples of patients, seed {settings['seed']}",

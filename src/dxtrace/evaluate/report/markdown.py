@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from dxtrace.chain import DISCLAIMER
+from dxtrace.evaluate.content import Report
 from dxtrace.evaluate.metrics.per_case import METRICS
-from dxtrace.evaluate.report.figures import interval_text, value_text
+from dxtrace.evaluate.report.figures import interval_text, outcomes_text, value_text
 from dxtrace.provenance import CREDENTIALED_RULE
 
 #: Groups of metrics that the table has; the report has all.
 _GROUPS = ("published", "diagnosis", "evidence", "form")
 
 
-def markdown_table(data: Mapping[str, Any]) -> str:
+def markdown_table(data: Report) -> str:
     """Return the table of a report (:func:`dxtrace.evaluate.runner.report_data`), with n, intervals and judges."""
     systems = data["systems"]
-    corpus = data["corpus"] or {}
+    corpus = data["corpus"]
     lines = [
         "| metric | " + " | ".join(_plain(system["name"]) for system in systems) + " |",
         "|---|" + "---:|" * len(systems),
@@ -45,7 +43,8 @@ def markdown_table(data: Mapping[str, Any]) -> str:
     )
     lines += [
         "",
-        f"{sizes}. Corpus: {_plain(corpus.get('id', 'not named'))}. In brackets 95 % intervals.",
+        f"{sizes}. Corpus: {_plain(corpus['id'] if corpus else 'not named')}. In brackets 95 % intervals.",
+        *(f"{_plain(s['name'])}: {outcomes_text(s['summary'])}" for s in systems),
         "A missing or broken answer counts 0.",
         f"Judges: observations by {data['judges']['observations']}; rationales by {data['judges']['rationales']}.",
         DISCLAIMER,

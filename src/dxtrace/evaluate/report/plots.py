@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
+
+from dxtrace.evaluate.content import ConfidenceData
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 330, 270, 44, 40
 
@@ -40,7 +41,7 @@ def stack(counts: Sequence[int], classes: Sequence[str]) -> str:
     return f'<div class="stack" aria-hidden="true">{inner}</div>'
 
 
-def reliability_diagram(name: str, confidence: Mapping[str, Any]) -> str:
+def reliability_diagram(name: str, confidence: ConfidenceData) -> str:
     """Return the reliability diagram of a system: share right against stated confidence, a dot's area by its cases."""
     bins = confidence["bins"]
     most = max(one["n"] for one in bins)
@@ -64,7 +65,7 @@ def reliability_diagram(name: str, confidence: Mapping[str, Any]) -> str:
     )
 
 
-def abstention_plot(name: str, confidence: Mapping[str, Any]) -> str:
+def abstention_plot(name: str, confidence: ConfidenceData) -> str:
     """Return accuracy against the share of cases answered when the least confident answers are withheld."""
     curve = confidence["curve"]
     points = " ".join(f"{_x(coverage):.1f},{_y(accuracy):.1f}" for coverage, accuracy in curve)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from typing import Any
+from typing import get_args
 
+from dxtrace.chain import Status
 from dxtrace.evaluate._extras import library
+from dxtrace.evaluate.content import (
+    ComparisonData,
+    ConfidenceData,
+    ConfusionData,
+    EstimateData,
+    F1Data,
+    GroupData,
+    Summary,
+)
 from dxtrace.evaluate.metrics.calibration import measure
 from dxtrace.evaluate.metrics.direct import PUBLISHED
 from dxtrace.evaluate.metrics.per_case import METRICS
@@ -42,18 +51,13 @@ def summarise(
     results: Sequence[CaseResult],
     seed: int = 0,
     resamples: int = RESAMPLES,
-) -> dict[str, Any]:
-    """Return everything that a report says of one system, as a JSON object.
-
-    Keys: ``n``, ``patients``, ``status`` (answered, missing, broken), ``metrics`` (key -> estimate), ``pooled``,
-    ``macro``,
-    ``macro_f1``, ``groups`` (category, specialty, diagnosis, amended), ``confidence``, ``confusions``, ``sections``,
-    ``seconds``.
-    """
+) -> Summary:
+    """Return everything that a report says of one system."""
     return {
         "n": len(results),
         "patients": len({result.patient for result in results}),
         "status": dict(Counter(result.status for result in results)),
+        "outcomes": _outcomes(results),
         "metrics": _estimates(results, tuple(metric.key for metric in METRICS), seed, resamples),
         "pooled": _pooled(results),
         "macro": _macro(results),
@@ -86,7 +90,7 @@ def _estimates(
     keys: Sequence[str],
     seed: int,
     resamples: int,
-) -> dict[str, Any]:
+) -> dict[str, EstimateData]:
     values = columns(results)
     found = estimate_all(
         {key: values[key] for key in keys},
@@ -96,6 +100,12 @@ def _estimates(
         resamples,
     )
     return {key: estimate.to_json() for key, estimate in found.items()}
+
+
+def _outcomes(results: Sequence[CaseResult]) -> dict[str, float]:
+    """Return the share of all cases with each outcome; missing and broken answers have none."""
+    counts = Counter(result.outcome for result in results)
+    return {name: counts[name] / max(len(results), 1) for name in get_args(Status)}
 
 
 def _pooled(results: Sequence[CaseResult]) -> dict[str, float | None]:
@@ -122,7 +132,7 @@ def _macro(results: Sequence[CaseResult]) -> dict[str, float | None]:
     }
 
 
-def _macro_f1(results: Sequence[CaseResult]) -> dict[str, float]:
+def _macro_f1(results: Sequence[CaseResult]) -> F1Data:
     """Return macro-F1 over the categories and the diagnoses that occur; a missing answer is a label of its own."""
     metrics = library("sklearn.metrics", "macro-F1")
 
@@ -145,8 +155,12 @@ def _macro_f1(results: Sequence[CaseResult]) -> dict[str, float]:
     }
 
 
-def _groups(results: Sequence[CaseResult], seed: int, resamples: int) -> dict[str, Any]:
-    def by(key: Callable[[CaseResult], str]) -> dict[str, Any]:
+def _groups(
+    results: Sequence[CaseResult],
+    seed: int,
+    resamples: int,
+) -> dict[str, dict[str, GroupData]]:
+    def by(key: Callable[[CaseResult], str]) -> dict[str, GroupData]:
         split = _split(results, key)
         return {name: _group(split[name], seed, resamples) for name in sorted(split)}
 
@@ -165,7 +179,7 @@ def _groups(results: Sequence[CaseResult], seed: int, resamples: int) -> dict[st
     return groups
 
 
-def _group(results: Sequence[CaseResult], seed: int, resamples: int) -> dict[str, Any]:
+def _group(results: Sequence[CaseResult], seed: int, resamples: int) -> GroupData:
     metrics = _estimates(results, GROUPED, seed, resamples)
     return {"n": len(results), "patients": len({r.patient for r in results}), "metrics": metrics}
 
@@ -180,13 +194,13 @@ def _split(
     return parts
 
 
-def _confidence(results: Sequence[CaseResult]) -> dict[str, Any] | None:
+def _confidence(results: Sequence[CaseResult]) -> ConfidenceData | None:
     found = measure([result.stated for result in results if result.stated is not None])
     return found.to_json() if found else None
 
 
-def _confusions(results: Sequence[CaseResult], most: int = 20) -> dict[str, Any]:
-    """Return the wrong answers, most frequent first, by diagnosis and by category, as [gold, predicted, n]."""
+def _confusions(results: Sequence[CaseResult], most: int = 20) -> ConfusionData:
+    """Return the wrong answers, most frequent first, by diagnosis and by category, as (gold, predicted, n)."""
     wrong = Counter(
         (r.diagnosis, r.predicted_diagnosis)
         for r in results
@@ -197,11 +211,11 @@ def _confusions(results: Sequence[CaseResult], most: int = 20) -> dict[str, Any]
     )
     return {
         "diagnosis": [
-            [gold, predicted or "(no answer)", n]
+            (gold, predicted or "(no diagnosis)", n)
             for (gold, predicted), n in wrong.most_common(most)
         ],
         "category": [
-            [gold, predicted or "(no answer)", n]
+            (gold, predicted or "(no diagnosis)", n)
             for (gold, predicted), n in other.most_common(most)
         ],
     }
@@ -216,6 +230,6 @@ def _sections(results: Sequence[CaseResult]) -> dict[str, list[int]]:
     return dict(totals)
 
 
-def comparisons_json(found: Sequence[Comparison]) -> list[dict[str, Any]]:
+def comparisons_json(found: Sequence[Comparison]) -> list[ComparisonData]:
     """Return comparisons as JSON objects."""
-    return [asdict(one) for one in found]
+    return [one.to_json() for one in found]

@@ -180,10 +180,10 @@ class App {
   }
 
   showDifferential(data) {
-    const reading = { label: this.model, reference: false, steps: [], warnings: [], ...data };
+    const reading = { label: this.model, reference: false, diagnosis: null, category: null, steps: [], warnings: [], contradictions: [], ...data };
     this.view = new ResultView(this.found, reading, { pending: true });
     fill(this.result, this.view.root);
-    this.say(`${data.diagnosis}: writing why`, 0.25);
+    this.say("Looking in the note for what bears a diagnosis out", 0.25);
   }
 
   addStep(step) {

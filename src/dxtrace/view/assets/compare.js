@@ -42,8 +42,10 @@ function partingText(readings) {
   const paths = readings.map((reading) => reading.path);
   const at = partingOf(paths);
   const all = readings.length === 2 ? "Both" : "All three";
-  if (at === Infinity) return `${all} take the same path to ${readings[0].diagnosis}.`;
-  const goes = readings.map((reading, who) => `${LETTERS[who]} ${reading.path[at] ? `goes on to ${reading.path[at]}` : "stops there"}`).join("; ");
+  if (at === Infinity && !paths[0].length) return `${all} name no illness.`;
+  if (at === Infinity) return `${all} take the same path to ${paths[0][paths[0].length - 1]}.`;
+  const stops = at === 0 ? "names no illness" : "stops there";
+  const goes = readings.map((reading, who) => `${LETTERS[who]} ${reading.path[at] ? `goes on to ${reading.path[at]}` : stops}`).join("; ");
   return at === 0 ? `They part at the first suspicion: ${goes.replace(/goes on to/g, "begins with")}.` : `${all} reach ${paths[0][at - 1]}; then ${goes}.`;
 }
 
@@ -81,8 +83,11 @@ class CompareView {
 
   card(reading, who, apart) {
     return h("section", { class: `reading card tone-${who}` },
-      h("p", { class: "eyebrow" }, h("span", { class: "letter" }, LETTERS[who]), " ", reading.label), h("h2", {}, reading.diagnosis),
-      pathList(reading.path, apart), h("p", { class: "fine muted" }, count(reading.steps.length, "step")));
+      h("p", { class: "eyebrow" }, h("span", { class: "letter" }, LETTERS[who]), " ", reading.label), headlineNode(reading, "h2"),
+      reading.path.length ? pathList(reading.path, apart) : null, h("p", { class: "fine muted" }, count(reading.steps.length, "step"), ".", doubtText(reading)),
+      undecidedNode(reading),
+      (reading.contradictions || []).map((item) => h("p", { class: "fine counter" }, h("strong", { class: "verdict" }, againstWords(item), ": "), h("span", { dir: "auto" }, item.evidence.text))),
+      (reading.warnings || []).map((text) => h("p", { class: "notice", role: "note" }, "Warning: ", text)));
   }
 
   /** Name who cites a group: `all`, `some`, or the place of the only one. */
@@ -125,7 +130,7 @@ class CompareView {
     const tone = this.tone(group);
     const says = (steps, who) => [
       h("dt", { class: `tone-${who}` }, h("span", { class: "letter" }, LETTERS[who])),
-      h("dd", { class: steps.length ? null : "absent" }, steps.length ? steps.map((step) => `${step.number}. ${step.rationale} `) : "does not cite this")];
+      h("dd", { class: steps.length ? null : "absent" }, steps.length ? steps.map((step) => [`${step.number}. ${step.rationale} `, isDoubtful(step) ? h("span", { class: "doubt-text" }, `(doubtful, ${percent(step.probability)}) `) : null]) : "does not cite this")];
     return h("li", {
       class: `evidence-row card tone-${tone}`, "data-number": number,
       on: {

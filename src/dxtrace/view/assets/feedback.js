@@ -6,11 +6,12 @@ function feedback(view) {
   const result = view.result();
   const steps = new Map(reading.steps.map((step) => [step.number, step]));
   const { missed, judged } = result.evidence;
-  const over = judged.filter((mark) => mark.verdict !== "hit");
+  const over = judged.filter((mark) => mark.verdict === "over" || mark.verdict === "broad");
   return [
-    h("section", { class: "panel card stack" }, h("h2", {}, "The diagnosis: ", reading.diagnosis), pathList(reading.path), scoreCard(result), sourceLine(reading), differentialOf(view)),
+    h("section", { class: "panel card stack" }, h("h2", {}, "The diagnosis: ", headlineOf(reading)), pathList(reading.path), undecidedNode(reading), scoreCard(result), sourceLine(reading), differentialOf(view)),
     findingList("Missed", "miss", missed.map((number) => steps.get(number)), "Nothing: you marked everything that the reference cites."),
     findingList("Found", "hit", result.evidence.found.map((number) => steps.get(number)), "None of the reference's evidence was marked."),
+    againstList(reading, judged, found),
     overList(found, over),
     h("div", { class: "row no-print" }, exportButtons(view, result),
       h("button", { type: "button", class: "button", on: { click: () => view.restart() } }, "Start again")),
@@ -42,9 +43,22 @@ function scoreCard({ diagnosis, evidence, total }) {
 function findingList(title, kind, steps, empty) {
   return h("section", {}, h("h2", {}, `${title} (${steps.length})`),
     steps.length ? h("ol", {}, steps.map((step) => h("li", { class: `finding card ${kind}` },
-      h("p", { class: "verdict" }, `${title} · step ${step.number} · ${sectionName(step.evidence.section)}`),
+      h("p", { class: "verdict" }, `${title} · step ${step.number} · ${sectionName(step.evidence.section)}`, isDoubtful(step) ? h("span", { class: "doubt-text" }, ` · the reference is unsure of this: ${percent(step.probability)}`) : null),
       h("p", { class: "quote", dir: "auto" }, step.evidence.text), h("p", {}, step.rationale),
       step.premise ? h("p", { class: "fine muted" }, "Knowledge: ", step.premise.source) : null))) : h("p", { class: "muted" }, empty));
+}
+
+/** Return what speaks against, and whether the student marked it. */
+function againstList(reading, judged, found) {
+  const spans = againstSpans(found.note, reading.contradictions);
+  if (!spans.length) return null;
+  const marked = (span) => judged.some((mark) => mark.verdict === "against" && sameEvidence(mark, span));
+  return h("section", {}, h("h2", {}, `Evidence against (${spans.length})`), h("ol", {}, reading.contradictions.map((item, at) => {
+    const span = spans.find((one) => one.number === letterOf(at));
+    return h("li", { class: "finding card counter" },
+      h("p", { class: "verdict" }, againstWords(item), span && marked(span) ? " · you marked it" : ""),
+      h("p", { class: "quote", dir: "auto" }, item.evidence.text), h("p", {}, item.rationale));
+  })));
 }
 
 function overList(found, marks) {
@@ -71,7 +85,7 @@ function sessionData(view, result) {
   return {
     id: found.id, differential: progress.ranked, sections_read: progress.read, sections: view.parts.length,
     marks: result.evidence.judged.map(({ start, end, verdict }) => ({ text: found.note.slice(start, end), start: points(start), end: points(end), verdict })),
-    reference: { label: reading.label, diagnosis: reading.diagnosis, path: reading.path, steps: reading.steps },
+    reference: { label: reading.label, status: reading.status, headline: headlineOf(reading), diagnosis: reading.diagnosis, path: reading.path, steps: reading.steps },
     found: result.evidence.found, missed: result.evidence.missed,
     score: { total: result.total, diagnosis: result.diagnosis.points, evidence: result.evidence.points, recall: result.evidence.recall, precision: result.evidence.precision },
     disclaimer: PAGE.disclaimer,
@@ -84,12 +98,12 @@ function sessionMarkdown(view, result) {
   const plain = (text) => text.replace(/\s+/g, " ").trim().replace(/[\\`*_{}[\]<>#|!&~]/g, "\\$&");
   const steps = (numbers) => data.reference.steps.filter((step) => numbers.includes(step.number))
     .map((step) => `- “${plain(step.evidence.text)}”: ${plain(step.rationale)}${step.premise ? ` (${plain(step.premise.source)})` : ""}`);
-  const over = data.marks.filter((mark) => mark.verdict !== "hit").map((mark) => `- “${plain(mark.text)}”${mark.verdict === "broad" ? " (too broad)" : ""}`);
+  const over = data.marks.filter((mark) => mark.verdict === "over" || mark.verdict === "broad").map((mark) => `- “${plain(mark.text)}”${mark.verdict === "broad" ? " (too broad)" : ""}`);
   const none = (lines) => (lines.length ? lines : ["- none"]);
   return [
     `# Case ${plain(data.id)}`, "", `Score: **${data.score.total} of 100** (diagnosis ${data.score.diagnosis} of 50, evidence ${data.score.evidence} of 50)`, "",
     plain(result.diagnosis.text), "", "## My differential", "", ...data.differential.map((name, at) => `${at + 1}. ${plain(name)}`), "",
-    `## Reference: ${plain(data.reference.diagnosis)}`, "", data.reference.path.map(plain).join(" → "), "",
+    `## Reference: ${plain(data.reference.headline)}`, "", data.reference.path.map(plain).join(" → "), "",
     "### Found", "", ...none(steps(data.found)), "", "### Missed", "", ...none(steps(data.missed)), "",
     "### Over-read", "", ...none(over), "", `_${data.disclaimer}_`, "",
   ].join("\n");

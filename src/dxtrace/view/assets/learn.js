@@ -23,11 +23,17 @@ function writeProgress(found, progress) {
   remember(`dxtrace.learn.${found.id}.${noteKey(found.note)}`, progress && JSON.stringify(progress));
 }
 
-/** The learning view of one case; the first reference among its readings (else the first reading) is what is compared with. */
+/** Return what a student's answer is compared with: the first reference, else the first reading that names an illness; or null. */
+function answerToLearn(found) {
+  const named = found.readings.filter((reading) => !abstains(reading));
+  return named.find((reading) => reading.reference) || named[0] || null;
+}
+
+/** The learning view of one case. */
 class LearnView {
   constructor(found) {
     this.found = found;
-    this.reading = found.readings.find((reading) => reading.reference) || found.readings[0];
+    this.reading = answerToLearn(found);
     this.progress = readProgress(found);
     this.parts = revealParts(found);
     this.root = h("div", { class: "learn" });
@@ -246,10 +252,10 @@ class LearnView {
 
   /** Return the whole note with what both marked, what was missed, what only the student marked. */
   feedbackNote(open, sections) {
-    const spans = evidenceSpans(this.found.note, this.reading.steps, this.reading.path).filter((span) => !span.also);
+    const spans = readingSpans(this.found.note, this.reading).filter((span) => !span.also);
     const result = this.result();
-    const tones = spans.map((span) => ({ ...span, tone: result.evidence.missed.includes(span.number) ? "missed" : "both" }));
-    const mine = result.evidence.judged.filter((mark) => mark.verdict !== "hit").map((mark) => ({ ...mark, over: true }));
+    const tones = spans.map((span) => ({ ...span, tone: span.tone || (result.evidence.missed.includes(span.number) ? "missed" : "both") }));
+    const mine = result.evidence.judged.filter((mark) => mark.verdict === "over" || mark.verdict === "broad").map((mark) => ({ ...mark, over: true }));
     const note = renderNote(open, sections, [...tones, ...mine], (text, active, from) => {
       const inner = paintEvidence(text, active.filter((span) => !span.over), from);
       return active.some((span) => span.over) ? h("mark", { class: "over", title: "You marked this, the reference did not" }, inner) : inner;
@@ -260,7 +266,7 @@ class LearnView {
   result() {
     const spans = evidenceSpans(this.found.note, this.reading.steps, this.reading.path);
     const diagnosis = scoreDiagnosis(this.progress.ranked, this.reading, PAGE.diagnoses);
-    const evidence = scoreEvidence(this.progress.marks, spans);
+    const evidence = scoreEvidence(this.progress.marks, spans, againstSpans(this.found.note, this.reading.contradictions));
     return { diagnosis, evidence, total: Math.round(diagnosis.points + evidence.points) };
   }
 

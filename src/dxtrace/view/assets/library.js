@@ -9,7 +9,7 @@ function caseAt(index) {
 
 /** Return the tabs that a case has: reading, comparing where there are several readings, learning. */
 function tabsOf(found) {
-  return [["read", found.readings.length > 1 ? "Answers" : "Answer"], ...(found.readings.length > 1 ? [["compare", "Compare"]] : []), ["learn", "Learn"]];
+  return [["read", found.readings.length > 1 ? "Answers" : "Answer"], ...(found.readings.length > 1 ? [["compare", "Compare"]] : []), ...(answerToLearn(found) ? [["learn", "Learn"]] : [])];
 }
 
 /** Return a case as a page: `go(tab)` is called when another tab is chosen. */

@@ -48,6 +48,22 @@ function evidenceSpans(note, steps, path) {
   return spans;
 }
 
+/** Return the spans of what speaks against, in the form of {@link evidenceSpans}; lettered, in a tone of their own. */
+function againstSpans(note, contradictions) {
+  const toUnits = unitsOf(note);
+  return (contradictions || []).map((item, at) => {
+    const [start, end] = [toUnits(item.evidence.start), toUnits(item.evidence.end)];
+    return { number: letterOf(at), start, end, tone: "counter", also: false, text: item.evidence.text };
+  }).filter((span) => span.text && note.slice(span.start, span.end) === span.text);
+}
+
+/** Return the spans of a reading: evidence of its steps, doubtful ones so marked, and what speaks against. */
+function readingSpans(note, reading) {
+  const doubtful = new Set(reading.steps.filter(isDoubtful).map((step) => step.number));
+  const steps = evidenceSpans(note, reading.steps, reading.path).map((span) => ({ ...span, doubt: doubtful.has(span.number) }));
+  return [...steps, ...againstSpans(note, reading.contradictions)];
+}
+
 /** Return the note's blocks in order: headings (and other text between sections) and section bodies; together they are the note. */
 function noteBlocks(note, sections) {
   const toUnits = unitsOf(note);
@@ -130,7 +146,7 @@ function paintEvidence(text, active, from) {
   const numbers = (list) => [...new Set(list.map((span) => span.number))].join(" ");
   const others = active.filter((span) => span.also);
   return h("mark", {
-    class: `${kind} ${shown[0].tone || `stage-${shown[0].stage}`}`,
+    class: `${kind} ${shown[0].tone || `stage-${shown[0].stage}`}${shown.every((span) => span.doubt) ? " doubt" : ""}`,
     "data-steps": own.length ? numbers(own) : null,
     "data-also": others.length ? numbers(others) : null,
     "data-label": begins.length ? begins.join(" · ") : null,

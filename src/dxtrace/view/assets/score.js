@@ -16,6 +16,7 @@ function diagnosisNamed(name, catalogue) {
 
 /** Score a ranked list of diagnoses: full points for the right one at its place, half for the right category. */
 function scoreDiagnosis(ranked, reading, catalogue) {
+  if (!reading.diagnosis) return scoreCategory(ranked, reading, catalogue);
   let best = { points: 0, text: `${reading.diagnosis} is not on your list.` };
   ranked.slice(0, PLACE_POINTS.length).forEach((name, place) => {
     const entry = diagnosisNamed(name, catalogue);
@@ -29,11 +30,19 @@ function scoreDiagnosis(ranked, reading, catalogue) {
   return best;
 }
 
+/** Score a ranked list against a reference that leaves the type open: full points for any diagnosis of its category. */
+function scoreCategory(ranked, reading, catalogue) {
+  const place = ranked.slice(0, PLACE_POINTS.length).findIndex((name) => (diagnosisNamed(name, catalogue) || {}).category === reading.category);
+  if (place < 0) return { points: 0, text: `No diagnosis of ${reading.category} is on your list.` };
+  return { points: PLACE_POINTS[place], text: `${ranked[place]}, ${place === 0 ? "first" : `number ${place + 1}`} on your list, is in the right category (${reading.category}); the reference leaves the type open.` };
+}
+
 /**
  * Compare marks with the reference's evidence. A mark finds a quote if both share at least half of the shorter one;
- * a mark of which less than a quarter is evidence is too broad and finds nothing.
+ * a mark of which less than a quarter is evidence is too broad and finds nothing. A mark on what speaks against
+ * (`counter`) counts neither way.
  */
-function scoreEvidence(marks, spans) {
+function scoreEvidence(marks, spans, counter = []) {
   const numbers = [...new Set(spans.map((span) => span.number))];
   const evidence = mergedSpans(spans);
   const found = new Set();
@@ -43,11 +52,13 @@ function scoreEvidence(marks, spans) {
     const hits = spans.filter((span) => sameEvidence(mark, span));
     const broad = hits.length > 0 && 4 * inside < end - start;
     if (!broad) hits.forEach((span) => found.add(span.number));
-    return { start, end, verdict: broad ? "broad" : hits.length ? "hit" : "over" };
+    const against = !hits.length && counter.some((span) => sameEvidence(mark, span));
+    return { start, end, verdict: broad ? "broad" : hits.length ? "hit" : against ? "against" : "over" };
   });
+  const counted = judged.filter((mark) => mark.verdict !== "against").length;
   const right = judged.filter((mark) => mark.verdict === "hit").length;
   const recall = numbers.length ? found.size / numbers.length : 0;
-  const precision = marks.length ? right / marks.length : 0;
+  const precision = counted ? right / counted : 0;
   const f1 = recall + precision ? (2 * recall * precision) / (recall + precision) : 0;
   return { judged, found: [...found], missed: numbers.filter((number) => !found.has(number)), recall, precision, points: Math.round(EVIDENCE_POINTS * f1) };
 }

@@ -1,0 +1,283 @@
+"""A Llama language model in numpy, from token ids to what the model thinks of the next token.
+
+Read it from the bottom: :func:`forward` is the whole model. Everything is computed in 32-bit
+floats.
+
+Letters in shapes: ``n`` tokens read now, ``m`` tokens read so far, ``d`` numbers that describe a
+token (``width``), ``h`` heads, ``s`` numbers a head (``head_size``), ``f`` numbers inside the
+feed-forward network.
+
+Sources: Llama (Touvron et al. 2023, arXiv 2302.13971), attention (Vaswani et al. 2017, arXiv
+1706.03762), RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467), rotary positions (Su et al. 2021,
+arXiv 2104.09864), grouped queries (Ainslie et al. 2023, arXiv 2305.13245), SwiGLU (Shazeer 2020,
+arXiv 2002.05202).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+Turns = npt.NDArray[np.complex64]
+
+
+@dataclass(frozen=True)
+class LlamaConfig:
+    """The sizes of a model. ``tied``: the table that reads tokens also names the next one."""
+
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_size: int
+    inner: int
+    context: int
+    epsilon: float
+    tied: bool
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The weights of one layer. Matrices stand as (numbers in, numbers out): ``y = x @ weight``."""
+
+    attention_norm: Array
+    qkv: Array
+    output: Array
+    mlp_norm: Array
+    gate_up: Array
+    down: Array
+
+
+@dataclass(frozen=True)
+class Weights:
+    """All weights: a row of ``embedding`` and of ``head`` for each token of the vocabulary."""
+
+    embedding: Array
+    frequencies: Array
+    layers: tuple[Layer, ...]
+    norm: Array
+    head: Array
+
+
+def shapes(config: LlamaConfig) -> Iterator[tuple[int, ...]]:
+    """Yield the shapes of all weights, in the order in which :func:`unpack` takes them."""
+    width, inner = config.width, config.inner
+    queries = config.heads * config.head_size
+    keys = config.kv_heads * config.head_size
+    yield config.vocabulary, width
+    yield (config.head_size // 2,)
+    for _ in range(config.layers):
+        yield (width,)
+        yield width, queries + 2 * keys
+        yield queries, width
+        yield (width,)
+        yield width, 2 * inner
+        yield inner, width
+    yield (width,)
+    if not config.tied:
+        yield config.vocabulary, width
+
+
+def size(config: LlamaConfig) -> int:
+    """Return the number of weights."""
+    return sum(int(np.prod(shape)) for shape in shapes(config))
+
+
+def unpack(config: LlamaConfig, flat: Array) -> Weights:
+    """Return the weights as views into one long row of numbers.
+
+    Raises:
+        ValueError: it has not :func:`size` numbers.
+    """
+    parts, start = [], 0
+    for shape in shapes(config):
+        stop = start + int(np.prod(shape))
+        parts.append(flat[start:stop].reshape(shape))
+        start = stop
+    if start != len(flat):
+        raise ValueError("too many weights")
+    embedding, frequencies, *rest = parts
+    head = embedding if config.tied else rest.pop()
+    norm = rest.pop()
+    layers = tuple(Layer(*rest[i : i + 6]) for i in range(0, len(rest), 6))
+    return Weights(embedding, frequencies, layers, norm, head)
+
+
+class Cache:
+    """The keys and values of the tokens read so far, so that none is computed twice."""
+
+    def __init__(self, config: LlamaConfig) -> None:
+        """Start empty."""
+        self._config = config
+        self.keys = self.values = self._room(0)
+
+    def _room(self, tokens: int) -> Array:
+        config = self._config
+        return np.empty((config.layers, config.kv_heads, tokens, config.head_size), np.float32)
+
+    def reserve(self, tokens: int) -> None:
+        """Make room for so many tokens."""
+        held = self.keys.shape[2]
+        if tokens <= held:
+            return
+        for name in ("keys", "values"):
+            grown = self._room(max(tokens, 2 * held))
+            grown[:, :, :held] = getattr(self, name)
+            setattr(self, name, grown)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tokens to read in one pass behind ``start`` tokens of the cache, all of which they see.
+
+    ``mask`` (n, b) is added to the scores of the newest b tokens: 0 where a token sees another,
+    else minus infinity.
+    ``rows``: the tokens whose hidden states are wanted.
+    """
+
+    tokens: Sequence[int]
+    positions: Sequence[int]
+    start: int
+    mask: Array
+    rows: Sequence[int]
+
+
+def causal_mask(tokens: int) -> Array:
+    """Return the (n, n) mask of a running text: each token sees itself and those before it."""
+    return np.triu(np.full((tokens, tokens), -np.inf, np.float32), 1)
+
+
+def rms_norm(x: Array, weight: Array, epsilon: float) -> Array:
+    """Return x (n, d) scaled to a mean square of 1, then weighted."""
+    mean_square = np.einsum("nd,nd->n", x, x) / np.float32(x.shape[1])
+    scaled: Array = x / np.sqrt(mean_square + np.float32(epsilon))[:, None] * weight
+    return scaled
+
+
+def turns(frequencies: Array, positions: Sequence[int]) -> Turns:
+    """Return complex numbers (n, s/2) of length 1: how far each pair turns at each position."""
+    angles = np.asarray(positions, np.float32)[:, None] * frequencies
+    turn: Turns = (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex64)
+    return turn
+
+
+def rotate(x: Array, turn: Turns) -> Array:
+    """Turn each pair of neighbours in x (n, h, s), read as one complex number, by its angle.
+
+    The product of a query and a key then depends on how far apart they are, not on where they
+    stand.
+    """
+    pairs = x.view(np.complex64)
+    turned: Array = (pairs * turn[:, None, :]).view(np.float32)
+    return turned
+
+
+def softmax_average(scores: Array, values: Array) -> Array:
+    """Return averages (n, s) of the values (m, s), weighted by the softmax of the scores (n, m).
+
+    The scores are overwritten.
+    """
+    scores -= scores.max(axis=1, keepdims=True)
+    np.exp(scores, out=scores)
+    total = scores.sum(axis=1, keepdims=True)
+    average: Array = scores @ values / total
+    return average
+
+
+def attend(queries: Array, keys: Array, values: Array, mask: Array) -> Array:
+    """Return what each query finds.
+
+    Args:
+        queries: (n, h, s).
+        keys: (h', m, s); h / h' query heads share one key head.
+        values: (h', m, s).
+        mask: (n, b), of the newest b of the m tokens.
+
+    Returns:
+        (n, h s).
+    """
+    count, heads, head_size = queries.shape
+    shared = heads // len(keys)
+    queries = queries * np.float32(head_size**-0.5)
+    found = np.empty((count, heads, head_size), np.float32)
+    for head in range(heads):
+        scores = queries[:, head] @ keys[head // shared].T
+        scores[:, -mask.shape[1] :] += mask
+        found[:, head] = softmax_average(scores, values[head // shared])
+    return found.reshape(count, heads * head_size)
+
+
+def swiglu(x: Array, layer: Layer) -> Array:
+    """Return the feed-forward network's answer (n, d) to x (n, d).
+
+    One half of its inner numbers, the gate, lets the other half through or not.
+    """
+    gate, up = np.split(x @ layer.gate_up, 2, axis=1)
+    hidden: Array = gate / (1 + np.exp(-gate)) * up
+    return hidden @ layer.down
+
+
+def attention(
+    x: Array,
+    layer: Layer,
+    config: LlamaConfig,
+    turn: Turns,
+    batch: Batch,
+    keys: Array,
+    values: Array,
+    rows: Sequence[int] | slice,
+) -> Array:
+    """Return what some ``rows`` of x (n, d) find among the tokens they see, as (rows, d).
+
+    Keys and values of all n tokens are written behind those in the cache: ``keys`` and ``values``
+    (h', room, s).
+    """
+    count, stop = len(x), batch.start + len(x)
+    heads, kv_heads = config.heads, config.kv_heads
+    split = (x @ layer.qkv).reshape(count, heads + 2 * kv_heads, config.head_size)
+    turned = rotate(split[:, : heads + kv_heads], turn)
+    keys[:, batch.start : stop] = turned[:, heads:].swapaxes(0, 1)
+    values[:, batch.start : stop] = split[:, heads + kv_heads :].swapaxes(0, 1)
+    queries = turned[rows, :heads]
+    return attend(queries, keys[:, :stop], values[:, :stop], batch.mask[rows]) @ layer.output
+
+
+def forward(config: LlamaConfig, weights: Weights, cache: Cache, batch: Batch) -> Array:
+    """Return the hidden states (rows, d) of the wanted tokens; all keys and values stay cached.
+
+    Each layer adds to every token what it finds in other tokens (attention), then what it makes of
+    that by itself (feed-forward). Of the last layer, tokens that nobody asks about need no more
+    than their keys and values.
+    """
+    cache.reserve(batch.start + len(batch.tokens))
+    turn = turns(weights.frequencies, batch.positions)
+    x = weights.embedding[np.asarray(batch.tokens)]
+    rows: Sequence[int] | slice = slice(None)
+    with np.errstate(over="ignore"):
+        for index, layer in enumerate(weights.layers):
+            if index == config.layers - 1:
+                rows = list(batch.rows)
+            normed = rms_norm(x, layer.attention_norm, config.epsilon)
+            memory = cache.keys[index], cache.values[index]
+            x = x[rows] + attention(normed, layer, config, turn, batch, *memory, rows)
+            x += swiglu(rms_norm(x, layer.mlp_norm, config.epsilon), layer)
+    return rms_norm(x, weights.norm, config.epsilon)
+
+
+def logits(
+    weights: Weights,
+    hidden: Array,
+    tokens: npt.ArrayLike | None = None,
+) -> Array:
+    """Return how strongly a hidden state (d,) speaks for each token to come next.
+
+    ``tokens``: those asked about; None for the whole vocabulary.
+    """
+    head = weights.head if tokens is None else weights.head[np.asarray(tokens)]
+    result: Array = head @ hidden
+    return result

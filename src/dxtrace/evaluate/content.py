@@ -1,0 +1,160 @@
+"""The content of ``report.json``, typed: what the summary makes, and tables, plots and pages read."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class IntervalData(TypedDict):
+    """A two-sided 95 % interval; both ends None where too few cases allow none."""
+
+    low: float | None
+    high: float | None
+
+
+class EstimateData(TypedDict):
+    """A mean over ``n`` cases of ``patients`` patients with its intervals; ``wilson`` for rates alone."""
+
+    mean: float | None
+    n: int
+    patients: int
+    bootstrap: IntervalData
+    wilson: IntervalData | None
+
+
+class BinData(TypedDict):
+    """One bin of a reliability diagram."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    right: float
+
+
+class ConfidenceData(TypedDict):
+    """Calibration of one system; ``curve`` holds (coverage, accuracy) of the most confident answers."""
+
+    n: int
+    ece: float
+    brier: float
+    bins: list[BinData]
+    curve: list[tuple[float, float]]
+    area_under_risk: float
+
+
+class GroupData(TypedDict):
+    """The cases of one category, domain or diagnosis."""
+
+    n: int
+    patients: int
+    metrics: dict[str, EstimateData]
+
+
+class F1Data(TypedDict):
+    """Macro-F1 over categories and over diagnoses."""
+
+    category: float
+    diagnosis: float
+
+
+class ConfusionData(TypedDict):
+    """Wrong answers, most frequent first, as (gold, predicted, cases)."""
+
+    diagnosis: list[tuple[str, str, int]]
+    category: list[tuple[str, str, int]]
+
+
+class Summary(TypedDict):
+    """Everything that a report says of one system.
+
+    ``status`` counts answered, missing and broken cases; ``outcomes`` is the share of all cases by what was decided.
+    ``sections`` holds gold evidence found and missed, and quotes that are no gold evidence.
+    """
+
+    n: int
+    patients: int
+    status: dict[str, int]
+    outcomes: dict[str, float]
+    metrics: dict[str, EstimateData]
+    pooled: dict[str, float | None]
+    macro: dict[str, float | None]
+    macro_f1: F1Data
+    groups: dict[str, dict[str, GroupData]]
+    confidence: ConfidenceData | None
+    confusions: ConfusionData
+    sections: dict[str, list[int]]
+    seconds: float | None
+
+
+class ProblemData(TypedDict):
+    """One thing wrong in what was read."""
+
+    place: str
+    kind: str
+    message: str
+    id: str | None
+
+
+class SystemReport(TypedDict):
+    """One system: its model, the wordings that it knew, what was wrong with its answers, and its summary."""
+
+    name: str
+    model: dict[str, Any]
+    wordings: str
+    problem_counts: dict[str, int]
+    problems: list[ProblemData]
+    summary: Summary
+
+
+class ComparisonData(TypedDict):
+    """One metric of two systems on the same cases."""
+
+    key: str
+    n: int
+    first: float
+    second: float
+    difference: float
+    interval: IntervalData
+    permutation: float
+    mcnemar: float | None
+    adjusted: float
+
+
+class ComparedSystems(TypedDict):
+    """Two systems, metric by metric."""
+
+    first: str
+    second: str
+    metrics: list[ComparisonData]
+
+
+class CorpusData(TypedDict):
+    """The corpus that was evaluated on."""
+
+    name: str
+    id: str
+    sha256: str
+    licence: str
+    credentialed: bool
+
+
+class SettingsData(TypedDict):
+    """How intervals and tests were made."""
+
+    seed: int
+    resamples: int
+    confidence: float
+    cluster: str
+
+
+class Report(TypedDict):
+    """The content of ``report.json``."""
+
+    corpus: CorpusData | None
+    credentialed: bool
+    judges: dict[str, str]
+    settings: SettingsData
+    systems: list[SystemReport]
+    comparisons: list[ComparedSystems]
+    provenance: dict[str, Any]

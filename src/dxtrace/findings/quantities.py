@@ -1,0 +1,145 @@
+"""Quantities that notes measure: their names, units and limits (``measurements.yaml``)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from dxtrace.files import parse_yaml
+from dxtrace.findings.tokens import tokenise
+
+#: Days in a unit of time.
+DAYS = {
+    "second": 1 / 86400,
+    "sec": 1 / 86400,
+    "minute": 1 / 1440,
+    "min": 1 / 1440,
+    "hour": 1 / 24,
+    "hr": 1 / 24,
+    "h": 1 / 24,
+    "day": 1.0,
+    "d": 1.0,
+    "week": 7.0,
+    "wk": 7.0,
+    "month": 30.4,
+    "mo": 30.4,
+    "year": 365.25,
+    "yr": 365.25,
+    "y": 365.25,
+    "decade": 3652.5,
+}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity: the words that name it, its unit, factors from other units, and what a value of
+    it can be.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    unit: str
+    units: Mapping[str, Any]
+    limits: tuple[float, float]
+    needs_unit: bool
+    before: bool
+    rescale: tuple[float, float] | None
+    rescale_below: tuple[float, float] | None
+
+
+@cache
+def quantities() -> dict[str, Quantity]:
+    """Return every quantity that can be measured, by its name."""
+    text = resources.files("dxtrace.findings").joinpath("measurements.yaml").read_text("utf-8")
+    entries = parse_yaml(text)
+    return {name: _quantity(name, entry) for name, entry in entries.items()}
+
+
+def _quantity(name: str, entry: Mapping[str, Any]) -> Quantity:
+    low, high = entry.get("limits", (-math.inf, math.inf))
+    return Quantity(
+        name,
+        tuple(str(text) for text in entry["names"]),
+        str(entry["unit"]),
+        {str(unit): factor for unit, factor in entry.get("units", {}).items()},
+        (low, high),
+        entry.get("needs_unit", False),
+        entry.get("before", False),
+        tuple(entry["rescale"]) if "rescale" in entry else None,
+        tuple(entry["rescale_below"]) if "rescale_below" in entry else None,
+    )
+
+
+@cache
+def name_index() -> dict[tuple[str, ...], list[Quantity]]:
+    index: dict[tuple[str, ...], list[Quantity]] = {}
+    for quantity in quantities().values():
+        for name in quantity.names:
+            words = tuple(token.text for token in tokenise(name))
+            index.setdefault(words, []).append(quantity)
+    return index
+
+
+def normal_unit(unit: str) -> str:
+    """Return a unit in one spelling: lower case, no spaces, Greek or Latin micro alike."""
+    plain = re.sub(r"\s+", "", unit.lower()).replace("μ", "µ").replace("³", "3").replace("²", "2")
+    plain = (
+        plain.replace("mcl", "ul")
+        .replace("mcg", "µg")
+        .replace("meq/", "mmol/")
+        .replace("cumm", "mm3")
+    )
+    plain = re.sub(r"(beats?|breaths?)(?:/|per)min(?:ute)?", r"\1/min", plain).replace(
+        "beat/",
+        "beats/",
+    )
+    plain = re.sub(r"^(?:x?10[\^*]?(?:9|⁹)/l)$", "10^9/l", plain)
+    plain = re.sub(r"^perminute$", "/min", plain)
+    return plain.replace("cell/", "cells/").replace("degrees", "").replace("degree", "")
+
+
+def convert(value: float, quantity: Quantity, unit: str) -> float | None:
+    """Return a value in the main unit of its quantity, or None if it cannot be one of it."""
+    plain = unit.replace("µ", "u")
+    factors = {name.replace("µ", "u"): factor for name, factor in quantity.units.items()}
+    if quantity.name == "hba1c" and unit.startswith("mmol"):
+        # IFCC to NGSP, Hoelzel et al. 2004.
+        value = 0.0915 * value + 2.15
+    elif quantity.name == "temp" and ("f" in unit or (not unit and value > 60)):
+        value = (value - 32) / 1.8
+    elif plain in factors:
+        value *= float(factors[plain])
+    elif (plain and not _same_unit(plain, quantity.unit)) or (not plain and quantity.needs_unit):
+        return None
+    elif quantity.rescale and value > quantity.rescale[0]:
+        value *= quantity.rescale[1]
+    elif not plain and quantity.rescale_below and value < quantity.rescale_below[0]:
+        value *= quantity.rescale_below[1]
+    low, high = quantity.limits
+    return value if low <= value <= high else None
+
+
+def _same_unit(unit: str, main: str) -> bool:
+    """True if a unit is the main one, or another way of writing it."""
+    alike = {
+        "/min": {"bpm", "beats/min", "breaths/min", "/minute", "/min"},
+        "c": {"c", "°c", "celsius"},
+        "kg/m2": {"kg/m2", "kg/m", "kg/m^2"},
+        "mm/h": {"mm/h", "mm/hr", "mm/hour"},
+        "ml/min": {"ml/min", "ml/min/1.73m2"},
+        "mosm/kg": {"mosm/kg", "mosm/l", "mosm/kgh2o"},
+        "/ul": {"/ul", "/mm3", "cells/ul", "cells/mm3"},
+        "10^9/l": {"10^9/l", "k/ul", "thousand/ul"},
+        "u/l": {"u/l", "iu/l"},
+        "weeks": {"weeks", "week"},
+        "iu/l": {"iu/l", "u/l", "miu/ml"},
+        "iu/ml": {"iu/ml", "u/ml"},
+        "ng/ml": {"ng/ml", "ug/l"},
+        "pg/ml": {"pg/ml", "ng/l"},
+    }
+    return unit == main or unit in alike.get(main, set())

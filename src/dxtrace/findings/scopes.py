@@ -1,0 +1,453 @@
+"""How far a cue reaches: scopes over the words of a sentence.
+
+ConText (Harkema et al. 2009, doi 10.1016/j.jbi.2009.05.002) in kind: cues with a direction, each of which reaches over
+the words on one side until something ends its scope. The cues are data: ``cues.yaml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
+
+from dxtrace.files import parse_yaml
+from dxtrace.findings.forms import form_scopes
+from dxtrace.findings.scope import Property, Scope
+from dxtrace.findings.tokens import tokenise
+
+
+@cache
+def _lists() -> dict[str, list[str]]:
+    text = resources.files("dxtrace.findings").joinpath("cues.yaml").read_text("utf-8")
+    lists: dict[str, list[str]] = parse_yaml(text)
+    return lists
+
+
+def _cues(name: str) -> tuple[tuple[str, ...], ...]:
+    """Return the phrases of a list of cues, each as its words."""
+    return tuple(tuple(token.text for token in tokenise(phrase)) for phrase in _lists()[name])
+
+
+# Cues that look ahead.
+_DENIED_BEFORE = _cues("denied_before")
+# ... and cues that look back.
+_DENIED_AFTER = _cues("denied_after")
+_NORMAL = _cues("normal")
+_UNCERTAIN_BEFORE = _cues("uncertain_before")
+_UNCERTAIN_AFTER = _cues("uncertain_after")
+_PAST = _cues("past")
+# A cue in these words is none.
+_PSEUDO = _cues("pseudo")
+# "-week history of cough": how long, not how long ago.
+_TIME_UNITS = frozenset(
+    [
+        "second",
+        "minute",
+        "hour",
+        "day",
+        "week",
+        "month",
+        "year",
+        "hr",
+        "wk",
+        "yr",
+        "mo",
+        "long",
+        "short",
+        "several-day",
+        "seconds",
+        "minutes",
+        "hours",
+        "days",
+        "weeks",
+        "months",
+        "years",
+    ],
+)
+
+_RELATIVES = frozenset(_lists()["relatives"])
+_OTHERS = frozenset(_lists()["others"])
+# A person who tells of the patient, or does something with them, is not the one who has it.
+_TELLS = frozenset(_lists()["tells"])
+_BEFORE_TELLER = frozenset(
+    ["by", "with", "from", "per", "to", "of", "his", "her", "their", "for", "and"]
+)
+
+# What ends the scope of a cue that looks ahead.
+_END = frozenset(
+    [
+        "but",
+        "however",
+        "except",
+        "although",
+        "though",
+        "yet",
+        ";",
+        ".",
+        "which",
+        "who",
+        "because",
+        "whereas",
+        "despite",
+        "until",
+        "then",
+    ],
+)
+# ... or of a denial alone: "no cough before the fever began", "no source found to explain the anaemia".
+_ENDS_DENIAL = frozenset(["before", "since", "explain", "|"])
+_SHORT_CUES = frozenset(["no", "not", "without", "negative", "neg", "denied"])
+_TELLS_MORE = frozenset(
+    [
+        "in",
+        "over",
+        "since",
+        "for",
+        "only",
+        "persists",
+        "persisted",
+        "progressing",
+        "throughout",
+        "below",
+    ]
+)
+_AUXILIARIES = frozenset(
+    [
+        "has",
+        "have",
+        "had",
+        "been",
+        "was",
+        "were",
+        "is",
+        "are",
+        "now",
+        "since",
+        "later",
+        "definitely",
+    ]
+)
+_SUBJECTS = frozenset(["he", "she", "they", "it", "patient", "there", "his", "her"])
+_VERBS = frozenset(_lists()["verbs"])
+_AFFIRMS = frozenset(
+    ["positive", "+", "with", "reports", "complains", "admits", "endorses", "has", "had"]
+)
+
+
+def find_scopes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield the scope of every cue among the words of a sentence."""
+    pseudo = set(_covered(words, _PSEUDO))
+    # "cannot be excluded" is no denial: the longer cue of uncertainty takes its words.
+    pseudo_denials = pseudo | set(_covered(words, _UNCERTAIN_AFTER))
+    yield from form_scopes(words)
+    for first, last in _find(words, _DENIED_BEFORE, pseudo_denials):
+        alone = words[last + 1 : last + 2] in ([","], [";"], ["."], [")"], ["|"], ["/"], ["-"], [])
+        if words[first] == "non":
+            yield Scope("denied", first, last, last + 1, last + 2)
+        elif not alone:
+            yield Scope("denied", first, last, last + 1, _end_of_denial(words, first, last + 1))
+    for index, word in enumerate(words):
+        if (word.endswith("n't") or word == "cant") and index not in pseudo:
+            yield Scope("denied", index, index, index + 1, _end_of_denial(words, index, index + 1))
+    for first, last in _find(words, _DENIED_AFTER, pseudo_denials):
+        if _ends_phrase(words, last):
+            yield Scope("denied", first, last, _begin_of_subject(words, first), first)
+    for first, last in _find(words, _NORMAL, pseudo):
+        yield from _normal_scopes(words, first, last)
+    for first, last in _find(words, _UNCERTAIN_BEFORE, pseudo):
+        # "VS:" opens the vital signs.
+        if words[first] == "vs" and words[last + 1 : last + 2] == [":"]:
+            continue
+        yield Scope(
+            "uncertain",
+            first,
+            last,
+            last + 1,
+            _end_of_phrase(words, last + 1, list_too=True),
+        )
+    for index, word in enumerate(words):
+        if word == "?":
+            yield Scope("uncertain", index, index, index + 1, _end_of_phrase(words, index + 1))
+    for first, last in _find(words, _UNCERTAIN_AFTER, pseudo):
+        if _ends_phrase(words, last):
+            yield Scope("uncertain", first, last, _begin_of_subject(words, first), first)
+    yield from _past_scopes(words, pseudo)
+    yield from _person_scopes(words)
+
+
+@cache
+def _first_words(phrases: tuple[tuple[str, ...], ...]) -> dict[str, list[tuple[str, ...]]]:
+    by_first: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in sorted(phrases, key=len, reverse=True):
+        by_first.setdefault(phrase[0], []).append(phrase)
+    return by_first
+
+
+def _find(
+    words: Sequence[str],
+    phrases: tuple[tuple[str, ...], ...],
+    pseudo: set[int] | frozenset[int] = frozenset(),
+) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) of every phrase that stands among the words, longest first, none of them
+    pseudo.
+    """
+    by_first = _first_words(phrases)
+    for index, word in enumerate(words):
+        for phrase in by_first.get(word, ()):
+            last = index + len(phrase) - 1
+            if tuple(words[index : last + 1]) == phrase:
+                if not pseudo.intersection(range(index, last + 1)):
+                    yield index, last
+                break
+
+
+def _covered(words: Sequence[str], phrases: tuple[tuple[str, ...], ...]) -> Iterator[int]:
+    for first, last in _find(words, phrases):
+        yield from range(first, last + 1)
+
+
+def _end_of_denial(words: Sequence[str], cue: int, start: int) -> int:
+    """Return where a denial ends: it runs over a list, and not over a new statement."""
+    short_cue = words[cue] in _SHORT_CUES
+    for index in range(start, len(words)):
+        word = words[index]
+        if word in _END or (word in _ENDS_DENIAL and index > start):
+            return index
+        if word in {",", "and", ":", "-", "–", "("} and _affirms(words, index + 1):
+            return index
+        if word == "," and short_cue and _stands_alone(words, index + 1):
+            return index
+        if word == "with" and index > start and not words[index - 1].endswith("ed"):
+            return index
+    return len(words)
+
+
+def _stands_alone(words: Sequence[str], start: int) -> bool:
+    """True if what follows a comma is a finding told on its own, and not one more of a denied list.
+
+    "No pneumothorax, consolidation in the right lower lobe": it has a place, a time or a course, and no "or" joins it.
+    """
+    rest = list(words[start:])
+    for mark in (";", "."):
+        if mark in rest:
+            rest = rest[: rest.index(mark)]
+    if "or" in rest or "nor" in rest:
+        return False
+    part = rest[: rest.index(",")] if "," in rest else rest
+    return bool(_TELLS_MORE.intersection(part))
+
+
+def _affirms(words: Sequence[str], index: int) -> bool:
+    """True if a new statement begins: a subject and its verb, a verb, a number, a plus."""
+    following = list(words[index : index + 3])
+    if not following:
+        return False
+    if following[0] in _AFFIRMS or following[0] in _VERBS:
+        return True
+    if following[0] in _SUBJECTS and any(word in _VERBS for word in following[1:]):
+        return True
+    if (
+        following[0] == "and"
+        and len(following) > 1
+        and following[1] in _VERBS | _AFFIRMS | _SUBJECTS
+    ):
+        return True
+    rest = words[index : index + 5]
+    stop = rest.index(",") if "," in rest else len(rest)
+    return any(word in _VERBS for word in rest[:stop]) or any(
+        word[:1].isdigit() for word in rest[:stop]
+    )
+
+
+def _end_of_phrase(words: Sequence[str], start: int, *, list_too: bool = False) -> int:
+    for index in range(start, len(words)):
+        if words[index] in _END or (
+            words[index] == "," and (not list_too or _affirms(words, index + 1))
+        ):
+            return index
+        if words[index] in {"with", "and"} and index > start and _affirms(words, index + 1):
+            return index
+    return len(words)
+
+
+_AFTER_PREDICATE = frozenset(
+    [
+        ",",
+        ";",
+        ".",
+        ")",
+        "|",
+        "/",
+        "-",
+        "and",
+        "or",
+        "but",
+        "on",
+        "at",
+        "in",
+        "by",
+        "for",
+        "after",
+        "since",
+        "once",
+        "with",
+        "via",
+        "to",
+        "bilaterally",
+        "throughout",
+        "as",
+        "when",
+        "this",
+        "today",
+        "x",
+    ]
+)
+
+
+def _ends_phrase(words: Sequence[str], last: int) -> bool:
+    """True if a cue that looks back ends its phrase: nothing of its own follows that it could
+    qualify.
+    """
+    if last + 1 >= len(words):
+        return True
+    following = words[last + 1]
+    return following in _AFTER_PREDICATE or (following.startswith("x") and following[1:].isdigit())
+
+
+def _begin_of_subject(words: Sequence[str], first: int) -> int:
+    """Return where the subject of a predicate begins: a list if the verb is plural, else its own part.
+
+    A part that is nothing but auxiliaries has its subject before it: "..., but has been ruled out".
+    """
+    plural = first > 0 and words[first - 1] in {"are", "were", "all", "both"}
+    for index in range(first - 1, -1, -1):
+        word = words[index]
+        if word in {"(", "|", "pos", "positive", "+"}:
+            return index + 1
+        elided = all(other in _AUXILIARIES for other in words[index + 1 : first])
+        if word in _END and not (elided and index > 0):
+            return index + 1
+        if word == "," and not plural and not elided:
+            return index + 1
+    return 0
+
+
+def _normal_scopes(words: Sequence[str], first: int, last: int) -> Iterator[Scope]:
+    before = words[first - 1] if first else ""
+    predicate = before in {
+        "is",
+        "was",
+        "are",
+        "were",
+        ":",
+        "appear",
+        "appears",
+        "appeared",
+        "be",
+        "been",
+        "remained",
+        "-",
+        "–",
+        "all",
+        "both",
+        "otherwise",
+        "completely",
+        "entirely",
+    }
+    if predicate or (
+        _ends_phrase(words, last) and first > 0 and before not in {",", "and", "a", "the"}
+    ):
+        yield Scope("normal", first, last, _begin_of_subject(words, first), first)
+    if not predicate or before in {":", "otherwise"}:
+        yield Scope("normal", first, last, last + 1, _end_of_phrase(words, last + 1))
+
+
+def _past_scopes(words: Sequence[str], pseudo: set[int]) -> Iterator[Scope]:
+    for first, last in _find(words, _PAST, pseudo):
+        before = [word for word in words[max(0, first - 2) : first] if word not in {"-", "–"}]
+        lasting = words[first] in {"history", "hx"} and before and before[-1] in _TIME_UNITS
+        if not lasting and not (before and before[-1] == "family"):
+            yield Scope(
+                "past",
+                first,
+                last,
+                last + 1,
+                _end_of_phrase(words, last + 1, list_too=True),
+            )
+    for index, word in enumerate(words):
+        if word == "ago" and index > 1 and words[index - 1].startswith(("year", "yr", "decade")):
+            yield Scope("past", index - 1, index, 0, len(words))
+
+
+def _person_scopes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield the scopes of relatives and others who have something; not of those who only tell."""
+    for index, word in enumerate(words):
+        plain = word.removesuffix("'s")
+        kind: Property | None = None
+        if plain in _RELATIVES:
+            kind = "family"
+        elif plain in _OTHERS:
+            kind = "other"
+        # "The child has pain": the patient.
+        the_patient = plain in {"child", "children"} and words[index - 1 : index] not in (
+            ["his"],
+            ["her"],
+            ["their"],
+        )
+        if kind is None or the_patient or _only_tells(words, index):
+            continue
+        yield Scope(
+            kind,
+            index,
+            index,
+            _begin_of_subject(words, index) if _of_person(words, index) else index,
+            _end_of_person(words, index + 1, kind),
+        )
+
+
+def _only_tells(words: Sequence[str], index: int) -> bool:
+    following = [
+        word for word in words[index + 1 : index + 3] if word not in {"also", "who", "has", "had"}
+    ]
+    if following and following[0] in _TELLS - {"is", "and"}:
+        return True
+    before = [
+        word
+        for word in words[max(0, index - 3) : index]
+        if word not in {"his", "her", "their", "the", "a"}
+    ]
+    if before and before[-1] in {"by", "with", "to", "from", "per", "lives"}:
+        had = any(
+            word in {"had", "has", "died", "diagnosed"} for word in words[index + 1 : index + 4]
+        )
+        return not (had or (before[-1] == "with" and "contact" in words))
+    # "father of two", "mother of three", "family physician": the patient, or a doctor.
+    return words[index + 1 : index + 2] in (
+        ["of"],
+        ["physician"],
+        ["doctor"],
+        ["medicine"],
+        ["practitioner"],
+        ["planning"],
+    )
+
+
+def _of_person(words: Sequence[str], index: int) -> bool:
+    """True for "leukaemia in his mother": what the person has stands before."""
+    return any(word in {"in", "of"} for word in words[max(0, index - 3) : index])
+
+
+def _end_of_person(words: Sequence[str], start: int, kind: Property) -> int:
+    for index in range(start, len(words)):
+        if words[index] == "," and (kind == "other" or _affirms(words, index + 1)):
+            return index
+        if words[index] in {";", "."} or (
+            words[index] in _END and words[index] not in {"who", "which"}
+        ):
+            return index
+        if (
+            words[index] in {"he", "she", "patient"}
+            and index + 1 < len(words)
+            and words[index + 1] in _VERBS
+        ):
+            return index
+    return len(words)

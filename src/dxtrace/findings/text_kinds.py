@@ -1,0 +1,40 @@
+"""Sentences that are no evidence, whatever their words: tests without a result, teaching, text for a machine."""
+
+from __future__ import annotations
+
+import re
+
+#: A test is named, and not what it showed.
+NO_RESULT = re.compile(
+    r"\b(?:pending|awaited|awaiting|inconclusive|non-?diagnostic"
+    r"|not (?:available|done|performed|obtained|recorded|tested|yet)"
+    r"|unavailable|to be (?:done|performed|obtained)|(?:is|are|was|were|be|been|being) (?:also )?"
+    r"(?:performed|ordered|scheduled|obtained|sent|planned|advised|recommended|taken|drawn|requested|arranged|shown|indicated|offered|repeated)"
+    r"|will be|n/a|not known|refused|declined)\b|:\s*(?:none|n/?a|unknown|pending|_+|-+)?\s*\.?\s*$|_{2,}",
+    re.IGNORECASE,
+)
+#: ... but for words that bring a result.
+RESULT = re.compile(
+    r"\b(?:show(?:s|ed|ing)|reveal(?:s|ed|ing)?|demonstrat\w+|confirm(?:s|ed|ing)|found|consistent with"
+    r"|positive|negative|detected|identified|indicat(?:es|ed|ing)|suggest\w*|grew|yield\w*|with)\b",
+    re.IGNORECASE,
+)
+#: Advice to the patient, and what is true of an illness in general.
+TEACHING = re.compile(
+    r"\b(?:return (?:to the|if|for)|call (?:your|the|if|911|us)|if you"
+    r"|you (?:should|may|have|are|can|were|had)|your (?:doctor|symptoms|blood|heart|medic\w+)"
+    r"|seek (?:care|medical|help)|warning signs?|symptoms (?:of|include|may)|signs of .{0,40} include"
+    r"|risk factors (?:for|include)|patients (?:with|who)|can cause|is caused by|education|leaflet|handout"
+    r"|educated (?:on|about)|counsel\w+ (?:on|about|regarding)|in general|typically|instructions?)\b",
+    re.IGNORECASE,
+)
+#: Text that talks to a language model or shows its marks: never evidence.
+TALKS_TO_A_MODEL = re.compile(
+    r"<\|[^|>]{1,40}\|>|\[/?INST\]|</?s>|<<SYS>>|###\s*(?:system|instruction|assistant|user|human)\b"
+    r"|\b(?:ignore|disregard|forget)\b.{0,40}\b(?:above|previous|prior|instructions?|all|note|everything)\b"
+    r"|\bfinal diagnosis\s*[:=]|\bsupporting evidence\s*:|\bstep \d+\s*[:\[]|\b(?:system|assistant)\s*:"
+    r"|\b(?:the|your) (?:correct |final |true )?(?:answer|output|diagnosis) (?:is|must be|should be)\b"
+    r"|\byou are an? (?:ai|assistant|language model)\b|\"diagnosis\"\s*:|<!--|prompt\b.{0,20}\binject"
+    r"|\b(?:answer|output|respond|reply|print|write) (?:only|with|exactly)\b",
+    re.IGNORECASE,
+)
