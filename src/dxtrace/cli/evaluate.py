@@ -197,13 +197,7 @@ def evaluate(
         open_judge(judge_rationales, "rationales", judge_settings),
     )
     work = _Work(read, {case.id: case for case in cases}, judges, out)
-    sources = list(predictions or [])
-    scored: list[Scored] = []
-    if compare:
-        kept = [_kept(path) for path in compare]
-        scored += [one for one in kept if one]
-        sources += [str(path) for path, one in zip(compare, kept, strict=True) if one is None]
-    scored += [_score_source(work, source) for source in sources]
+    scored = _score_given(work, predictions or [], compare or ())
     scored += [
         _score_run(work, name, system)
         for name, system in _systems(work, model, adapter, baseline, train, threads)
@@ -219,6 +213,18 @@ def evaluate(
         _may_show(work, show_cases),
         published,
     )
+
+
+def _score_given(
+    work: _Work,
+    predictions: Sequence[str],
+    compare: Sequence[Path],
+) -> list[Scored]:
+    """Score what was answered before, earlier evaluations first."""
+    kept = [_kept(path) for path in compare]
+    answers = [str(path) for path, one in zip(compare, kept, strict=True) if one is None]
+    sources = [*predictions, *answers]
+    return [one for one in kept if one] + [_score_source(work, source) for source in sources]
 
 
 def _refuse_strangers(out: Path) -> None:
