@@ -18,6 +18,7 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.cli import evaluate as command
 from dxtrace.compose import Composer
 from dxtrace.corpus import Corpus, open_corpus
+from dxtrace.corpus.systems import Identity, System
 from dxtrace.errors import CaseError, InputError
 from dxtrace.evaluate import (
     Judges,
@@ -223,10 +224,12 @@ def test_an_interrupted_run_answers_nothing_twice(
             raise CaseError("this one fails")
         return case.gold
 
+    stopping = System(Identity("stopping"), system)
     with pytest.raises(KeyboardInterrupt):
-        run_system(system, cases[:8], tmp_path / "p.jsonl")
-    run_system(system, cases[:8], tmp_path / "p.jsonl")
-    assert sorted(asked) == sorted([*(case.id for case in cases[:8]), cases[3].id])
+        run_system(stopping, cases[:8], tmp_path / "p.jsonl")
+    run_system(stopping, cases[:8], tmp_path / "p.jsonl")
+    twice = [cases[1].id, cases[3].id]  # an error is tried again, and so is what was interrupted
+    assert sorted(asked) == sorted([*(case.id for case in cases[:8]), *twice])
     answers = read_predictions(tmp_path / "p.jsonl", by_id(cases[:8]))
     assert len(answers.accounts) == 7 and list(answers.broken) == [cases[1].id]
 

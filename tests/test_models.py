@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,8 +27,8 @@ from support.commands import Run
 
 from dxtrace.errors import ModelError, UnknownName
 from dxtrace.models import store
-from dxtrace.models.gguf_files import rewrite
-from dxtrace.models.opening import open_model
+from dxtrace.models.gguf_files import read_lora, rewrite
+from dxtrace.models.opening import open_model, shipped_adapter
 
 
 def sha256(data: bytes) -> str:
@@ -348,3 +350,36 @@ def test_what_is_no_gguf_file_is_named(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ModelError, match=r"broken\.gguf"):
         rewrite(tmp_path / "broken.gguf", tmp_path / "out.gguf", "Q8_0")
     assert not (tmp_path / "out.gguf").exists()
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> Path:
+    """A copy of the shipped adapter."""
+    found = shipped_adapter(store.DEFAULT)
+    assert found is not None
+    return Path(shutil.copytree(found, tmp_path / "adapter"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("adapter_config.json", b"[]"),
+        ("adapter_config.json", b'{"peft_type": "LORA"}'),
+        ("adapter_config.json", b'{"peft_type": "LORA", "r": 0, "lora_alpha": 1}'),
+        ("adapter_model.safetensors", None),
+        ("adapter_model.safetensors", b"\x08\x00\x00\x00\x00\x00\x00\x00{"),
+    ],
+)
+def test_a_damaged_adapter_is_named(shipped: Path, name: str, content: bytes | None) -> None:
+    (shipped / name).unlink()
+    if content is not None:
+        (shipped / name).write_bytes(content)
+    with pytest.raises(ModelError, match=name.split(".")[0] + "|only plain LoRA"):
+        read_lora(shipped, 9, 3)
+
+
+def test_an_adapter_with_another_scale_is_another_adapter(shipped: Path) -> None:
+    before = store.adapter_sha256(shipped)
+    file = shipped / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"lora_alpha": 0.5}))
+    assert store.adapter_sha256(shipped) != before

@@ -116,7 +116,7 @@ def test_no_file_names_a_place_of_one_machine() -> None:
 
 
 def test_the_core_imports_nothing_heavy() -> None:
-    code = "import sys, dxtrace.cli, dxtrace.answering.reasoner, dxtrace.answering.batch, dxtrace.models.opening, dxtrace.engines.llamacpp\n"
+    code = "import sys, dxtrace.cli, dxtrace.answering.reasoner, dxtrace.corpus.answer_cases, dxtrace.models.opening, dxtrace.engines.llamacpp\n"
     code += f"print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

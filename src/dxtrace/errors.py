@@ -26,6 +26,15 @@ class CaseError(InputError):
     """A case could not be read."""
 
 
+class RowError(InputError):
+    """A row of a JSONL file could not be read. Attributes: ``place`` (file and line), ``reason``."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place = place
+        self.reason = reason
+        super().__init__(f"{place}: {reason}")
+
+
 class CorpusError(InputError):
     """A corpus, or one file or line of it, could not be read."""
 
@@ -50,6 +59,10 @@ class UnknownName(InputError):
 
 class ModelError(DxtraceError):
     """A model could not be fetched, verified or loaded."""
+
+
+class NotAModelError(ModelError, InputError):
+    """What the user named as a model, an adapter or a form of one is none."""
 
 
 class EngineError(DxtraceError):

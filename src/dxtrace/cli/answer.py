@@ -30,7 +30,10 @@ from dxtrace.notes.case import Case
 from dxtrace.notes.reading import read_case
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dxtrace.answering.reasoner import Reasoner
+    from dxtrace.corpus.answer_cases import Tally, Task
 
 
 class Format(StrEnum):
@@ -63,7 +66,17 @@ Engine = Annotated[
     typer.Option(help="What runs the model; auto: numpy for a Llama as GGUF, hf for the rest."),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default one a core.")]
-Source = Annotated[Path, typer.Argument(metavar="IN", help="A .jsonl file or a folder of cases.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A folder of notes, a JSONL file, or a corpus: PATH[:split] or NAME:PATH[:split].",
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Answer again what another model answered, or from another note."),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Answer at most this many cases.")]
 ShardIndex = Annotated[
     int,
@@ -126,25 +139,21 @@ def batch(
         typer.Option(min=1, help="Divide the cases among this many runs ..."),
     ] = 1,
     shard_index: ShardIndex = 0,
+    force: Force = False,
     threads: Threads = None,
 ) -> None:
     """Answer many cases; the run can be resumed.
 
     The same command after an interruption answers what is missing. A case that cannot be read
-    becomes an error row.
+    becomes an error row, which the next run tries again.
     """
-    from dxtrace.answering.batch import Batch
+    from dxtrace.corpus.source import read_tasks, refuse_as_output
     from dxtrace.models.loading import load as load_reasoner
 
     if shard_index >= num_shards:
         raise InputError(f"--shard-index {shard_index} is not below --num-shards {num_shards}")
-    job = Batch(source, out, limit=limit, num_shards=num_shards, shard_index=shard_index)
-    if not job.todo:
-        STDERR.print(
-            f"{out}: nothing to do, {job.skipped} cases are there already",
-            highlight=False,
-        )
-        return
+    refuse_as_output(source, out)
+    tasks = read_tasks(source, limit=limit, num_shards=num_shards, shard_index=shard_index)
     with reporting() as report:
         reasoner = load_reasoner(
             model,
@@ -153,6 +162,14 @@ def batch(
             threads=threads,
             report=report,
         )
+    _tell(out, _answer_all(reasoner, tasks, out, force))
+
+
+def _answer_all(reasoner: Reasoner, tasks: Sequence[Task], out: Path, force: bool) -> Tally:
+    """Answer many cases under a bar."""
+    from dxtrace.corpus.answer_cases import answer_cases
+    from dxtrace.corpus.policy import FairReasoner
+
     columns = (
         TextColumn("answering"),
         BarColumn(),
@@ -161,12 +178,26 @@ def batch(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=STDERR, disable=not STDERR.is_terminal) as progress:
-        task = progress.add_task("", total=len(job.todo))
-        failed = job.run(reasoner, lambda: progress.advance(task))
-    STDERR.print(
-        f"{out}: {len(job.todo)} cases, {failed} of them could not be answered; {job.skipped} were there already",
-        highlight=False,
-    )
+        bar = progress.add_task("", total=len(tasks))
+
+        def show_progress(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total)
+
+        system = FairReasoner(reasoner).system
+        return answer_cases(system, tasks, out, redo=force, progress=show_progress)
+
+
+def _tell(out: Path, tally: Tally) -> None:
+    """Say what came of a batch.
+
+    Raises:
+        InputError: no case could be answered.
+    """
+    failed = len(tally.failures)
+    if failed and not tally.answered and not tally.kept:
+        raise InputError(f"{out}: no case could be answered; the first: {tally.failures[0]}")
+    counts = f"{tally.answered} answered, {failed} could not be, {tally.kept} were there already"
+    STDERR.print(f"{out}: {counts}", highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,10 @@ from dxtrace.corpus import (
     write_split,
 )
 from dxtrace.corpus.audit import Tokens
+from dxtrace.corpus.split_manifest import MANIFEST, is_split
+from dxtrace.corpus.teaching import corpus_files, is_corpus
 from dxtrace.errors import InputError, UnknownName
+from dxtrace.files import refuse_to_replace
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.provenance import CREDENTIALED_RULE
 
@@ -48,6 +51,7 @@ Spec = Annotated[
     ),
 ]
 CaseId = Annotated[str, typer.Argument(help="The case's id, or its last part.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Knowledge = Annotated[
     Path | None,
@@ -85,11 +89,14 @@ def make(
         typer.Option(min=1, help="Cases in train, dev and test; the hard test comes besides."),
     ] = 3000,
     seed: Annotated[int, typer.Option(help="Another seed, other cases.")] = 0,
+    force: Force = False,
 ) -> None:
     """Compose the open teaching corpus.
 
     Its patients are invented; each case has a chain of reasoning.
     """
+    if not force and not is_corpus(out, size, seed):
+        refuse_to_replace(corpus_files(out))
     columns = (TextColumn("composing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as bar:
         task = bar.add_task("", total=size)
@@ -216,6 +223,7 @@ def split(
         str,
         typer.Option(help="Names and sizes of the splits."),
     ] = "train=0.8,dev=0.1,test=0.1",
+    force: Force = False,
 ) -> None:
     """Split a corpus by patient.
 
@@ -224,6 +232,8 @@ def split(
     kind, path, part = parse_spec(spec)
     if part is not None:
         raise InputError(f"{spec}: a part of a corpus cannot be split; name the whole")
+    if not force and not is_split(out, seed, _shares(shares)):
+        refuse_to_replace([out / MANIFEST])
     manifest = write_split(open_corpus(spec), kind, path, out, seed, _shares(shares))
     for name, rows in manifest["splits"].items():
         print(f"{out}:{name}  {len(rows):,} cases")

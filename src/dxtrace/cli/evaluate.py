@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,11 +17,13 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.cli._progress import STDERR
 from dxtrace.corpus import Corpus, open_corpus
 from dxtrace.corpus.policy import FairReasoner
+from dxtrace.corpus.systems import System
 from dxtrace.errors import InputError
 from dxtrace.evaluate import (
     BASELINES,
     JUDGES,
     LEARNT,
+    Answers,
     Judges,
     JudgeSettings,
     Scored,
@@ -42,11 +45,14 @@ from dxtrace.evaluate import (
     score_evaluations,
     write_published,
 )
-from dxtrace.evaluate.baselines.chains import System
 from dxtrace.evaluate.judges.llm import FLAG
+from dxtrace.files import atomic_write
 from dxtrace.provenance import CREDENTIALED_RULE
 
 RESULTS = "results.jsonl"
+
+#: The files of a report: data, page, table.
+REPORT = ("report.json", "report.html", "report.md")
 
 _MAY_SEND = f"Let credentialed data go to a judge that is not on this machine. The rule: {CREDENTIALED_RULE}"
 
@@ -136,6 +142,15 @@ class _Work:
     cases: dict[str, AnnotatedCase]
     judges: Judges
     out: Path
+    _folders: list[str] = field(default_factory=list)
+
+    def folder(self, name: str) -> Path:
+        """Return a folder for a system that no other system of this evaluation has."""
+        wanted = folder_name(name)
+        numbered = (f"{wanted}-{number}" for number in itertools.count(2))
+        free = next(f for f in itertools.chain([wanted], numbered) if f not in self._folders)
+        self._folders.append(free)
+        return self.out / free
 
     @property
     def credentialed(self) -> bool:
@@ -168,6 +183,7 @@ def evaluate(
     """Measure answers against annotated cases."""
     if context.invoked_subcommand:
         return
+    _refuse_strangers(out)
     read = open_corpus(corpus) if corpus else None
     cases = [case for case in read.cases if case.gold is not None][:limit] if read else []
     if read is not None and not cases:
@@ -181,13 +197,7 @@ def evaluate(
         open_judge(judge_rationales, "rationales", judge_settings),
     )
     work = _Work(read, {case.id: case for case in cases}, judges, out)
-    sources = list(predictions or [])
-    scored: list[Scored] = []
-    if compare:
-        kept = [_kept(path) for path in compare]
-        scored += [one for one in kept if one]
-        sources += [str(path) for path, one in zip(compare, kept, strict=True) if one is None]
-    scored += [_score_source(work, source) for source in sources]
+    scored = _score_given(work, predictions or [], compare or ())
     scored += [
         _score_run(work, name, system)
         for name, system in _systems(work, model, adapter, baseline, train, threads)
@@ -203,6 +213,33 @@ def evaluate(
         _may_show(work, show_cases),
         published,
     )
+
+
+def _score_given(
+    work: _Work,
+    predictions: Sequence[str],
+    compare: Sequence[Path],
+) -> list[Scored]:
+    """Score what was answered before, earlier evaluations first."""
+    kept = [_kept(path) for path in compare]
+    answers = [str(path) for path, one in zip(compare, kept, strict=True) if one is None]
+    sources = [*predictions, *answers]
+    return [one for one in kept if one] + [_score_source(work, source) for source in sources]
+
+
+def _refuse_strangers(out: Path) -> None:
+    """Check that files named as a report's are an earlier report's.
+
+    Raises:
+        InputError: they are somebody's else.
+    """
+    there = [out / name for name in REPORT if (out / name).exists()]
+    try:
+        ours = "judges" in json.loads((out / REPORT[0]).read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        ours = False
+    if there and not ours:
+        raise InputError(f"{there[0]}: is no report of dxtrace; name another folder with --out")
 
 
 def _credentialed(corpus: Corpus) -> bool:
@@ -237,7 +274,17 @@ def _score_source(work: _Work, source: str) -> Scored:
         raise InputError(
             "predictions are measured against annotated cases: name them with --corpus",
         )
-    answers = read_predictions(path, work.cases, named)
+    answers = read_predictions(path, work.cases, named, _elsewhere(work))
+    return _score(work, answers, work.folder(answers.name))
+
+
+def _elsewhere(work: _Work) -> set[str]:
+    """Return the ids of the corpus's cases that are not evaluated on: beyond the limit, or without a gold chain."""
+    every = {case.id for case in work.corpus.cases} if work.corpus else set()
+    return every - work.cases.keys()
+
+
+def _score(work: _Work, answers: Answers, folder: Path) -> Scored:
     for problem in answers.problems[:10]:
         STDERR.print(f"dxtrace: {problem}", markup=False, highlight=False, soft_wrap=True)
     if len(answers.problems) > 10:
@@ -245,7 +292,7 @@ def _score_source(work: _Work, source: str) -> Scored:
             f"dxtrace: {len(answers.problems) - 10} more problems; all are counted in report.json",
             highlight=False,
         )
-    store = work.out / folder_name(answers.name) / RESULTS
+    store = folder / RESULTS
     with _progress(f"scoring {answers.name}") as progress:
         return Scored(
             answers.name,
@@ -264,8 +311,8 @@ def _systems(
 ) -> Iterator[tuple[str, System]]:
     if (models or baselines) and not work.cases:
         raise InputError("a model or a baseline needs cases to answer: name them with --corpus")
-    for name in models or []:
-        yield Path(name).name, _reasoner(name, adapter, threads)
+    for model, name in zip(models or [], _short_names(models or []), strict=True):
+        yield name, _reasoner(model, adapter, threads)
     learn = open_corpus(train).cases if train and set(baselines or []) & set(LEARNT) else []
     for name in baselines or []:
         yield name, make_baseline(name, learn, threads)
@@ -274,14 +321,25 @@ def _systems(
 def _reasoner(model: str, adapter: str | None, threads: int | None) -> System:
     from dxtrace.models.loading import load as load_reasoner
 
-    return FairReasoner(load_reasoner(model, adapter=adapter, threads=threads)).reason
+    return FairReasoner(load_reasoner(model, adapter=adapter, threads=threads)).system
+
+
+def _short_names(models: Sequence[str]) -> list[str]:
+    """Return each model's last name, with the folder before it where two models share the last one."""
+    names = [Path(model).name for model in models]
+    return [
+        "/".join(Path(model).parts[-2:]) if names.count(name) > 1 else name
+        for model, name in zip(models, names, strict=True)
+    ]
 
 
 def _score_run(work: _Work, name: str, system: System) -> Scored:
-    file = work.out / folder_name(name) / "predictions.jsonl"
+    folder = work.folder(name)
+    file = folder / "predictions.jsonl"
     with _progress(f"running {name}") as progress:
         run_system(system, list(work.cases.values()), file, progress)
-    return _score_source(work, f"{name}={file}")
+    answers = read_predictions(file, work.cases, name, None)
+    return _score(work, answers, folder)
 
 
 def _distinct(scored: Sequence[Scored]) -> list[Scored]:
@@ -304,17 +362,10 @@ def _write(
 ) -> None:
     info = work.corpus.info if work.corpus else None
     data = report_data(scored, settings, info, work.credentialed)
-    try:
-        work.out.mkdir(parents=True, exist_ok=True)
-        (work.out / "report.json").write_text(
-            json.dumps(data, indent=1, ensure_ascii=False) + "\n",
-            encoding="utf-8",
-        )
-        page = html_report(data, scored, work.cases if show else None)
-        (work.out / "report.html").write_text(page, encoding="utf-8")
-        (work.out / "report.md").write_text(markdown_table(data), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{work.out}: cannot be written ({error.strerror})") from None
+    page = html_report(data, scored, work.cases if show else None)
+    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    for name, content in zip(REPORT, (text, page, markdown_table(data)), strict=True):
+        atomic_write(work.out / name, content)
     if published:
         for one in scored:
             write_published(

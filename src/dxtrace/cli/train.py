@@ -15,6 +15,7 @@ from rich.console import Console
 
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.errors import InputError, MissingExtra
+from dxtrace.files import refuse_to_replace
 
 if TYPE_CHECKING:
     from dxtrace.train import Prepared, Recipe
@@ -292,6 +293,10 @@ def export(
         str,
         typer.Option(help="Of gguf and ollama: F32, F16, Q8_0, Q4_0, Q4_1."),
     ] = "Q8_0",
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace a file, or write into a folder that is not empty."),
+    ] = False,
 ) -> None:
     """Export an adapter for other programs.
 
@@ -300,6 +305,8 @@ def export(
     """
     from dxtrace.models.export import export_adapter
 
+    if not force:
+        refuse_to_replace(out.glob("*") if out.is_dir() else [out])
     with reporting() as report:
         written = export_adapter(
             adapter,

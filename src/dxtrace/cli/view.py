@@ -11,6 +11,7 @@ from rich.progress import track
 
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.errors import DxtraceError, InputError
+from dxtrace.files import atomic_write, read_bytes, refuse_to_replace
 from dxtrace.view import Found, ViewCase, library, page, read_results, reading_of
 
 #: Cases that a library takes unless told otherwise: its file stays under 5 MB.
@@ -45,6 +46,13 @@ Practice = Annotated[
         help="Hide diagnoses at first (default: for reference cases).",
     ),
 ]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace a file that is there and is no page of dxtrace."),
+]
+
+#: Stands in the head of every page.
+_GENERATOR = b'<meta name="generator" content="dxtrace'
 
 
 def view(
@@ -54,6 +62,7 @@ def view(
     model: Model = "default",
     limit: Limit = LIMIT,
     practice: Practice = None,
+    force: Force = False,
 ) -> None:
     """Write results as one HTML file.
 
@@ -61,6 +70,9 @@ def view(
     several notes become a case library with search, filters and a learning mode. For education and
     research only; not for patient care; not a medical device.
     """
+    target = out or _default_name(paths)
+    if not force and not _is_page(target):
+        refuse_to_replace([target])
     found = read_results(paths)
     _answer(found, model)
     if not found.answered:
@@ -74,8 +86,7 @@ def view(
     text = (
         library(cases, title or "Case library", practice) if many else page(cases[0], title=title)
     )
-    target = out or _default_name(paths)
-    _write(target, text)
+    atomic_write(target, text)
     typer.echo(target)
 
 
@@ -118,11 +129,6 @@ def _default_name(paths: Sequence[Path]) -> Path:
     return Path(f"{Path(name).stem or 'case'}.html")
 
 
-def _write(target: Path, text: str) -> None:
-    """Write beside the target, then move: a reader sees the old file or the whole new one."""
-    part = target.with_name(target.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror})") from None
+def _is_page(target: Path) -> bool:
+    """Return whether a file is a page of ours, which may be written anew unasked."""
+    return target.is_file() and _GENERATOR in read_bytes(target)[:2000]

@@ -41,11 +41,14 @@ CREDENTIALED = "credentialed"
 class Problem:
     """One thing that is wrong: its kind, where it is (file, line, observation), and what to know;
     no note text.
+
+    ``lost`` is the id of the case that is left out for it, where the rest cannot be used.
     """
 
     kind: ProblemKind
     place: str
     message: str
+    lost: str | None = None
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message} [{self.kind}]"

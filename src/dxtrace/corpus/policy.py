@@ -10,6 +10,7 @@ from __future__ import annotations
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.chain import Chain, Differential
+from dxtrace.corpus.systems import System, identity_of
 from dxtrace.findings.recogniser import FindingRecogniser, Reading, recogniser
 from dxtrace.knowledge import Wordings
 
@@ -25,6 +26,11 @@ class FairReasoner:
         """
         self._reasoner = reasoner
         self._by_wordings: dict[Wordings, Reasoner] = {}
+
+    @property
+    def system(self) -> System:
+        """The reasoner as a system: its identity and its answers."""
+        return System(identity_of(self._reasoner), self.reason)
 
     def for_case(self, case: AnnotatedCase) -> Reasoner:
         """Return the reasoner that may answer a case."""

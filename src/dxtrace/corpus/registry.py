@@ -11,10 +11,13 @@ from dxtrace.corpus.readers.agentclinic import read_agentclinic
 from dxtrace.corpus.readers.direct import find_files, read_direct
 from dxtrace.corpus.readers.jsonl import read_jsonl
 from dxtrace.corpus.readers.medcasereasoning import HUB_ID, read_medcasereasoning
+from dxtrace.corpus.readers.notes import holds_notes, read_notes
 from dxtrace.corpus.split_manifest import MANIFEST, read_split, select
 from dxtrace.corpus.teaching import corpus_info, read_manifest, read_teaching
 from dxtrace.errors import CorpusError, UnknownName
+from dxtrace.files import reading
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.formats import refuse_binary, refuse_other_text
 
 Reader = Callable[[str, str | None, Taxonomy], Corpus]
 
@@ -103,8 +106,11 @@ def guess_kind(path: str | Path) -> str:
             return "teaching"
         if (path / MANIFEST).is_file():
             return "split"
-        if any(path.glob("*.jsonl")):
+        notes = holds_notes(path)
+        if any(path.glob("*.jsonl")) and not notes:
             return "jsonl"
+        if notes:
+            return "notes"
         if any(find_files(path)):
             return "direct"
         if any(path.rglob("*.parquet")):
@@ -113,11 +119,25 @@ def guess_kind(path: str | Path) -> str:
         return "split"
     elif path.suffix == ".jsonl":
         return "agentclinic" if _starts_with(path, b'"OSCE_Examination"') else "jsonl"
-    elif path.suffix in (".json", ".parquet"):
-        return "direct" if path.suffix == ".json" else "medcasereasoning"
+    elif path.suffix == ".parquet":
+        return "medcasereasoning"
+    elif holds_notes(path):
+        return "notes"
+    elif path.suffix == ".json":
+        return "direct"
+    else:
+        _refuse_other_format(path)
     raise CorpusError(
         f"{path}: what kind of corpus is this? Say so: NAME:{path}, with NAME one of {', '.join(NAMES)}",
     )
+
+
+def _refuse_other_format(path: Path) -> None:
+    """Say what a file is that is no corpus, where its content tells."""
+    with reading(path, CorpusError), path.open("rb") as file:
+        head = file.read(65_536)
+    refuse_binary(head, str(path))
+    refuse_other_text(head.decode("utf-8", "replace"), str(path))
 
 
 def _path_and_split(text: str) -> tuple[str, str | None]:
@@ -174,6 +194,7 @@ _READERS: dict[str, Reader] = {
     "jsonl": read_jsonl,
     "medcasereasoning": read_medcasereasoning,
     "agentclinic": read_agentclinic,
+    "notes": read_notes,
     "split": _split,
 }
 

@@ -18,6 +18,7 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.base import Corpus, assemble
 from dxtrace.corpus.split import SHARES, split_by_patient
 from dxtrace.errors import CorpusError, UnknownName
+from dxtrace.files import atomic_write, read_bytes
 from dxtrace.provenance import Provenance, version
 
 #: The manifest's file name.
@@ -64,13 +65,8 @@ def write_split(
         "splits": rows,
     }
     file = Path(out) / MANIFEST
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(file.name + ".part")
-        beside.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        beside.replace(file)
-    except OSError as error:
-        raise CorpusError(f"{file}: cannot be written ({error.strerror})") from None
+    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    atomic_write(file, text, CorpusError)
     return manifest
 
 
@@ -81,18 +77,26 @@ def read_split(folder: str | Path) -> dict[str, Any]:
         CorpusError: there is none, or it is damaged.
     """
     file = Path(folder) / MANIFEST if Path(folder).is_dir() else Path(folder)
+    data = read_bytes(file, CorpusError)
     try:
-        manifest: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        manifest: dict[str, Any] = json.loads(data)
         source, splits = manifest["source"], manifest["splits"]
         if not (isinstance(source["kind"], str) and isinstance(source["path"], str)):
             raise TypeError
         if not all(isinstance(digest, str) for rows in splits.values() for digest in rows.values()):
             raise TypeError
-    except OSError as error:
-        raise CorpusError(f"{file}: cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise CorpusError(f"{file}: not the manifest of a split") from None
     return manifest
+
+
+def is_split(folder: str | Path, seed: int, shares: Mapping[str, float]) -> bool:
+    """Return whether a folder holds a manifest that was made with these settings."""
+    try:
+        manifest = read_split(folder)
+    except CorpusError:
+        return False
+    return manifest.get("seed") == seed and manifest.get("shares") == dict(shares)
 
 
 def select(corpus: Corpus, manifest: Mapping[str, Any], split: str | None, place: str) -> Corpus:

@@ -20,6 +20,7 @@ from dxtrace.compose import STYLES, Composer
 from dxtrace.corpus.base import row_bytes
 from dxtrace.corpus.split import split_by_patient
 from dxtrace.errors import CorpusError, DxtraceError, UnknownName
+from dxtrace.files import Line, atomic_write, read_jsonl, reading, writing
 from dxtrace.provenance import CorpusInfo, Provenance, sha256_of, version
 
 #: The splits of the corpus. ``hard`` comes besides the size asked for.
@@ -88,16 +89,14 @@ def read_teaching(folder: str | Path, split: str | None = None) -> Iterator[Anno
     manifest = read_manifest(folder)
     for name in SPLITS if split is None else (split,):
         path = Path(folder) / f"{name}.jsonl"
-        try:
-            if sha256_of(path) != manifest["splits"][name]["sha256"]:
-                raise CorpusError(
-                    f"{path}: not the file that manifest.json names; compose the corpus again",
-                )
-            with path.open(encoding="utf-8") as lines:
-                for number, line in enumerate(lines, 1):
-                    yield _read_row(line, f"{path}, line {number}", name)
-        except OSError as error:
-            raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
+        with reading(path, CorpusError):
+            found = sha256_of(path)
+        if found != manifest["splits"][name]["sha256"]:
+            raise CorpusError(
+                f"{path}: not the file that manifest.json names; compose the corpus again",
+            )
+        for line in read_jsonl(path, CorpusError):
+            yield _read_row(line, name)
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -134,18 +133,37 @@ def corpus_info(folder: str | Path) -> CorpusInfo:
         ) from None
 
 
-def _read_row(line: str, place: str, split: str) -> AnnotatedCase:
+def corpus_files(folder: str | Path) -> list[Path]:
+    """Return the files that a corpus in ``folder`` has."""
+    names = [*(f"{split}.jsonl" for split in SPLITS), "README.md", "manifest.json"]
+    return [Path(folder) / name for name in names]
+
+
+def is_corpus(folder: str | Path, size: int, seed: int) -> bool:
+    """Return whether the corpus in ``folder`` is the one that these settings compose."""
     try:
-        case = AnnotatedCase.from_json(json.loads(line))
+        return corpus_info(folder).id == _corpus_id(size, seed)
+    except CorpusError:
+        return False
+
+
+def _corpus_id(size: int, seed: int) -> str:
+    return f"teaching-{version()}-s{seed}-n{size}"
+
+
+def _read_row(line: Line, split: str) -> AnnotatedCase:
+    try:
+        case = AnnotatedCase.from_json(line.parse())
     except (ValueError, KeyError, TypeError, DxtraceError) as error:
-        raise CorpusError(f"{place}: not an annotated case ({type(error).__name__})") from None
+        name = type(error).__name__
+        raise CorpusError(f"{line.place}: not an annotated case ({name})") from None
     return replace(case, tags={**case.tags, "split": split})
 
 
 def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: int) -> CorpusInfo:
     whole = hashlib.sha256()
     splits: dict[str, Any] = {}
-    try:
+    with writing(folder, CorpusError):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "manifest.json").unlink(missing_ok=True)
         for split, cases in rows.items():
@@ -153,7 +171,7 @@ def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: 
             hashes = [hashlib.sha256(line).hexdigest() for line in lines]
             whole.update("".join(hashes).encode())
             data = b"".join(lines)
-            _replace(folder / f"{split}.jsonl", data)
+            atomic_write(folder / f"{split}.jsonl", data, CorpusError)
             splits[split] = {
                 "cases": len(cases),
                 "sha256": hashlib.sha256(data).hexdigest(),
@@ -161,25 +179,15 @@ def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: 
             }
         info = CorpusInfo(
             "dxtrace teaching corpus",
-            f"teaching-{version()}-s{seed}-n{size}",
+            _corpus_id(size, seed),
             whole.hexdigest(),
             LICENCE,
         )
         manifest = _manifest(info, splits, rows, size, seed)
-        _replace(folder / "README.md", _card(manifest).encode())
-        _replace(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
-    except OSError as error:
-        raise CorpusError(f"{folder}: cannot be written ({error.strerror})") from None
+        atomic_write(folder / "README.md", _card(manifest), CorpusError)
+        text = json.dumps(manifest, indent=1) + "\n"
+        atomic_write(folder / "manifest.json", text, CorpusError)
     return info
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file beside its place, then move it there: a reader sees the old one or the whole new
-    one.
-    """
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(data)
-    beside.replace(path)
 
 
 def _manifest(

@@ -20,16 +20,15 @@ from inspect_ai.solver import TaskState, generate, system_message
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.chain import HEADLINES, Answer, Chain, Span, Status, Step, parse, status_of
+from dxtrace.chain import parse
 from dxtrace.corpus import open_corpus
-from dxtrace.errors import DxtraceError, InputError
+from dxtrace.errors import InputError
 from dxtrace.evaluate.answers import Account, chain_account
 from dxtrace.evaluate.judges import open_judge
 from dxtrace.evaluate.metrics.direct import PUBLISHED
+from dxtrace.evaluate.rows import chain_of_answer
 from dxtrace.evaluate.scoring import Judges, score_case
-from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import Case
-from dxtrace.notes.locate import locate
 from dxtrace.notes.prompt import SYSTEM
 from dxtrace.provenance import CREDENTIALED_RULE
 
@@ -94,37 +93,7 @@ def read_answer(text: str, case: AnnotatedCase) -> Account | None:
         answer = parse(text)
     except InputError:
         return None
-    return chain_account(_chain(answer, case), case.case)
-
-
-def _chain(answer: Answer, case: AnnotatedCase) -> Chain:
-    """Return an answer as a chain on its case: a quote that is not in the note has no place in it."""
-    status = status_of(answer.diagnosis)
-    if status in ("not_supported", "out_of_scope"):
-        return Chain(case.id, case.case.note, "", "", (), (), status=status)
-    category, path = _place(answer.diagnosis, status)
-    name = answer.diagnosis if status == "answered" else ""
-    steps = []
-    for step in answer.steps:
-        place = locate(case.case.note, step.quote) or (0, 0)
-        found = case.case.note[slice(*place)] or step.quote
-        section = case.case.section_at(place[0])
-        steps.append(Step(step.supports or path[0], step.rationale, Span(found, *place, section)))
-    note = case.case.note
-    return Chain(case.id, note, name, category, path, tuple(steps), status=status)
-
-
-def _place(headline: str, status: Status) -> tuple[str, tuple[str, ...]]:
-    """Return category and path of a headline: of an open type, its category and first suspicion."""
-    taxonomy = Taxonomy.default()
-    try:
-        if status == "type_open":
-            category = headline.removesuffix(f", {HEADLINES[status]}")
-            return category, (taxonomy.category_of(category).nodes[0].name,)
-        node = taxonomy.find(headline)
-    except DxtraceError:
-        return "", (headline,)
-    return node.category, node.path
+    return chain_account(chain_of_answer(answer, case.case), case.case)
 
 
 @modelapi(name="dxtrace")  # type: ignore[untyped-decorator]

@@ -97,10 +97,11 @@ class ProblemData(TypedDict):
 
 
 class SystemReport(TypedDict):
-    """One system: its model, what was wrong with its answers, and its summary."""
+    """One system: its model, the wordings that it knew, what was wrong with its answers, and its summary."""
 
     name: str
     model: dict[str, Any]
+    wordings: str
     problem_counts: dict[str, int]
     problems: list[ProblemData]
     summary: Summary

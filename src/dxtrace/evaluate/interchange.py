@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.errors import InputError
 from dxtrace.evaluate.answers import Account, Observation, gold_account
 from dxtrace.evaluate.metrics.direct import evaluation_file
 from dxtrace.evaluate.scoring import Scored
+from dxtrace.files import atomic_write
 from dxtrace.notes.sections import SECTIONS
 
 
@@ -39,26 +39,23 @@ def write_published(out: Path, scored: Scored, cases: Mapping[str, AnnotatedCase
     if scored.answers is None:
         return 0
     written = 0
-    try:
-        for result in scored.results:
-            account = scored.answers.accounts.get(result.id)
-            case = cases.get(result.id)
-            if account is None or case is None or case.gold is None:
-                continue
-            gold = gold_account(case)
-            place = _file_name(result.id)
-            _write(out / "predictions" / place, prediction_file(account))
-            data = evaluation_file(
-                gold.path,
-                _published_chain(account),
-                _triples(gold.unique),
-                _triples(account.unique),
-                result.pairs,
-            )
-            _write(out / "predictions_eval" / place, data)
-            written += 1
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    for result in scored.results:
+        account = scored.answers.accounts.get(result.id)
+        case = cases.get(result.id)
+        if account is None or case is None or case.gold is None:
+            continue
+        gold = gold_account(case)
+        place = _file_name(result.id)
+        _write(out / "predictions" / place, prediction_file(account))
+        data = evaluation_file(
+            gold.path,
+            _published_chain(account),
+            _triples(gold.unique),
+            _triples(account.unique),
+            result.pairs,
+        )
+        _write(out / "predictions_eval" / place, data)
+        written += 1
     return written
 
 
@@ -86,5 +83,4 @@ def _file_name(id: str) -> str:
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(data, ensure_ascii=False, indent=1), encoding="utf-8")
+    atomic_write(path, json.dumps(data, ensure_ascii=False, indent=1))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
-from dxtrace.errors import InputError
+from dxtrace.errors import InputError, RowError
 from dxtrace.evaluate.answers import Account, chain_account, published_account
+from dxtrace.evaluate.rows import complete_row
+from dxtrace.files import Line, read_bytes, read_jsonl, reading
+from dxtrace.notes.formats import refuse_binary
 from dxtrace.result import ResultV1
 
 ProblemKind = Literal[
@@ -26,6 +29,7 @@ ProblemKind = Literal[
     "missing",
     "form",
     "other-file",
+    "wordings",
 ]
 
 
@@ -44,13 +48,19 @@ class RowProblem:
 
 @dataclass
 class Answers:
-    """What one system answered: accounts by case id, ids of broken rows, and the problems met."""
+    """What one system answered: accounts by case id, ids of broken rows, and the problems met.
+
+    ``wordings`` counts answers by the wordings that their rows say were known; "" for none said.
+    ``flattered`` counts answers on a hard split for which all wordings were known.
+    """
 
     name: str
     accounts: dict[str, Account] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     problems: list[RowProblem] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=dict)
+    wordings: Counter[str] = field(default_factory=Counter)
+    flattered: int = 0
 
     def note_missing(self, ids: Sequence[str]) -> None:
         """Name every case of ``ids`` that has neither an answer nor a broken row."""
@@ -73,11 +83,18 @@ def read_predictions(
     path: str | Path,
     cases: Mapping[str, AnnotatedCase],
     name: str | None = None,
+    elsewhere: Container[str] | None = frozenset(),
 ) -> Answers:
-    """Read a JSONL file of our result rows, or a folder in the published prediction layout.
+    """Read a JSONL file of result rows, ours or another program's, or a folder in the published prediction layout.
 
     What cannot be used is in ``.problems`` with its line; the rest is there. Of rows with one id the first answer
     counts.
+
+    Args:
+        path: the file or folder.
+        cases: what was to be answered, by id.
+        name: of the system; by default the file's.
+        elsewhere: ids that are passed over in silence; None for every id that is not in ``cases``.
 
     Raises:
         InputError: the path cannot be read, or nothing in it is a prediction.
@@ -99,7 +116,19 @@ def read_predictions(
             else ""
         )
         raise InputError(f"{path}: holds no prediction for any case of the corpus{first}")
+    if elsewhere is None or elsewhere:
+        answers.problems = [
+            problem
+            for problem in answers.problems
+            if problem.kind != "unknown-id" or not (elsewhere is None or problem.id in elsewhere)
+        ]
     answers.note_missing(list(cases))
+    if answers.flattered:
+        message = (
+            f"{answers.flattered} answers on a hard split were made with all wordings known: their figures flatter; "
+            "answer the corpus itself (dxtrace batch CORPUS:hard, or --model)"
+        )
+        answers.problems.insert(0, RowProblem(answers.name, "wordings", message))
     return answers
 
 
@@ -108,25 +137,21 @@ def _name_of(path: Path) -> str:
 
 
 def _read_rows(path: Path, cases: Mapping[str, AnnotatedCase], answers: Answers) -> Iterator[None]:
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip(b" \t\r\n\xef\xbb\xbf"):
-                    _take_row(line, f"{path}, line {number}", cases, answers)
-                yield
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    with reading(path), path.open("rb") as file:
+        refuse_binary(file.read(256), str(path))
+    for line in read_jsonl(path):
+        row = _parse(line, line.place, answers)
+        if row is not None:
+            _take_row(row, line.place, cases, answers)
+        yield
 
 
 def _take_row(
-    line: bytes,
+    row: dict[str, Any],
     place: str,
     cases: Mapping[str, AnnotatedCase],
     answers: Answers,
 ) -> None:
-    row = _parse(line, place, answers)
-    if row is None:
-        return
     id = row.get("id")
     if not isinstance(id, str | int) or isinstance(id, bool):
         answers.problems.append(RowProblem(place, "no-id", "the row has no id"))
@@ -152,23 +177,11 @@ def _take_row(
         _take_answer(row, str(id), place, cases[str(id)], answers)
 
 
-def _parse(line: bytes, place: str, answers: Answers) -> dict[str, Any] | None:
+def _parse(line: Line, place: str, answers: Answers) -> dict[str, Any] | None:
     try:
-        row = json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        answers.problems.append(RowProblem(place, "bad-json", "not UTF-8 text"))
-    except json.JSONDecodeError as error:
-        answers.problems.append(
-            RowProblem(place, "bad-json", f"not valid JSON (column {error.colno})"),
-        )
-    except (RecursionError, ValueError):
-        answers.problems.append(
-            RowProblem(
-                place,
-                "bad-json",
-                "not usable JSON (nested too deep, or a number too long)",
-            ),
-        )
+        row = line.parse()
+    except RowError as error:
+        answers.problems.append(RowProblem(place, "bad-json", error.reason))
     else:
         if isinstance(row, dict):
             return row
@@ -194,7 +207,7 @@ def _take_answer(
         )
         return
     try:
-        result = ResultV1.parse(row)
+        result = ResultV1.parse(complete_row(row, case.case))
     except InputError as error:
         answers.broken[id] = "bad-shape"
         answers.problems.append(RowProblem(place, "bad-shape", f"{id!r}: {error}", id))
@@ -204,6 +217,10 @@ def _take_answer(
     answers.broken.pop(id, None)
     answers.accounts[id] = account
     answers.model = answers.model or vars(chain.model)
+    wordings = row.get("wordings")
+    answers.wordings[wordings if wordings in ("all", "training") else ""] += 1
+    if wordings == "all" and case.wordings == "training":
+        answers.flattered += 1
     if account.faults:
         answers.problems.append(
             RowProblem(place, "form", f"{id!r}: {'; '.join(account.faults)}", id),
@@ -231,12 +248,12 @@ def read_json_folder(folder: Path, answers: Answers) -> Iterator[tuple[Path, str
     """Yield (file, path in the folder without suffix, object) of each JSON file; problems go to ``answers``."""
     for file in _json_files(folder):
         try:
-            data = _parse(file.read_bytes(), str(file), answers)
-        except OSError as error:
-            answers.problems.append(
-                RowProblem(str(file), "unreadable", f"cannot be read ({error.strerror})"),
-            )
+            line = Line(file, 1, read_bytes(file))
+        except InputError as error:
+            message = str(error).removeprefix(f"{file}: ")
+            answers.problems.append(RowProblem(str(file), "unreadable", message))
             continue
+        data = _parse(line, str(file), answers)
         if data is not None:
             yield file, file.relative_to(folder).with_suffix("").as_posix(), data
 

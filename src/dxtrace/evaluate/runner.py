@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from dxtrace.annotated import AnnotatedCase
+from dxtrace.corpus.answer_cases import answer_cases
+from dxtrace.corpus.systems import System
 from dxtrace.errors import CorpusError, DxtraceError, InputError
-from dxtrace.evaluate.baselines.chains import System
 from dxtrace.evaluate.content import CorpusData, ProblemData, Report, SystemReport
 from dxtrace.evaluate.metrics.direct import PUBLISHED, score_evaluation
 from dxtrace.evaluate.metrics.statistics import RESAMPLES
@@ -48,45 +48,17 @@ def run_system(
     out: Path,
     progress: Progress | None = None,
 ) -> Path:
-    """Let a system answer every case that has no answer in ``out`` yet; return the file of predictions.
+    """Let a system answer every case that it has not answered in ``out``; return the file of predictions.
 
-    A case that fails becomes an error row. Each row is on disk before the next case starts.
+    What another system answered there, or this one from another note, is answered again
+    (:func:`dxtrace.corpus.answer_cases.answer_cases`).
 
     Raises:
-        InputError: the file cannot be written.
+        InputError: the file is not one of predictions, or cannot be written.
     """
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        done = set(_ids(out))
-        with out.open("a", encoding="utf-8") as file:
-            if file.tell() and not out.read_bytes().endswith(b"\n"):
-                file.write("\n")
-            for number, case in enumerate(cases, 1):
-                if case.id not in done:
-                    file.write(json.dumps(_answer(system, case), ensure_ascii=False) + "\n")
-                    file.flush()
-                if progress:
-                    progress(number, len(cases))
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    tasks = [(case.id, case) for case in cases]
+    answer_cases(system, tasks, out, redo=True, progress=progress)
     return out
-
-
-def _answer(system: System, case: AnnotatedCase) -> dict[str, Any]:
-    try:
-        return system(case).to_json()
-    except DxtraceError as error:
-        return {"id": case.id, "error": {"type": type(error).__name__, "message": str(error)}}
-
-
-def _ids(path: Path) -> Iterator[str]:
-    """Yield the ids that a file of predictions answers; a line that broke off answers none."""
-    if path.is_file():
-        for line in path.read_text("utf-8", errors="replace").splitlines():
-            try:
-                yield str(json.loads(line)["id"])
-            except (ValueError, KeyError, TypeError):
-                continue
 
 
 def score_evaluations(folder: Path, cases: Mapping[str, AnnotatedCase] | None = None) -> Scored:
@@ -215,7 +187,16 @@ def _system_json(system: Scored, settings: Settings) -> SystemReport:
     return {
         "name": system.name,
         "model": answers.model if answers else {},
+        "wordings": _wordings(answers),
         "problem_counts": kinds,
         "problems": [cast(ProblemData, asdict(problem)) for problem in problems[:_LISTED]],
         "summary": summarise(system.results, settings.seed, settings.resamples),
     }
+
+
+def _wordings(answers: Answers | None) -> str:
+    """Say which wordings were known to who answered: "all", "training", both, or "" for not stated."""
+    if answers is None:
+        return ""
+    text = ", ".join(sorted(wordings for wordings in answers.wordings if wordings))
+    return f"{text} (flatters)" if answers.flattered else text

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.errors import InputError
+from dxtrace.errors import InputError, RowError
 from dxtrace.evaluate.answers import Account, Observation, find_node, gold_account
 from dxtrace.evaluate.judges.base import Judge, Pair, Statement
 from dxtrace.evaluate.metrics.calibration import Stated, brier
@@ -24,6 +25,7 @@ from dxtrace.evaluate.metrics.per_case import (
     missing_scores,
 )
 from dxtrace.evaluate.reading import Answers, RowProblem
+from dxtrace.files import RowStore, read_jsonl
 from dxtrace.knowledge.taxonomy import Taxonomy
 
 #: Changes when a formula changes: results on disk of another version are not used again.
@@ -119,25 +121,25 @@ def score_cases(
         store: a JSONL file that results are added to as they come, and read from first.
         progress: called with (cases done, cases in all).
     """
-    known = _read_store(store) if store else {}
     annotated = [case for case in cases if case.gold is not None]
-    results = []
-    with _Writer(store) as writer:
+    results: dict[str, CaseResult] = {}
+    with _open_store(store) if store else nullcontext() as rows:
+        known = {row.key: row.result for row in rows.kept} if rows else {}
         for number, case in enumerate(annotated, 1):
             account = answers.accounts.get(case.id)
-            key = _key(case, account, answers.broken.get(case.id), judges)
-            result = known.get(key) or score_case(
-                case,
-                account,
-                judges,
-                broken=case.id in answers.broken,
-            )
-            if key not in known:
-                writer.write(key, result)
-            results.append(result)
+            broken = answers.broken.get(case.id)
+            key = _key(case, account, broken, judges)
+            result = known.get(key)
+            if result is None:
+                result = score_case(case, account, judges, broken=broken is not None)
+                if rows:
+                    rows.append({"key": key, "result": result.to_json()})
+            results[key] = result
             if progress:
                 progress(number, len(annotated))
-    return results
+        if rows:
+            _put_last(rows, results)
+    return list(results.values())
 
 
 def score_case(
@@ -262,48 +264,34 @@ def _key(case: AnnotatedCase, account: Account | None, broken: str | None, judge
     return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
-def _read_store(store: Path) -> dict[str, CaseResult]:
-    """Return the results on disk by key; a line that broke off is left out."""
-    known: dict[str, CaseResult] = {}
-    if not store.is_file():
-        return known
-    for line in store.read_text("utf-8", errors="replace").splitlines():
-        try:
-            row = json.loads(line)
-            known[row["key"]] = CaseResult.from_json(row["result"])
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-    return known
+@dataclass(frozen=True)
+class _StoredResult:
+    key: str
+    result: CaseResult | None
 
 
-class _Writer:
-    """Appends results to the store, each line whole before the next one starts."""
+def _remember(row: Mapping[str, Any]) -> _StoredResult | None:
+    """Return a row of a store of results; its result is None where another version wrote it."""
+    if row.keys() != {"key", "result"}:
+        return None
+    try:
+        return _StoredResult(str(row["key"]), CaseResult.from_json(row["result"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _StoredResult(str(row["key"]), None)
 
-    def __init__(self, store: Path | None) -> None:
-        self._store = store
 
-    def __enter__(self) -> _Writer:
-        try:
-            if self._store:
-                self._store.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._store.open("a", encoding="utf-8")
-                if self._file.tell():
-                    self._file.write("\n")  # ends a line that an interruption broke off
-        except OSError as error:
-            raise InputError(f"{self._store}: cannot be written ({error.strerror})") from None
-        return self
+def _open_store(store: Path) -> RowStore[_StoredResult]:
+    return RowStore(store, _remember, "the result of a case", sync=False)
 
-    def __exit__(self, *_: object) -> None:
-        if self._store:
-            self._file.close()
 
-    def write(self, key: str, result: CaseResult) -> None:
-        """Add one result."""
-        if self._store:
-            self._file.write(
-                json.dumps({"key": key, "result": result.to_json()}, ensure_ascii=False) + "\n",
-            )
-            self._file.flush()
+def _put_last(rows: RowStore[_StoredResult], current: Mapping[str, CaseResult]) -> None:
+    """Move results (by key) behind others of the same cases: the last one of a case counts."""
+    last = {row.result.id: row.key for row in rows.kept if row.result}
+    behind = {key: result for key, result in current.items() if last[result.id] != key}
+    if behind:
+        rows.drop({number for number, row in enumerate(rows.kept) if row.key in behind})
+        for key, result in behind.items():
+            rows.append({"key": key, "result": result.to_json()})
 
 
 def columns(results: Sequence[CaseResult]) -> dict[str, list[float | None]]:
@@ -329,7 +317,13 @@ def load_results(store: Path) -> list[CaseResult]:
     Raises:
         InputError: it holds none.
     """
-    results = {result.id: result for result in _read_store(store).values()}
+    results: dict[str, CaseResult] = {}
+    for line in read_jsonl(store):
+        with suppress(RowError):  # half a row at the end of a run that goes on
+            row = line.parse()
+            kept = _remember(row) if isinstance(row, dict) else None
+            if kept and kept.result:
+                results[kept.result.id] = kept.result
     if not results:
         raise InputError(f"{store}: holds no results; make them with dxtrace evaluate")
     return list(results.values())

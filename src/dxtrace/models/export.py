@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dxtrace.errors import MissingExtra, ModelError, UnknownName
+from dxtrace.errors import MissingExtra, ModelError, NotAModelError, UnknownName
 from dxtrace.models import store
 from dxtrace.models.gguf_files import read_lora, rewrite
 from dxtrace.models.torch_base import locate
@@ -77,7 +77,7 @@ def adapter_folder(path: Path) -> Path:
     for folder in (path, path / "adapter"):
         if (folder / "adapter_config.json").is_file():
             return folder
-    raise ModelError(f"{path}: not an adapter (no adapter_config.json in it)")
+    raise NotAModelError(f"{path}: not an adapter (no adapter_config.json in it)")
 
 
 def base_of(folder: Path) -> str:

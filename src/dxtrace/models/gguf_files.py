@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,20 +55,20 @@ def read_lora(folder: Path, heads: int, kv_heads: int) -> LoraAdapter:
     Raises:
         ModelError: files are missing, or it is no plain LoRA on the linear layers of a Llama.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    config = _read_config(folder)
+    rank, alpha = config["r"], config["lora_alpha"]
+    file = folder / "adapter_model.safetensors"
+    if not file.is_file():
+        raise ModelError(f"{folder}: not a LoRA adapter ({file.name} is missing)")
     try:
-        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-        tensors = load_file(folder / "adapter_model.safetensors")
-    except OSError as error:
-        raise ModelError(
-            f"{folder}: not a LoRA adapter ({error.strerror}: {Path(error.filename or '').name})",
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder}: the adapter cannot be read ({type(error).__name__})") from None
-    if config.get("use_dora") or config.get("peft_type") != "LORA":
-        raise ModelError(f"{folder}: only plain LoRA adapters can be merged into GGUF")
-    rank, alpha = int(config["r"]), float(config["lora_alpha"])
+        tensors = load_file(file)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise ModelError(f"{file}: damaged ({type(error).__name__}); copy it again") from None
+    if not all(np.isfinite(value).all() for value in tensors.values()):
+        raise ModelError(f"{file}: holds weights that are no numbers (NaN or infinite)")
     halves: dict[str, dict[str, Array]] = {}
     for key, value in tensors.items():
         match = _LORA_KEY.search(key)
@@ -90,6 +89,21 @@ def read_lora(folder: Path, heads: int, kv_heads: int) -> LoraAdapter:
         alpha,
         pairs,
     )
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """Return the configuration of a plain LoRA adapter."""
+    file = folder / "adapter_config.json"
+    try:
+        config = json.loads(file.read_text("utf-8"))
+        config |= {"r": int(config["r"]), "lora_alpha": float(config["lora_alpha"])}
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"{file}: not the configuration of a LoRA adapter") from None
+    if config.get("use_dora") or config.get("peft_type") != "LORA" or config["r"] < 1:
+        raise ModelError(f"{folder}: only plain LoRA adapters can be merged into GGUF")
+    return dict(config)
 
 
 def _interleave(weight: Array, heads: int) -> Array:
@@ -139,10 +153,10 @@ def rewrite(
         else None
     )
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
+    # Not a temporary file, which only its owner may read: a cache can be shared.
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        writer = _copy_header(reader, Path(partial))
+        writer = _copy_header(reader, partial)
         for done, tensor in enumerate(reader.tensors):
             data, kind = _convert(tensor, wanted, adapter)
             writer.add_tensor(tensor.name, data, raw_dtype=kind)
@@ -152,9 +166,9 @@ def rewrite(
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-        Path(partial).replace(target)
+        partial.replace(target)
     finally:
-        Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def _convert(tensor: Any, wanted: Any, adapter: LoraAdapter | None) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from dxtrace.answering.calibration import Calibration
 from dxtrace.chain import ModelInfo
 from dxtrace.engines.base import Engine
-from dxtrace.errors import InputError, MissingExtra, ModelError, UnknownName
+from dxtrace.errors import InputError, MissingExtra, ModelError, NotAModelError, UnknownName
 from dxtrace.models import float32, store
 from dxtrace.provenance import sha256_of
 
@@ -119,13 +119,14 @@ def _find(model: str, report: store.Report | None) -> _Source:
         return _Source(name, gguf=store.pull(name, report))
     path = Path(name).expanduser()
     if path.is_file():
-        return _Source(path.stem, gguf=path)
+        packaged = path.stem in {known.name for known in store.PACKAGED}
+        return _Source(path.name if packaged else path.stem, gguf=path)
     if (path / "config.json").is_file():
         return _Source(path.name, folder=path)
     if path.is_dir():
-        raise ModelError(f"{path}: this folder holds no model (no config.json)")
+        raise NotAModelError(f"{path}: this folder holds no model (no config.json)")
     if path.suffix == ".gguf" or name.startswith((".", "/", "~")):
-        raise ModelError(f"{path}: no such model file")
+        raise NotAModelError(f"{path}: no such model file")
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return _Source(name, hub=name)
     raise UnknownName("model", name, ["default", *(known.name for known in store.PACKAGED)])
@@ -139,7 +140,7 @@ def _find_adapter(source: _Source, adapter: str | Path | None) -> Path | None:
     path = Path(adapter).expanduser()
     if (path.is_file() and path.suffix == ".gguf") or (path / "adapter_config.json").is_file():
         return path
-    raise ModelError(
+    raise NotAModelError(
         f"{path}: not an adapter (a folder with adapter_config.json, or a LoRA .gguf file)",
     )
 
@@ -206,9 +207,9 @@ def _open_llamacpp(
         kind, why = (
             (quantisation, "asked for") if quantisation != "auto" else store.fastest_quantisation()
         )
-        file = store.converted(
-            file, _folder(source), kind, adapter if lora is None else None, report
-        )
+        merged = adapter if lora is None else None
+        known = _known_sha256(source)
+        file = store.converted(file, _folder(source), kind, merged, report, known)
     elif adapter is not None and lora is None:
         raise ModelError(
             "an adapter folder is merged while converting: choose a quantisation, or give a LoRA .gguf file",
@@ -263,5 +264,4 @@ def _known_sha256(source: _Source) -> str | None:
 def _adapter_sha256(adapter: Path | None) -> str | None:
     if adapter is None:
         return None
-    file = adapter if adapter.is_file() else adapter / "adapter_model.safetensors"
-    return sha256_of(file) if file.is_file() else None
+    return sha256_of(adapter) if adapter.is_file() else store.adapter_sha256(adapter)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -128,14 +129,20 @@ def converted(
     quantisation: str,
     adapter: Path | None = None,
     report: Report | None = None,
+    base_sha256: str | None = None,
 ) -> Path:
     """Return ``base`` in another quantisation, an adapter merged in; written to ``folder`` on the first call.
+
+    The file's name depends on all that goes into it; ``base_sha256`` saves hashing the base, where it is known.
 
     Raises:
         ModelError: it cannot be converted or written.
     """
-    mark = f"-{sha256_of(adapter / 'adapter_model.safetensors')[:12]}" if adapter else ""
-    target = folder / f"{base.stem}{mark}-{quantisation.lower()}.gguf"
+    made_of = base_sha256 or sha256_of(base)
+    if adapter is not None:
+        made_of += adapter_sha256(adapter)
+    mark = hashlib.sha256(made_of.encode()).hexdigest()[:12]
+    target = folder / f"{base.stem}-{mark}-{quantisation.lower()}.gguf"
     if target.is_file():
         return target
     tell = report or (lambda _what, _share: None)
@@ -147,6 +154,21 @@ def converted(
             f"{target}: cannot be written ({error.strerror}); DXTRACE_HOME moves the cache",
         ) from None
     return target
+
+
+def adapter_sha256(folder: Path) -> str:
+    """Return the SHA-256 of an adapter: of its weights and of their configuration, which scales them.
+
+    Raises:
+        ModelError: a file is missing or cannot be read.
+    """
+    whole = hashlib.sha256()
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        try:
+            whole.update(sha256_of(folder / name).encode())
+        except OSError as error:
+            raise ModelError(f"{folder / name}: cannot be read ({error.strerror})") from None
+    return whole.hexdigest()
 
 
 def remove(name: str) -> int:

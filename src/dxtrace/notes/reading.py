@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dxtrace.errors import CaseError
+from dxtrace.errors import CaseError, InputError
+from dxtrace.files import read_jsonl
 from dxtrace.notes.case import MAX_CHARACTERS, Case
+from dxtrace.notes.formats import refuse_binary, refuse_other_text
 from dxtrace.notes.sections import INVISIBLE, SECTIONS, section_named
 
 
@@ -18,8 +20,9 @@ def decode(data: bytes, place: str) -> str:
     """Decode UTF-8, with or without a byte order mark; line ends stay as they are.
 
     Raises:
-        CaseError: naming ``place``, when the bytes are not UTF-8.
+        CaseError: naming ``place``, when the bytes are not UTF-8, or are a document or an archive.
     """
+    refuse_binary(data, place)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -40,9 +43,7 @@ def case_from_json(data: Any, place: str, id: str = "case") -> Case:
         )
     if isinstance(data.get("case"), dict) and "note" not in data:
         return case_from_json(data["case"], place, str(data.get("id", id)))
-    own_id = data.get("id", data.get("case_id"))
-    if isinstance(own_id, (str, int)) and not isinstance(own_id, bool) and str(own_id).strip():
-        id = str(own_id)
+    id = own_id(data) or id
     for key in ("note", "text", "case_prompt"):
         if isinstance(data.get(key), str):
             return Case.from_text(data[key], id)
@@ -64,6 +65,16 @@ def case_from_json(data: Any, place: str, id: str = "case") -> Case:
     if not sections:
         raise CaseError(f'{place}: no "note" and none of the sections {", ".join(SECTIONS)}')
     return Case.from_sections(sections, id)
+
+
+def own_id(row: Any) -> str | None:
+    """Return the id that a row gives itself, None without one."""
+    if not isinstance(row, dict):
+        return None
+    id = row.get("id", row.get("case_id"))
+    if not isinstance(id, (str, int)) or isinstance(id, bool) or not str(id).strip():
+        return None
+    return str(id)
 
 
 def read_case(path: str | Path) -> Case:
@@ -111,14 +122,18 @@ def _case_from_text_or_json(text: str, place: str, id: str, json_file: bool = Fa
             try:
                 return case_from_json(parse_json(text, place), place, id)
             except CaseError:
-                if json_file or _looks_like_json(text):
+                if not json_file:
+                    refuse_other_text(text, place)
+                if json_file or looks_like_json(text):
                     raise
+        refuse_other_text(text, place)
         return Case.from_text(text, id)
     except CaseError as error:
         raise error if str(error).startswith(place) else CaseError(f"{place}: {error}") from None
 
 
-def _looks_like_json(text: str) -> bool:
+def looks_like_json(text: str) -> bool:
+    """Return whether a text begins as a JSON object does; a note may begin with a brace too."""
     return re.match(r'[\s\ufeff]*\{\s*("|\})', text) is not None
 
 
@@ -178,18 +193,10 @@ def with_id(error: CaseError, id: str) -> CaseError:
 
 
 def _read_jsonl(path: Path) -> Iterator[Case | CaseError]:
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip(b" \t\r\n\xef\xbb\xbf"):
-                    continue
-                place, id = f"{path}, line {number}", f"{path.stem}-{number}"
-                try:
-                    yield case_from_json(parse_json(decode(line, place), place), place, id)
-                except CaseError as error:
-                    located = (
-                        str(error) if str(error).startswith(str(path)) else f"{place}: {error}"
-                    )
-                    yield with_id(CaseError(located), id)
-    except OSError as error:
-        raise CaseError(f"{path}: cannot be read ({error.strerror})") from None
+    for line in read_jsonl(path, CaseError):
+        id = f"{path.stem}-{line.number}"
+        try:
+            yield case_from_json(line.parse(), line.place, id)
+        except InputError as error:
+            message = str(error).removeprefix(f"{line.place}: ")
+            yield with_id(CaseError(f"{line.place}: {message}"), id)

@@ -12,7 +12,8 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.errors import CaseError, InputError
 from dxtrace.notes.case import Case
-from dxtrace.notes.reading import case_from_json, decode, parse_json
+from dxtrace.notes.formats import is_json_lines, refuse_other_text
+from dxtrace.notes.reading import case_from_json, decode, looks_like_json, parse_json
 from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, reading_of
 
 _SUFFIXES = {".json", ".jsonl", ".txt", ".md"}
@@ -90,12 +91,15 @@ def _rows(path: str | Path) -> Iterator[tuple[str, str, str, bool]]:
     name = "standard input" if str(path) == "-" else str(path)
     text = decode(sys.stdin.buffer.read() if str(path) == "-" else _bytes(Path(path)), name)
     id = "case" if str(path) == "-" else Path(path).stem
-    if name.endswith(".jsonl"):
+    if name.endswith(".jsonl") or is_json_lines(text):
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 yield f"{name}, line {number}", f"{id}-{number}", line, True
     else:
-        yield name, id, text, name.endswith(".json") or text.lstrip().startswith('{"')
+        is_json = name.endswith(".json") or looks_like_json(text)
+        if not is_json:
+            refuse_other_text(text, name)
+        yield name, id, text, is_json
 
 
 def _bytes(path: Path) -> bytes:

@@ -8,7 +8,6 @@ The diagnosis is kept as the tag ``diagnosis``. Where our taxonomy has it, the t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from typing import Any
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.align import find_diagnosis
 from dxtrace.corpus.base import Corpus, Problem, assemble, tidy
-from dxtrace.errors import CaseError, CorpusError
+from dxtrace.errors import CaseError, CorpusError, RowError
+from dxtrace.files import read_jsonl
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import Case
-from dxtrace.notes.reading import decode
 
 #: Keys that say nothing beside their value.
 _SILENT = {"findings", "demographics", "history", "other"}
@@ -53,30 +52,16 @@ def read_agentclinic(
     taxonomy = taxonomy or Taxonomy.default()
     cases: list[AnnotatedCase] = []
     problems: list[Problem] = []
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        place = f"{path}, line {number}"
+    for line in read_jsonl(path, CorpusError):
+        place = line.place
+        id = f"{path.stem}-{line.number}"
         try:
-            cases.append(
-                _to_case(json.loads(decode(line, place)), f"{path.stem}-{number}", taxonomy),
-            )
-        except json.JSONDecodeError as error:
-            problems.append(Problem("bad-json", place, f"not valid JSON (column {error.colno})"))
-        except (RecursionError, ValueError):
-            problems.append(
-                Problem(
-                    "bad-json",
-                    place,
-                    "not usable JSON (nested too deep, or a number too long)",
-                ),
-            )
+            cases.append(_to_case(line.parse(), id, taxonomy))
+        except RowError as error:
+            problems.append(Problem("bad-json", place, error.reason, id))
         except (CaseError, CorpusError) as error:
-            problems.append(Problem("bad-shape", place, str(error).removeprefix(f"{place}: ")))
+            message = str(error).removeprefix(f"{place}: ")
+            problems.append(Problem("bad-shape", place, message, id))
     return assemble(
         cases,
         problems,

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from dxtrace.annotated import AnnotatedCase
@@ -113,7 +114,8 @@ def _read_all(
             problems += parsed.problems
             case = _to_case(parsed, _folders(path, file), file.stem, listed, taxonomy, problems)
         except _UnusableError as unusable:
-            problems.append(unusable.problem)
+            name = "/".join((*_folders(path, file), file.stem))
+            problems.append(replace(unusable.problem, lost=tidy(name)))
             continue
         patient = owner.setdefault(case.case.note, case.patient)
         yield AnnotatedCase(case.case, case.gold, patient, case.tags)

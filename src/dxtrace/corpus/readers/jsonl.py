@@ -18,8 +18,7 @@ and ``path``;
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,11 @@ from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
 from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, row_bytes, tidy
-from dxtrace.errors import CorpusError, DxtraceError
+from dxtrace.errors import CorpusError, DxtraceError, RowError
+from dxtrace.files import atomic_write
+from dxtrace.files import read_jsonl as read_jsonl_lines
 from dxtrace.knowledge.taxonomy import Taxonomy
-from dxtrace.notes.reading import case_from_json, decode
+from dxtrace.notes.reading import case_from_json, own_id
 
 
 def read_jsonl(
@@ -80,18 +81,15 @@ def write_jsonl(path: str | Path, cases: Iterable[AnnotatedCase]) -> int:
     Raises:
         CorpusError: it cannot be written.
     """
-    path = Path(path)
-    beside = path.with_name(path.name + ".part")
     count = 0
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            for case in cases:
-                file.write(row_bytes(case))
-                count += 1
-        beside.replace(path)
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be written ({error.strerror})") from None
+
+    def rows() -> Iterator[bytes]:
+        nonlocal count
+        for case in cases:
+            count += 1
+            yield row_bytes(case)
+
+    atomic_write(Path(path), rows(), CorpusError)
     return count
 
 
@@ -134,37 +132,24 @@ def _read_file(
     taxonomy: Taxonomy,
     problems: list[Problem],
 ) -> Iterable[AnnotatedCase]:
-    try:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip(b" \t\r\n\xef\xbb\xbf"):
-                    continue
-                place = f"{file}, line {number}"
-                try:
-                    row = json.loads(decode(line, place))
-                    case, found = row_to_case(row, place, f"{file.stem}-{number}", taxonomy, split)
-                    row_bytes(case)
-                except json.JSONDecodeError as error:
-                    problems.append(
-                        Problem("bad-json", place, f"not valid JSON (column {error.colno})"),
-                    )
-                except (RecursionError, ValueError):
-                    problems.append(
-                        Problem(
-                            "bad-json",
-                            place,
-                            "not usable JSON (nested too deep, or not plain text)",
-                        ),
-                    )
-                except DxtraceError as error:
-                    problems.append(
-                        Problem("bad-shape", place, str(error).removeprefix(f"{place}: ")),
-                    )
-                else:
-                    problems += found
-                    yield case
-    except OSError as error:
-        raise CorpusError(f"{file}: cannot be read ({error.strerror})") from None
+    for line in read_jsonl_lines(file, CorpusError):
+        place = line.place
+        id = f"{file.stem}-{line.number}"
+        try:
+            row = line.parse()
+            id = own_id(row) or id
+            case, found = row_to_case(row, place, id, taxonomy, split)
+            row_bytes(case)
+        except RowError as error:
+            problems.append(Problem("bad-json", place, error.reason, id))
+        except UnicodeEncodeError:
+            problems.append(Problem("bad-json", place, "half a character (a surrogate)", id))
+        except DxtraceError as error:
+            message = str(error).removeprefix(f"{place}: ")
+            problems.append(Problem("bad-shape", place, message, id))
+        else:
+            problems += found
+            yield case
 
 
 def _own_row(row: Mapping[str, Any]) -> AnnotatedCase | None:

@@ -68,7 +68,7 @@ def read_medcasereasoning(
         try:
             case, found = _to_case(row, place, own_id, taxonomy, threshold)
         except (CaseError, CorpusError) as error:
-            problems.append(Problem("bad-shape", place, str(error)))
+            problems.append(Problem("bad-shape", place, str(error), own_id))
             continue
         problems += found
         cases.append(

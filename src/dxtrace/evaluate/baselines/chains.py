@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Differential, ModelInfo, Ranked, Step
 from dxtrace.knowledge.taxonomy import Taxonomy
-
-System = Callable[[AnnotatedCase], Chain]
-
 
 #: Steps that a baseline writes at most.
 STEPS = 8

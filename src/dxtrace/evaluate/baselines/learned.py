@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Step
 from dxtrace.evaluate._extras import library
-from dxtrace.evaluate.baselines.chains import STEPS, System, answer_chain
+from dxtrace.evaluate.baselines.chains import STEPS, answer_chain
 from dxtrace.notes.quotes import find_quotes, single_clauses, span_of
+
+Answer = Callable[[AnnotatedCase], Chain]
 
 
 def _labels(train: Sequence[AnnotatedCase]) -> list[str]:
     return [case.gold.diagnosis for case in train if case.gold is not None]
 
 
-def majority(train: Sequence[AnnotatedCase]) -> System:
+def majority(train: Sequence[AnnotatedCase]) -> Answer:
     """Return the system that always gives the commonest diagnosis, with the shares of all as probabilities."""
     counts = Counter(_labels(train))
     total = sum(counts.values())
@@ -39,7 +41,7 @@ def _vectors(train: Sequence[AnnotatedCase]) -> tuple[Any, Any]:
     return vectorizer, vectorizer.fit_transform([case.case.note for case in train])
 
 
-def tfidf(train: Sequence[AnnotatedCase]) -> System:
+def tfidf(train: Sequence[AnnotatedCase]) -> Answer:
     """TF-IDF of words and pairs of words, logistic regression; it quotes what spoke most for its diagnosis."""
     linear = library("sklearn.linear_model", "the baseline 'tfidf'")
     labels = _labels(train)
@@ -79,7 +81,7 @@ def tfidf(train: Sequence[AnnotatedCase]) -> System:
     return answer
 
 
-def nearest(train: Sequence[AnnotatedCase]) -> System:
+def nearest(train: Sequence[AnnotatedCase]) -> Answer:
     """The most similar case's diagnosis and reasons, with this note's own words as evidence; probabilities from the
     ten nearest."""
     vectorizer, table = _vectors(train)

@@ -7,15 +7,17 @@ base model without an adapter; ``gold`` repeats the annotation: the ceiling of e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, ModelInfo
+from dxtrace.corpus.base import row_sha256
 from dxtrace.corpus.policy import FairReasoner
+from dxtrace.corpus.systems import Identity, System
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.evaluate.baselines import keywords
-from dxtrace.evaluate.baselines.chains import System
 from dxtrace.evaluate.baselines.learned import majority, nearest, tfidf
 
 #: Baselines by name.
@@ -40,20 +42,29 @@ def make_baseline(
     """
     if name not in BASELINES:
         raise UnknownName("baseline", name, BASELINES)
+    if name == "untrained":
+        return _untrained(threads)
     annotated = [case for case in train if case.gold is not None]
     if name in LEARNT and not annotated:
         raise InputError(
             f"the baseline {name!r} learns from annotated cases: name them with --train",
         )
+    learnt_from = _sha256(annotated) if name in LEARNT else None
+    return System(Identity(f"baseline {name}", learnt_from=learnt_from), _answers(name, annotated))
+
+
+def _answers(name: str, annotated: Sequence[AnnotatedCase]) -> Callable[[AnnotatedCase], Chain]:
     if name == "majority":
         return majority(annotated)
     if name == "tfidf":
         return tfidf(annotated)
     if name == "nearest":
         return nearest(annotated)
-    if name == "keywords":
-        return keywords.answer
-    return _gold if name == "gold" else _untrained(threads)
+    return keywords.answer if name == "keywords" else _gold
+
+
+def _sha256(cases: Sequence[AnnotatedCase]) -> str:
+    return hashlib.sha256("".join(map(row_sha256, cases)).encode()).hexdigest()
 
 
 def _gold(case: AnnotatedCase) -> Chain:
@@ -65,5 +76,4 @@ def _gold(case: AnnotatedCase) -> Chain:
 def _untrained(threads: int | None) -> System:
     from dxtrace.models.loading import load as load_reasoner
 
-    reasoner = load_reasoner(adapter="none", threads=threads)
-    return FairReasoner(reasoner).reason
+    return FairReasoner(load_reasoner(adapter="none", threads=threads)).system

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from dxtrace.errors import InputError
 from dxtrace.evaluate.judges.base import Judge, Pair, Statement
+from dxtrace.files import Line, read_jsonl
 
 
 @dataclass(frozen=True)
@@ -52,25 +52,18 @@ def read_pairs(path: str | Path) -> list[LabelledPair]:
         InputError: the file cannot be read, or a line has another shape; names it.
     """
     path = Path(path)
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({type(error).__name__})") from None
-    pairs = [
-        _read_pair(line, f"{path}, line {number}")
-        for number, line in enumerate(lines, 1)
-        if line.strip()
-    ]
+    pairs = [_read_pair(line) for line in read_jsonl(path)]
     if not pairs:
         raise InputError(f"{path}: holds no pair")
     return pairs
 
 
-def _read_pair(line: str, place: str) -> LabelledPair:
+def _read_pair(line: Line) -> LabelledPair:
+    row = line.parse()
+    place = line.place
     try:
-        row = json.loads(line)
         pair = LabelledPair(row["one"], row["other"], row.get("same"), str(row.get("kind", "")))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         raise InputError(f'{place}: expected an object with "one", "other" and "same"') from None
     if (
         not isinstance(pair.one, str)

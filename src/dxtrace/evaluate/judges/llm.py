@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from dxtrace.engines.base import Branch, Engine
-from dxtrace.errors import EngineError, InputError
+from dxtrace.errors import EngineError, InputError, RowError
 from dxtrace.evaluate.judges.base import Pair, Verdict
+from dxtrace.files import read_jsonl
 from dxtrace.notes.prompt import chat_parts
 from dxtrace.provenance import CREDENTIALED_RULE
 
@@ -220,10 +221,10 @@ class LLMJudge:
 def _read_cache(path: Path) -> dict[str, float]:
     known: dict[str, float] = {}
     if path.is_file():
-        for line in path.read_text("utf-8", errors="replace").splitlines():
+        for line in read_jsonl(path):
             try:
-                row = json.loads(line)
+                row = line.parse()
                 known[str(row["key"])] = float(row["yes"])
-            except (ValueError, KeyError, TypeError):
+            except (RowError, ValueError, KeyError, TypeError):
                 continue  # a line that an interruption broke off
     return known

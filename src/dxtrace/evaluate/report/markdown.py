@@ -34,6 +34,9 @@ def markdown_table(data: Report) -> str:
             )
     f1 = [value_text("acc_diag", system["summary"]["macro_f1"]["diagnosis"]) for system in systems]
     lines.append("| Macro-F1, diagnosis | " + " | ".join(f1) + " |")
+    known = [system["wordings"] for system in systems]
+    if any(known):
+        lines.append("| Wordings known | " + " | ".join(text or "–" for text in known) + " |")
     sizes = ", ".join(
         f"{_plain(s['name'])}: n={s['summary']['n']} cases of {s['summary']['patients']} patients"
         for s in systems

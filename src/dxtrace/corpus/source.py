@@ -1,0 +1,69 @@
+"""What ``dxtrace batch`` answers: any corpus, a folder of notes or a file, as ids and cases."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from dxtrace.annotated import AnnotatedCase
+from dxtrace.corpus.answer_cases import Task
+from dxtrace.corpus.registry import open_corpus, parse_spec
+from dxtrace.errors import CaseError, InputError
+
+
+def read_tasks(
+    spec: str,
+    *,
+    limit: int | None = None,
+    num_shards: int = 1,
+    shard_index: int = 0,
+) -> list[Task]:
+    """Return the cases that a SPEC names, each with an id of its own, in a steady order.
+
+    A case that cannot be read stands with its error, after the others.
+
+    Args:
+        spec: what :func:`dxtrace.corpus.registry.open_corpus` takes.
+        limit: only so many, from the first of the shard.
+        num_shards: how many runs share the work.
+        shard_index: which of them this is, from 0.
+
+    Raises:
+        InputError: nothing there, or it is no corpus, or it holds no case at all.
+    """
+    corpus = open_corpus(spec, allow_empty=True)
+    tasks: list[Task] = []
+    taken: set[str] = set()
+    found: list[tuple[str, AnnotatedCase | CaseError]] = [(case.id, case) for case in corpus.cases]
+    found += [
+        (problem.lost, CaseError(str(problem)))
+        for problem in corpus.problems
+        if problem.lost is not None
+    ]
+    for id, case in found:
+        unique = _unique(id, taken)
+        taken.add(unique)
+        tasks.append((unique, case))
+    if not tasks:
+        raise InputError(f"{spec}: holds no case")
+    return tasks[shard_index::num_shards][:limit]
+
+
+def _unique(id: str, taken: set[str]) -> str:
+    """Return ``id``, or ``id~2`` and so on if it is taken, as corpora name a case that stands twice."""
+    names = itertools.chain([id], (f"{id}~{count}" for count in itertools.count(2)))
+    return next(name for name in names if name not in taken)
+
+
+def refuse_as_output(spec: str, out: Path) -> None:
+    """Check that results are not written over, or among, what is read.
+
+    Raises:
+        InputError: they would be.
+    """
+    _, path, _ = parse_spec(spec)
+    source = Path(path)
+    if out.exists() and source.exists() and out.samefile(source):
+        raise InputError(f"{out}: is what is to be answered; write the results to another file")
+    if source.is_dir() and out.resolve().parent == source.resolve():
+        raise InputError(f"{out}: lies among what is to be answered; write it to another folder")

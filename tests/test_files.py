@@ -1,0 +1,140 @@
+"""Files: written whole or not at all, read by line, grown by one run at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dxtrace.errors import InputError, RowError
+from dxtrace.files import MAX_DEPTH, RowStore, atomic_write, read_jsonl
+
+
+def has_key(row: dict[str, Any]) -> str | None:
+    return row.get("key")
+
+
+def open_store(path: Path) -> RowStore[str]:
+    return RowStore(path, has_key, "a row")
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [line.parse() for line in read_jsonl(path)]
+
+
+def test_a_file_that_is_written_can_be_read_by_others(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        atomic_write(tmp_path / "deep" / "page.html", "text")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "deep" / "page.html").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError(28, "No space left on device")
+
+    file = tmp_path / "rows.jsonl"
+    file.write_text("old")
+    with pytest.raises(InputError, match=r"rows\.jsonl: cannot be written \(No space left"):
+        atomic_write(file, broken())
+    assert file.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_only_a_line_feed_ends_a_row(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    note = "one\u2028two\u2029three\x85four"
+    text = json.dumps({"note": note}, ensure_ascii=False)
+    file.write_text(f"\ufeff{text}\r\n\n \n{text}", "utf-8", newline="")
+    assert [line.number for line in read_jsonl(file)] == [1, 4]
+    assert [row["note"] for row in lines(file)] == [note, note]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b'{"a": \xff}', "not UTF-8 text"),
+        (b'{"a": ', "not valid JSON (column 7)"),
+        (b"[" * 100_000, "nested too deep"),
+        (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "nested too deep"),
+        (b"1" * 5000, "a number too long"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, data: bytes, reason: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(b'{"key": "a"}\n' + data + b"\n")
+    _, second = read_jsonl(file)
+    with pytest.raises(RowError) as caught:
+        second.parse()
+    assert str(caught.value).startswith(f"{file}, line 2: ") and reason in str(caught.value)
+
+
+def test_half_a_row_is_cut_off_and_a_whole_one_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"key": "a"}\n{"key": "b')
+    with open_store(file) as store:
+        assert store.kept == ["a"]
+        store.append({"key": "c", "note": "x\u2028y"})
+    file.write_text(file.read_text().rstrip("\n"))
+    with open_store(file) as store:
+        assert store.kept == ["a", "c"]
+        store.append({"key": "d"})
+    assert [row["key"] for row in lines(file)] == ["a", "c", "d"]
+    assert len(file.read_text("utf-8").splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "A note without a line feed at its end",
+        '{"id": "a", "note": "x"}\n{"id": "b", "note": "y"}',
+        '{"key": "a"}\n{"id": "a case"}\n',
+        '{"key": "a"}\n{"id": "a case"}',
+        '{"key": "a',
+        "\x7fELF\x00\x01\n\x02",
+    ],
+)
+def test_a_file_that_is_not_ours_stays_as_it_is(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(content)
+    with pytest.raises(InputError, match=r"rows\.jsonl, line \d: not a row"), open_store(file):
+        pass
+    assert file.read_text() == content
+
+
+def test_rows_are_dropped_and_the_file_grows_on(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    with open_store(file) as store:
+        for key in "abcd":
+            store.append({"key": key})
+        store.drop({0, 2})
+        store.append({"key": "e"})
+        assert store.kept == ["b", "d", "e"]
+    assert [row["key"] for row in lines(file)] == ["b", "d", "e"]
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_a_second_run_is_locked_out(tmp_path: Path, rewritten: bool) -> None:
+    file = tmp_path / "rows.jsonl"
+    code = (
+        "import sys; from pathlib import Path; from dxtrace.files import RowStore\n"
+        "with RowStore(Path(sys.argv[1]), lambda row: row, 'a row'): print('in')"
+    )
+    command = [sys.executable, "-c", code, str(file)]
+    with open_store(file) as store:
+        store.append({"key": "a"})
+        if rewritten:
+            store.drop({0})
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 1 and "another run is writing it" in done.stderr
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "in\n"
