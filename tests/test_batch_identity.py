@@ -108,7 +108,7 @@ def test_a_note_that_changed_is_answered_again_and_no_other(tmp_path: Path) -> N
     write(source, {"id": "a", "note": SHORT}, {"id": "b", "note": SHORT})
     answer(UNREAD, source, out)
     write(source, {"id": "a", "note": SHORT}, {"id": "b", "note": f"{SHORT}\nNo fever."})
-    with pytest.raises(InputError, match="1 of its rows .*another note"):
+    with pytest.raises(InputError, match=r"1 of its rows .*another note"):
         answer(UNREAD, source, out)
     tally = answer(UNREAD, source, out, redo=True)
     assert (tally.answered, tally.kept) == (1, 1)

@@ -1,4 +1,5 @@
-"""A chain of reasoning: the diagnosis, its steps with evidence quoted from the note, and the text forms of both.
+"""A chain of reasoning: the diagnosis, its steps with evidence quoted from the note, and the text
+forms of both.
 
 Two text forms are published. The *card* form::
 
@@ -64,7 +65,9 @@ class PremiseRef:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the node of the path that it supports, why, the evidence, and how probably it states the finding."""
+    """One step: the node of the path that it supports, why, the evidence, and how probably it
+    states the finding.
+    """
 
     supports: str
     rationale: str
@@ -80,7 +83,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """A piece of the note that speaks against nodes: why, its evidence, and how strongly (``veto`` or ``strong``)."""
+    """A piece of the note that speaks against nodes: why, its evidence, and how strongly (``veto``
+    or ``strong``).
+    """
 
     against: tuple[str, ...]
     strength: Strength
@@ -93,8 +98,8 @@ class Contradiction:
 class Ranked:
     """One entry of a differential; probabilities lie between 0 and 1.
 
-    ``model`` and ``findings`` are the two opinions of which ``probability`` is the calibrated product: what the model
-    says alone, and what the findings stated in the note say alone.
+    ``model`` and ``findings`` are the two opinions of which ``probability`` is the calibrated
+    product: what the model says alone, and what the findings stated in the note say alone.
     """
 
     diagnosis: str
@@ -106,7 +111,9 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Differential:
-    """Diagnoses with probabilities, highest first; over all diagnoses of the taxonomy they sum to 1."""
+    """Diagnoses with probabilities, highest first; over all diagnoses of the taxonomy they sum to
+    1.
+    """
 
     entries: tuple[Ranked, ...]
 
@@ -145,11 +152,13 @@ class Timing:
 
 @dataclass(frozen=True)
 class Chain:
-    """A final diagnosis on one note and the steps that lead to it; also the gold chain of an annotated case.
+    """A final diagnosis on one note and the steps that lead to it; also the gold chain of an
+    annotated case.
 
-    ``diagnosis`` is empty where none is named: of an open type the path may end at a suspicion, and without support, or
-    out of scope, ``category`` and path are empty too. ``undecided``: what
-    would decide a type that is left open. ``out_of_scope``: the probability that none of the known illnesses fits.
+    ``diagnosis`` is empty where none is named: of an open type the path may end at a suspicion, and
+    without support, or out of scope, ``category`` and path are empty too. ``undecided``: what
+    would decide a type that is left open. ``out_of_scope``: the probability that none of the known
+    illnesses fits.
     """
 
     id: str
@@ -168,7 +177,8 @@ class Chain:
     timing: Timing = field(default=Timing(), compare=False)
 
     def verify(self) -> None:
-        """Check that every evidence is the note's own text and every step supports a node of the path.
+        """Check that every evidence is the note's own text and every step supports a node of the
+        path.
 
         Raises:
             GroundingError: naming the step, never its text.
@@ -211,7 +221,8 @@ class Chain:
         return self.answer.render(style)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON form: the contract of ``dxtrace reason --format json`` (:class:`dxtrace.result.ResultV1`).
+        """Return the JSON form: the contract of ``dxtrace reason --format json``
+        (:class:`dxtrace.result.ResultV1`).
 
         Raises:
             InputError: a field cannot stand in a result, as a probability above 1; names it.
@@ -266,12 +277,15 @@ class Chain:
         )
 
     def _repr_html_(self) -> str:
-        # A notebook asks a chain to show itself; the page stands above this room, so it is looked up when asked.
+        # A notebook asks a chain to show itself; the page stands above this room, so it is looked
+        # up when asked.
         return str(importlib.import_module("dxtrace.view").notebook_html(self))
 
 
 def status_of(headline: str) -> Status:
-    """Return the status that the headline of a text form tells; an open type has one only where it names no diagnosis."""
+    """Return the status that the headline of a text form tells; an open type has one only where it
+    names no diagnosis.
+    """
     for status, words in HEADLINES.items():
         if headline.endswith(words):
             return status

@@ -1,8 +1,9 @@
-"""The published JSON of a result, version 1: one typed model that writers, readers and the OpenAPI page share.
+"""The published JSON of a result, version 1: one typed model that writers, readers and the OpenAPI
+page share.
 
-What it takes is parsed once: whoever holds a :class:`ResultV1` needs no further look at kinds. A row of an older
-version, which says nothing of a status, contradictions or a schema, reads as an answer. Fields that are not known
-are passed over.
+What it takes is parsed once: whoever holds a :class:`ResultV1` needs no further look at kinds. A
+row of an older version, which says nothing of a status, contradictions or a schema, reads as an
+answer. Fields that are not known are passed over.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from dxtrace.errors import InputError
 
 SCHEMA: Literal["dxtrace.result/1"] = "dxtrace.result/1"
 
-#: ``answered``: a diagnosis, borne out. ``type_open``: the illness is, its type is not. ``not_supported``: the note
-#: states nothing that bears out the most probable diagnosis. ``out_of_scope``: probably none of the known illnesses.
+#: ``answered``: a diagnosis, borne out. ``type_open``: the illness is, its type is not.
+#: ``not_supported``: the note states nothing that bears out the most probable diagnosis.
+#: ``out_of_scope``: probably none of the known illnesses.
 Status = Literal["answered", "type_open", "not_supported", "out_of_scope"]
 
 Strength = Literal["veto", "strong"]
@@ -163,7 +165,8 @@ class ResultV1(_Part):
         """Read a JSON object.
 
         Raises:
-            InputError: a field is missing or wrong; one line that names it and holds no text of the note.
+            InputError: a field is missing or wrong; one line that names it and holds no text of the
+            note.
         """
         try:
             return cls.model_validate(data)

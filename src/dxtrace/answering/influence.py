@@ -1,8 +1,10 @@
-"""How far each quote drives the diagnosis: what its probability loses when the quote is taken out of the note.
+"""How far each quote drives the diagnosis: what its probability loses when the quote is taken out
+of the note.
 
-Sufficiency and comprehensiveness as in ERASER (DeYoung et al. 2020, doi 10.18653/v1/2020.acl-main.408): what is lost
-when only the quotes are left, and when all of them are gone. A small sufficiency and a large comprehensiveness mean that
-the quotes are what the answer rests on.
+Sufficiency and comprehensiveness as in ERASER (DeYoung et al. 2020, doi
+10.18653/v1/2020.acl-main.408): what is lost when only the quotes are left, and when all of them are
+gone. A small sufficiency and a large comprehensiveness mean that the quotes are what the answer
+rests on.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from dxtrace.notes.case import Case
 class Influence:
     """What the probability of the top diagnosis loses, from -1 to 1.
 
-    ``steps``: without the quote of each step, in their order. ``comprehensiveness``: without all of them.
+    ``steps``: without the quote of each step, in their order. ``comprehensiveness``: without all of
+        them.
     ``sufficiency``: with nothing but them.
     """
 
@@ -51,7 +54,8 @@ def measure_influence(reasoner: Reasoner, case: Case, chain: Chain) -> Influence
     def loss(note: str) -> float:
         return top.probability - _probability(reasoner, note, top.diagnosis)
 
-    # From the last quote to the first: an engine that keeps its cache reads the shared beginning of two notes once.
+    # From the last quote to the first: an engine that keeps its cache reads the shared beginning of
+    # two notes once.
     order = sorted(range(len(spans)), key=lambda index: -spans[index][0])
     losses = {index: loss(_without(case.note, [spans[index]])) for index in order}
     quotes = ". ".join(step.evidence.text for step in chain.steps)
@@ -76,7 +80,9 @@ def _without(note: str, spans: Sequence[tuple[int, int]]) -> str:
 
 
 def _probability(reasoner: Reasoner, note: str, diagnosis: str) -> float:
-    """Return the probability of a diagnosis on a note; that of a blind guess where nothing is left to read."""
+    """Return the probability of a diagnosis on a note; that of a blind guess where nothing is left
+    to read.
+    """
     try:
         differential = reasoner.differential(Case.from_text(note))
     except CaseError:

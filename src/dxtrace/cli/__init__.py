@@ -78,7 +78,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit code. Errors become one line on stderr; a note's text never gets there."""
+    """Run one command and return its exit code.
+
+    Errors become one line on stderr; a note's text never gets there.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
@@ -105,7 +108,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _misused(error: typer.TyperException) -> int:
-    """Say what was wrong with the command and where its help is; a group without a command answers with its help."""
+    """Say what was wrong with the command and where its help is; a group without a command answers
+    with its help.
+    """
     message = error.format_message().replace("Value error, ", "")
     if message.startswith("Usage:"):
         print(message)

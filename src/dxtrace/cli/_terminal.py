@@ -86,7 +86,9 @@ def _explanations(chain: Chain) -> Iterator[str]:
 
 
 def differential_table(differential: Differential, top: int) -> Table:
-    """Return the ``top`` most probable diagnoses with bars and, where known, the two opinions behind each."""
+    """Return the ``top`` most probable diagnoses with bars and, where known, the two opinions
+    behind each.
+    """
     entries = differential.entries[:top]
     opinions = any(entry.model is not None or entry.findings is not None for entry in entries)
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -136,7 +138,9 @@ def step_text(number: int, step: Step) -> Text:
 
 
 def contradiction_text(letter: str, item: Contradiction) -> Text:
-    """Return one contradiction: letter, the diagnoses that it speaks against, why, evidence, source."""
+    """Return one contradiction: letter, the diagnoses that it speaks against, why, evidence,
+    source.
+    """
     text = Text(f"{letter:>2} ", style=f"bold {_AGAINST}")
     verb = "rules out" if item.strength == "veto" else "speaks against"
     text.append(f"[{verb} {clean(', '.join(item.against))}] ", style="dim")
@@ -156,7 +160,9 @@ def _letter(number: int) -> str:
 
 
 def _note(chain: Chain) -> Text:
-    """Return the note with each evidence underlined, coloured and numbered, what speaks against lettered."""
+    """Return the note with each evidence underlined, coloured and numbered, what speaks against
+    lettered.
+    """
     marks = [
         (step.evidence.start, step.evidence.end, str(n), _COLOURS[(n - 1) % len(_COLOURS)])
         for n, step in enumerate(chain.steps, 1)

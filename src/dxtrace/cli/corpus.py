@@ -268,7 +268,9 @@ def _tokens(model: str) -> Tokens:
 
 
 def _find(corpus: Corpus, id: str) -> AnnotatedCase:
-    """Return the case with this id; the last part of an id (``sample_7``) is enough where only one has it."""
+    """Return the case with this id; the last part of an id (``sample_7``) is enough where only one
+    has it.
+    """
     found = [case for case in corpus.cases if case.id == id]
     found = found or [case for case in corpus.cases if case.id.endswith(f"/{id}")]
     if len(found) == 1:

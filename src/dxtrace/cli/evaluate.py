@@ -279,7 +279,9 @@ def _score_source(work: _Work, source: str) -> Scored:
 
 
 def _elsewhere(work: _Work) -> set[str]:
-    """Return the ids of the corpus's cases that are not evaluated on: beyond the limit, or without a gold chain."""
+    """Return the ids of the corpus's cases that are not evaluated on: beyond the limit, or without
+    a gold chain.
+    """
     every = {case.id for case in work.corpus.cases} if work.corpus else set()
     return every - work.cases.keys()
 

@@ -1,8 +1,8 @@
 """Answering many cases into one JSONL file that grows row by row and answers nothing twice.
 
-Beside the result (:mod:`dxtrace.chain`) each row says who answered (``made_by``), which wordings the
-recogniser was allowed (``wordings``) and the SHA-256 of the note (``note_sha256``). A row of which
-one of them differs is another answer: it is refused, or made again.
+Beside the result (:mod:`dxtrace.chain`) each row says who answered (``made_by``), which wordings
+the recogniser was allowed (``wordings``) and the SHA-256 of the note (``note_sha256``). A row of
+which one of them differs is another answer: it is refused, or made again.
 """
 
 from __future__ import annotations

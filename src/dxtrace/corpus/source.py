@@ -50,7 +50,9 @@ def read_tasks(
 
 
 def _unique(id: str, taken: set[str]) -> str:
-    """Return ``id``, or ``id~2`` and so on if it is taken, as corpora name a case that stands twice."""
+    """Return ``id``, or ``id~2`` and so on if it is taken, as corpora name a case that stands
+    twice.
+    """
     names = itertools.chain([id], (f"{id}~{count}" for count in itertools.count(2)))
     return next(name for name in names if name not in taken)
 

@@ -16,7 +16,9 @@ __all__ = ["Branch", "Engine", "PromptPart", "Work"]
 
 @dataclass(frozen=True)
 class Branch:
-    """A place where the text may go on in several ways: ``prefix`` after the prompt, then one of ``candidates``."""
+    """A place where the text may go on in several ways: ``prefix`` after the prompt, then one of
+    ``candidates``.
+    """
 
     prefix: tuple[int, ...]
     candidates: tuple[int, ...]
@@ -70,15 +72,19 @@ class Engine(Protocol):
         ...
 
     def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
-        """Yield the text that the model writes after ``prompt`` under a Lark grammar, piece by piece, greedily.
+        """Yield the text that the model writes after ``prompt`` under a Lark grammar, piece by
+        piece, greedily.
 
         Raises:
-            EngineError: the grammar is invalid, the model failed, or the text breaks off before the grammar accepts.
+            EngineError: the grammar is invalid, the model failed, or the text breaks off before the
+            grammar accepts.
         """
         ...
 
     def forget(self) -> None:
-        """Drop what is cached of earlier prompts, so that the next answer depends on its own prompt alone."""
+        """Drop what is cached of earlier prompts, so that the next answer depends on its own prompt
+        alone.
+        """
         ...
 
     def close(self) -> None:

@@ -1,4 +1,6 @@
-"""Checks that a text keeps to its grammar, made outside the engine that wrote it: llama.cpp fails open."""
+"""Checks that a text keeps to its grammar, made outside the engine that wrote it: llama.cpp fails
+open.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The transformers engine: any causal language model of the hub, with an optional PEFT adapter, on CPU or CUDA.
+"""The transformers engine: any causal language model of the hub, with an optional PEFT adapter, on
+CPU or CUDA.
 
-The key-value cache of the last prompt is kept. Many branches are evaluated in one pass: their tokens are packed behind
-the cached prompt as a tree, with a mask that lets each token see its own ancestors alone.
+The key-value cache of the last prompt is kept. Many branches are evaluated in one pass: their
+tokens are packed behind the cached prompt as a tree, with a mask that lets each token see its own
+ancestors alone.
 """
 
 from __future__ import annotations
@@ -100,7 +102,9 @@ class HuggingFaceEngine:
         return dict(zip(candidates, chosen, strict=True))
 
     def _logits(self, ids: list[int]) -> Any:
-        """Return the logits (vocabulary,) after ``ids``; what the cache already holds is not computed again."""
+        """Return the logits (vocabulary,) after ``ids``; what the cache already holds is not
+        computed again.
+        """
         if len(ids) > self.context:
             raise EngineError(f"the prompt has {len(ids)} tokens; the model reads {self.context}")
         if ids == self._ids:
@@ -145,7 +149,9 @@ class HuggingFaceEngine:
         return out.logits
 
     def _packed_logits(self, prefixes: Sequence[tuple[int, ...]]) -> list[Any]:
-        """Return the logits after each prefix on the cached prompt, in one pass over the tree of their tokens."""
+        """Return the logits after each prefix on the cached prompt, in one pass over the tree of
+        their tokens.
+        """
         torch = self._torch
         paths = sorted({prefix[:n] for prefix in prefixes for n in range(1, len(prefix) + 1)})
         place = {path: index for index, path in enumerate(paths)}
@@ -279,7 +285,9 @@ def _from_gguf(path: Path, dtype: Any) -> tuple[Any, Any]:
 
 
 def _mend_words(tokenizer: Any, path: Path) -> None:
-    """Split words as the GGUF file says: transformers forgets that SmolLM reads each digit by itself."""
+    """Split words as the GGUF file says: transformers forgets that SmolLM reads each digit by
+    itself.
+    """
     from gguf import GGUFReader
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
 

@@ -1,8 +1,10 @@
-"""The default engine: llama.cpp through xllamacpp's prebuilt wheel. Runs GGUF files; needs no torch.
+"""The default engine: llama.cpp through xllamacpp's prebuilt wheel. Runs GGUF files; needs no
+torch.
 
-A conditional distribution comes from one request of one token: every candidate's logit is raised by the same large
-bias, so that the probabilities that llama.cpp reports after sampling are those of the candidates alone. The prompt's
-cache is kept between requests. llama.cpp fails open on a bad grammar, so grammars are checked before and texts after.
+A conditional distribution comes from one request of one token: every candidate's logit is raised by
+the same large bias, so that the probabilities that llama.cpp reports after sampling are those of
+the candidates alone. The prompt's cache is kept between requests. llama.cpp fails open on a bad
+grammar, so grammars are checked before and texts after.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ _SEPARATOR = 0
 class LlamaCppOptions:
     """How to run.
 
-    ``context`` in tokens (None: 8192, or the model's own if that is less); ``threads`` None: one a core, at most 8;
+    ``context`` in tokens (None: 8192, or the model's own if that is less); ``threads`` None: one a
+    core, at most 8;
     ``exact``: keys and values in 32 bits in place of 16, slower, to compare a file with its source.
     """
 
@@ -264,7 +267,10 @@ class LlamaCppEngine:
             self.work.decode_s += spent
 
     def forget(self) -> None:
-        """See :class:`dxtrace.engines.base.Engine`. Cached and fresh prompts differ in the last digits."""
+        """See :class:`dxtrace.engines.base.Engine`.
+
+        Cached and fresh prompts differ in the last digits.
+        """
         self._fresh = True
 
     def close(self) -> None:
@@ -277,7 +283,9 @@ _LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class _silenced:  # noqa: N801 - used as a keyword
-    """Send the file descriptor of stderr to nowhere while llama.cpp loads: it writes there whatever one asks."""
+    """Send the file descriptor of stderr to nowhere while llama.cpp loads: it writes there whatever
+    one asks.
+    """
 
     def __enter__(self) -> None:
         self._saved = os.dup(2)

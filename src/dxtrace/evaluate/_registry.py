@@ -1,8 +1,10 @@
-"""What inspect_ai finds by its entry point: the task ``dxtrace/reasoning`` and the models ``dxtrace/NAME``.
+"""What inspect_ai finds by its entry point: the task ``dxtrace/reasoning`` and the models
+``dxtrace/NAME``.
 
     inspect eval dxtrace/reasoning -T corpus=PATH[:split] --model dxtrace/default
 
-Any other model of inspect_ai can take the task too; with credentialed data only one on this machine may, and
+Any other model of inspect_ai can take the task too; with credentialed data only one on this machine
+may, and
 ``-T local=true`` says that it is.
 """
 
@@ -98,12 +100,17 @@ def read_answer(text: str, case: AnnotatedCase) -> Account | None:
 
 @modelapi(name="dxtrace")  # type: ignore[untyped-decorator]
 def dxtrace_model() -> type[ModelAPI]:
-    """Let inspect_ai run our models: ``dxtrace/default``, or any name that ``dxtrace models`` knows."""
+    """Let inspect_ai run our models: ``dxtrace/default``, or any name that ``dxtrace models``
+    knows.
+    """
     return _Model
 
 
 class _Model(ModelAPI):  # type: ignore[misc]
-    """A reasoner behind inspect_ai's interface. The last user message is the note; one case at a time."""
+    """A reasoner behind inspect_ai's interface.
+
+    The last user message is the note; one case at a time.
+    """
 
     def __init__(
         self,

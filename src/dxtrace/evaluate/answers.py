@@ -1,4 +1,6 @@
-"""An account: what one side, gold or system, says about one case, in one shape whatever file it came from."""
+"""An account: what one side, gold or system, says about one case, in one shape whatever file it
+came from.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,10 @@ from dxtrace.notes.sections import SECTIONS
 class Observation:
     """One step as evaluation sees it.
 
-    ``span`` is the half-open range of the evidence in the gold case's note, None where the text is not found there.
-    ``grounded`` says that the evidence stands in the note word for word, at the place claimed if one is claimed.
+    ``span`` is the half-open range of the evidence in the gold case's note, None where the text is
+    not found there.
+    ``grounded`` says that the evidence stands in the note word for word, at the place claimed if
+    one is claimed.
     """
 
     text: str
@@ -34,7 +38,8 @@ class Observation:
 
 @dataclass(frozen=True)
 class Account:
-    """A diagnosis, its path and its observations on one case. ``faults`` says what breaks the format.
+    """A diagnosis, its path and its observations on one case. ``faults`` says what breaks the
+    format.
 
     ``named`` is False where no diagnosis is named: the path then ends before one, or is empty.
     """
@@ -62,8 +67,8 @@ class Account:
 
     @property
     def unique(self) -> tuple[Observation, ...]:
-        """The observations as the published script sees them: of equal texts one, in the first place, with the last
-        content."""
+        """The observations as the published script sees them: of equal texts one, in the first
+        place, with the last content."""
         return tuple({observation.text: observation for observation in self.observations}.values())
 
 
@@ -154,7 +159,9 @@ def _faults(chain: Chain, case: Case, text: str | None, taxonomy: Taxonomy) -> l
 
 
 def _path_faults(chain: Chain, taxonomy: Taxonomy) -> Iterator[str]:
-    """Yield what is wrong with the path of a chain that reaches a diagnosis or, with an open type, a suspicion."""
+    """Yield what is wrong with the path of a chain that reaches a diagnosis or, with an open type,
+    a suspicion.
+    """
     end = chain.path[-1] if chain.path else ""
     node = find_node(chain.diagnosis or end, taxonomy)
     if node is None:
@@ -176,7 +183,8 @@ def _says(text: str, chain: Chain) -> bool:
 
 
 def published_account(id: str, data: Mapping[str, Any], case: Case) -> Account:
-    """Return the account of a published prediction file (facts: one key an observation, and ``chain``).
+    """Return the account of a published prediction file (facts: one key an observation, and
+    ``chain``).
 
     Observations without a triple of texts are left out and named as a fault.
 

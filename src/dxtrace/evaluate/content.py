@@ -13,7 +13,9 @@ class IntervalData(TypedDict):
 
 
 class EstimateData(TypedDict):
-    """A mean over ``n`` cases of ``patients`` patients with its intervals; ``wilson`` for rates alone."""
+    """A mean over ``n`` cases of ``patients`` patients with its intervals; ``wilson`` for rates
+    alone.
+    """
 
     mean: float | None
     n: int
@@ -33,7 +35,9 @@ class BinData(TypedDict):
 
 
 class ConfidenceData(TypedDict):
-    """Calibration of one system; ``curve`` holds (coverage, accuracy) of the most confident answers."""
+    """Calibration of one system; ``curve`` holds (coverage, accuracy) of the most confident
+    answers.
+    """
 
     n: int
     ece: float
@@ -68,7 +72,8 @@ class ConfusionData(TypedDict):
 class Summary(TypedDict):
     """Everything that a report says of one system.
 
-    ``status`` counts answered, missing and broken cases; ``outcomes`` is the share of all cases by what was decided.
+    ``status`` counts answered, missing and broken cases; ``outcomes`` is the share of all cases by
+    what was decided.
     ``sections`` holds gold evidence found and missed, and quotes that are no gold evidence.
     """
 
@@ -97,7 +102,9 @@ class ProblemData(TypedDict):
 
 
 class SystemReport(TypedDict):
-    """One system: its model, the wordings that it knew, what was wrong with its answers, and its summary."""
+    """One system: its model, the wordings that it knew, what was wrong with its answers, and its
+    summary.
+    """
 
     name: str
     model: dict[str, Any]

@@ -1,8 +1,10 @@
-"""Whether quotes say what their reasons say: labelled pairs, and key evidence, against the recogniser.
+"""Whether quotes say what their reasons say: labelled pairs, and key evidence, against the
+recogniser.
 
-A pair is a quote, the premise that the reason says, and a label: ``good`` (the quote states it), ``loose`` (it states the
-core of it) or ``wrong``. A physician gives the labels; the recogniser is asked for the probability that the quote states
-the finding. What it cannot judge, because it does not know the premise, is counted.
+A pair is a quote, the premise that the reason says, and a label: ``good`` (the quote states it),
+``loose`` (it states the core of it) or ``wrong``. A physician gives the labels; the recogniser is
+asked for the probability that the quote states the finding. What it cannot judge, because it does
+not know the premise, is counted.
 """
 
 from __future__ import annotations
@@ -45,10 +47,12 @@ class LabelledPair:
 class FitReport:
     """How well the recogniser tells good pairs from wrong ones.
 
-    ``precision`` and ``recall``: of good pairs at :data:`THRESHOLD`, loose ones left out, each with its 95 % Wilson
-    interval. ``auc``: probability that a good pair scores above a wrong one, with a percentile interval over cases.
-    ``by_class``: of the wrong pairs of each class, how many were taken for good, and how many there are. ``coverage``:
-    share of key evidence that a statement for the right category overlaps; None without key evidence.
+    ``precision`` and ``recall``: of good pairs at :data:`THRESHOLD`, loose ones left out, each with
+    its 95 % Wilson interval. ``auc``: probability that a good pair scores above a wrong one, with a
+    percentile interval over cases.
+    ``by_class``: of the wrong pairs of each class, how many were taken for good, and how many there
+    are. ``coverage``: share of key evidence that a statement for the right category overlaps; None
+    without key evidence.
     """
 
     pairs: int
@@ -64,7 +68,8 @@ def read_pairs(rows: Sequence[Mapping[str, Any]]) -> list[LabelledPair]:
     """Return labelled pairs.
 
     Args:
-        rows: objects with ``case``, ``start``, ``end``, ``premise``, ``label`` and, for wrong ones, ``why``.
+        rows: objects with ``case``, ``start``, ``end``, ``premise``, ``label`` and, for wrong ones,
+            ``why``.
 
     Raises:
         InputError: a row has another shape; says which.
@@ -141,7 +146,9 @@ def measure_fit(
 
 
 def area_under_curve(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """Return the probability that a positive scores above a negative, ties half (Mann and Whitney 1947)."""
+    """Return the probability that a positive scores above a negative, ties half (Mann and Whitney
+    1947).
+    """
     wins = 0.0
     for one in positive:
         for other in negative:
@@ -155,7 +162,9 @@ def area_under_curve(positive: Sequence[float], negative: Sequence[float]) -> fl
 def _probability(
     recogniser: FindingRecogniser, reading: Reading, case: Case, pair: LabelledPair
 ) -> float:
-    """Return the probability that a quote states a finding: of an overlapping statement, or by similarity."""
+    """Return the probability that a quote states a finding: of an overlapping statement, or by
+    similarity.
+    """
     for statement in reading.statements:
         quote = statement.quote
         if (

@@ -1,4 +1,6 @@
-"""Writing the published layouts: predictions and evaluations, one JSON file a case, as DiReCT's users have them."""
+"""Writing the published layouts: predictions and evaluations, one JSON file a case, as DiReCT's
+users have them.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from dxtrace.notes.sections import SECTIONS
 
 
 def prediction_file(account: Account) -> dict[str, Any]:
-    """Return an account in the published prediction layout: observation -> [rationale, section, node], and
+    """Return an account in the published prediction layout: observation -> [rationale, section,
+    node], and
     ``chain``."""
     rows: dict[str, Any] = {
         o.text: [o.rationale, _section(o), o.node] for o in account.unique if o.text != "chain"
@@ -26,11 +29,11 @@ def prediction_file(account: Account) -> dict[str, Any]:
 
 
 def write_published(out: Path, scored: Scored, cases: Mapping[str, AnnotatedCase]) -> int:
-    """Write ``out/predictions`` and ``out/predictions_eval``, as the published scripts lay them out; return the
-    number of cases.
+    """Write ``out/predictions`` and ``out/predictions_eval``, as the published scripts lay them
+    out; return the number of cases.
 
-    A case without an answer has no file, as published. The evaluation files hold the observations' text: of
-    credentialed
+    A case without an answer has no file, as published. The evaluation files hold the observations'
+    text: of credentialed
     cases they are credentialed too.
 
     Raises:

@@ -35,7 +35,9 @@ ProblemKind = Literal[
 
 @dataclass(frozen=True)
 class RowProblem:
-    """One thing wrong in what was read: where (file and line), the case if known, and what; never note text."""
+    """One thing wrong in what was read: where (file and line), the case if known, and what; never
+    note text.
+    """
 
     place: str
     kind: ProblemKind
@@ -85,10 +87,11 @@ def read_predictions(
     name: str | None = None,
     elsewhere: Container[str] | None = frozenset(),
 ) -> Answers:
-    """Read a JSONL file of result rows, ours or another program's, or a folder in the published prediction layout.
+    """Read a JSONL file of result rows, ours or another program's, or a folder in the published
+    prediction layout.
 
-    What cannot be used is in ``.problems`` with its line; the rest is there. Of rows with one id the first answer
-    counts.
+    What cannot be used is in ``.problems`` with its line; the rest is there. Of rows with one id
+    the first answer counts.
 
     Args:
         path: the file or folder.
@@ -245,7 +248,9 @@ def _json_files(folder: Path) -> list[Path]:
 
 
 def read_json_folder(folder: Path, answers: Answers) -> Iterator[tuple[Path, str, dict[str, Any]]]:
-    """Yield (file, path in the folder without suffix, object) of each JSON file; problems go to ``answers``."""
+    """Yield (file, path in the folder without suffix, object) of each JSON file; problems go to
+    ``answers``.
+    """
     for file in _json_files(folder):
         try:
             line = Line(file, 1, read_bytes(file))
@@ -312,7 +317,9 @@ def _take_published(
 
 
 class _CaseIndex:
-    """Finds the case that a file of the published layout answers: by whole path, by its end, by file name if unique."""
+    """Finds the case that a file of the published layout answers: by whole path, by its end, by
+    file name if unique.
+    """
 
     def __init__(self, cases: Mapping[str, AnnotatedCase]) -> None:
         self._ids = set(cases)

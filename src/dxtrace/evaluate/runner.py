@@ -48,7 +48,8 @@ def run_system(
     out: Path,
     progress: Progress | None = None,
 ) -> Path:
-    """Let a system answer every case that it has not answered in ``out``; return the file of predictions.
+    """Let a system answer every case that it has not answered in ``out``; return the file of
+    predictions.
 
     What another system answered there, or this one from another note, is answered again
     (:func:`dxtrace.corpus.answer_cases.answer_cases`).
@@ -140,7 +141,8 @@ def report_data(
     corpus: CorpusInfo | None = None,
     credentialed: bool = False,
 ) -> Report:
-    """Return the content of ``report.json``: every system's summary, and each compared with the first.
+    """Return the content of ``report.json``: every system's summary, and each compared with the
+    first.
 
     Raises:
         CorpusError: there is no case to evaluate on.

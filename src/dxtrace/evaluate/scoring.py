@@ -1,4 +1,6 @@
-"""From answers to one result a case: judged, matched, scored; kept on disk so that nothing is done twice."""
+"""From answers to one result a case: judged, matched, scored; kept on disk so that nothing is done
+twice.
+"""
 
 from __future__ import annotations
 
@@ -50,9 +52,12 @@ class Judges:
 class CaseResult:
     """One system's result on one case. It holds no text of the note: indexes, names and numbers.
 
-    ``pairs`` and ``optimal_pairs`` are (gold, predicted, rationale the same) by index into the unique observations.
-    ``counts`` are gold, predicted, matched and explained observations. ``status`` is ``answered``, ``missing`` or
-    ``broken``; ``outcome`` what a readable answer decides (:data:`dxtrace.chain.Status`), else empty.
+    ``pairs`` and ``optimal_pairs`` are (gold, predicted, rationale the same) by index into the
+    unique observations.
+    ``counts`` are gold, predicted, matched and explained observations. ``status`` is ``answered``,
+    ``missing`` or
+    ``broken``; ``outcome`` what a readable answer decides (:data:`dxtrace.chain.Status`), else
+    empty.
     """
 
     id: str
@@ -112,7 +117,8 @@ def score_cases(
     store: Path | None = None,
     progress: Progress | None = None,
 ) -> list[CaseResult]:
-    """Score a system on every annotated case, in the order of the corpus; a missing or broken answer scores 0.
+    """Score a system on every annotated case, in the order of the corpus; a missing or broken
+    answer scores 0.
 
     Args:
         answers: what the system answered.
@@ -240,7 +246,9 @@ def _stated(gold: Account, account: Account) -> Stated | None:
 
 
 def _sections(gold: Account, account: Account | None) -> dict[str, tuple[int, int, int]]:
-    """Return, by section, how many gold evidences were found, missed, and how many quoted ones are not gold."""
+    """Return, by section, how many gold evidences were found, missed, and how many quoted ones are
+    not gold.
+    """
     counts: dict[str, list[int]] = {}
     ours = account.observations if account else ()
     for observation in gold.observations:
@@ -297,7 +305,8 @@ def _put_last(rows: RowStore[_StoredResult], current: Mapping[str, CaseResult]) 
 def columns(results: Sequence[CaseResult]) -> dict[str, list[float | None]]:
     """Return metric -> one value a case, in the order of the results.
 
-    A metric that no answer has (top 3 without any differential) has no value for missing answers either.
+    A metric that no answer has (top 3 without any differential) has no value for missing answers
+    either.
     """
     answered = [result for result in results if result.status == "answered"]
     told = {

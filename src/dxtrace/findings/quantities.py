@@ -77,6 +77,7 @@ def _quantity(name: str, entry: Mapping[str, Any]) -> Quantity:
 
 @cache
 def name_index() -> dict[tuple[str, ...], list[Quantity]]:
+    """Return the quantities that each name stands for, by the words of the name."""
     index: dict[tuple[str, ...], list[Quantity]] = {}
     for quantity in quantities().values():
         for name in quantity.names:

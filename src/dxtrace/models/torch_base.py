@@ -1,5 +1,5 @@
-"""Base models as transformers reads them. GGUF files take half a minute to read into torch, so they are kept once as a
-Hugging Face folder in the cache.
+"""Base models as transformers reads them. GGUF files take half a minute to read into torch, so they
+are kept once as a Hugging Face folder in the cache.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ _FORM = 2
 
 @dataclass(frozen=True)
 class Located:
-    """Where transformers finds a base model (folder or hub id), and the SHA-256 of the original file."""
+    """Where transformers finds a base model (folder or hub id), and the SHA-256 of the original
+    file.
+    """
 
     where: str
     sha256: str | None
@@ -54,7 +56,8 @@ def locate(model: str, report: store.Report | None = None) -> Located:
 
 
 def torch_folder(gguf: Path, sha256: str, report: store.Report | None = None) -> Path:
-    """Return a GGUF model as a Hugging Face folder with 32-bit weights; made on the first call, kept in the cache.
+    """Return a GGUF model as a Hugging Face folder with 32-bit weights; made on the first call,
+    kept in the cache.
 
     Raises:
         ModelError: it cannot be read or kept.

@@ -1,7 +1,7 @@
 """Parity: adapter, merged model, GGUF file and what is served say the same.
 
-One check against what users of adapters meet most: merged or converted output that differs, and a prompt that differs
-between training and serving.
+One check against what users of adapters meet most: merged or converted output that differs, and a
+prompt that differs between training and serving.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ _TOP = 50
 
 @dataclass(frozen=True)
 class Comparison:
-    """One form against the adapter in torch: cases with the same prompt ids and text, largest logit difference.
+    """One form against the adapter in torch: cases with the same prompt ids and text, largest logit
+    difference.
 
-    For llama.cpp, which gives no logits, the difference is that of the log-probabilities of its 50 likeliest tokens.
+    For llama.cpp, which gives no logits, the difference is that of the log-probabilities of its 50
+    likeliest tokens.
     ``limit`` None: shown, not judged.
     """
 
@@ -101,7 +103,9 @@ class Parity:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What one form says on one note: prompt ids, logits or log-probabilities by token, and greedy ids."""
+    """What one form says on one note: prompt ids, logits or log-probabilities by token, and greedy
+    ids.
+    """
 
     ids: list[int]
     scores: dict[int, float]
@@ -116,7 +120,8 @@ def verify(
     tokens: int = 32,
     report: store.Report | None = None,
 ) -> Parity:
-    """Compare an adapter with its merged model, merged GGUF, LoRA-GGUF on the base, and the default quantisation.
+    """Compare an adapter with its merged model, merged GGUF, LoRA-GGUF on the base, and the default
+    quantisation.
 
     Args:
         adapter: folder of a PEFT adapter, or of the run that made it.
@@ -126,7 +131,8 @@ def verify(
         report: told what is being done.
 
     Raises:
-        InputError: no notes. ModelError: something cannot be loaded. MissingExtra: torch or llama.cpp is not installed.
+        InputError: no notes. ModelError: something cannot be loaded. MissingExtra: torch or
+        llama.cpp is not installed.
     """
     if not notes:
         raise InputError("there is no case to compare on")

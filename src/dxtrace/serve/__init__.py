@@ -1,4 +1,5 @@
-"""The web app on the same renderer: paste a case, watch the answer stream; a JSON API on the same contract.
+"""The web app on the same renderer: paste a case, watch the answer stream; a JSON API on the same
+contract.
 
 It needs the extra ``serve``. Nothing that is sent to it is stored or logged.
 """

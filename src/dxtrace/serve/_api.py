@@ -8,7 +8,10 @@ from dxtrace.result import ModelV1, RankedV1
 
 
 class CaseRequest(BaseModel):
-    """A case: a note, or its sections by name. Other forms that ``dxtrace reason`` reads are taken too."""
+    """A case: a note, or its sections by name.
+
+    Other forms that ``dxtrace reason`` reads are taken too.
+    """
 
     model_config = ConfigDict(
         extra="allow",

@@ -1,4 +1,6 @@
-"""The web app: the page, the JSON API and its server-sent events, on one line in front of the engines."""
+"""The web app: the page, the JSON API and its server-sent events, on one line in front of the
+engines.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ class Settings:
     """What a server is made of.
 
     Attributes:
-        engines: for each engine thread its answerers by model name; all have the same names, the first is the default.
+        engines: for each engine thread its answerers by model name; all have the same names, the
+            first is the default.
         rules: limits and access.
         examples: cases to pick from on the page, by title.
         most_waiting: places in the line.
@@ -178,9 +181,11 @@ def _wants_stream(body: CaseRequest, request: Request) -> bool:
 
 
 def _streamed(line: Line, job: Job) -> StreamingResponse:
-    """Answer with server-sent events: accepted, queue, start, differential, step ..., chain (or error).
+    """Answer with server-sent events: accepted, queue, start, differential, step ..., chain (or
+    error).
 
-    Nothing is decided before ``chain``: ``differential`` ranks, with the ``path`` on which steps will lie.
+    Nothing is decided before ``chain``: ``differential`` ranks, with the ``path`` on which steps
+    will lie.
     """
 
     async def lines() -> AsyncIterator[str]:

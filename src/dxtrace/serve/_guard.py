@@ -1,4 +1,6 @@
-"""What stands before every request: size and time of its body, who may ask, and the headers of every reply."""
+"""What stands before every request: size and time of its body, who may ask, and the headers of
+every reply.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ class Rules:
 
     Attributes:
         token: what a client must send as ``Authorization: Bearer``; None for no check.
-        hosts: names under which a server without a token may be asked (no web page reaches it by another name).
+        hosts: names under which a server without a token may be asked (no web page reaches it by
+            another name).
         body_bytes: longest body.
         body_s: seconds in which a body must have arrived.
         frame_ancestors: sites that may show the page in a frame, as in a content security policy.
@@ -43,7 +46,9 @@ class Rules:
 
 
 class Guard:
-    """ASGI middleware that keeps :class:`Rules`, the outermost: no error gets past it, none is logged with its text."""
+    """ASGI middleware that keeps :class:`Rules`, the outermost: no error gets past it, none is
+    logged with its text.
+    """
 
     def __init__(self, app: App, rules: Rules) -> None:
         self.app = app
@@ -107,7 +112,9 @@ class Guard:
             raise Refused(413, "TooLarge", f"a body has at most {self.rules.body_bytes:,} bytes")
 
     async def _read(self, scope: Message, receive: Receive) -> Receive:
-        """Read the whole body within its limits, and return a ``receive`` that gives it once and then the rest."""
+        """Read the whole body within its limits, and return a ``receive`` that gives it once and
+        then the rest.
+        """
         if scope["method"] not in ("POST", "PUT", "PATCH"):
             return receive
         try:

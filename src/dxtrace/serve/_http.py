@@ -1,4 +1,6 @@
-"""Running the app: uvicorn in one process, an end to slow requests, and logs without paths or bodies."""
+"""Running the app: uvicorn in one process, an end to slow requests, and logs without paths or
+bodies.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Lengt
 
 
 class PatientProtocol(H11Protocol):
-    """uvicorn's HTTP protocol with an end to its patience: a head that does not arrive in time gets 408.
+    """uvicorn's HTTP protocol with an end to its patience: a head that does not arrive in time gets
+    408.
 
-    uvicorn limits idle connections alone; a client that sends its head byte by byte would hold one for ever.
+    uvicorn limits idle connections alone; a client that sends its head byte by byte would hold one
+    for ever.
     """
 
     head_s = HEAD_S

@@ -1,7 +1,9 @@
-"""The line in front of the engines: who is next, where everybody stands, and how a place is given up.
+"""The line in front of the engines: who is next, where everybody stands, and how a place is given
+up.
 
-All state belongs to the event loop; only :meth:`Job.run` works in a thread, and it reports back through the loop.
-An engine answers one request at a time, so a job runs from its first token to its last without another between.
+All state belongs to the event loop; only :meth:`Job.run` works in a thread, and it reports back
+through the loop. An engine answers one request at a time, so a job runs from its first token to its
+last without another between.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a job: ``queue``, ``start``, ``differential``, ``step``, ``chain`` or ``error``."""
+    """Something that happened to a job: ``queue``, ``start``, ``differential``, ``step``, ``chain``
+    or ``error``.
+    """
 
     name: str
     data: Any
@@ -59,7 +63,9 @@ class Event:
 
 @dataclass(eq=False)
 class Job:
-    """One case to answer for one client; its events arrive in ``events``, the last one is ``chain`` or ``error``."""
+    """One case to answer for one client; its events arrive in ``events``, the last one is ``chain``
+    or ``error``.
+    """
 
     case: Case
     model: str
@@ -70,7 +76,9 @@ class Job:
     done: bool = False
 
     def run(self, answerer: Answerer, most_s: float) -> Iterator[Event]:
-        """Yield the events of the answer; stops between two of them once cancelled or over its time."""
+        """Yield the events of the answer; stops between two of them once cancelled or over its
+        time.
+        """
         started = time.monotonic()
         try:
             if self.kind == "differential":
@@ -182,7 +190,9 @@ class Line:
             self._tell_places()
 
     async def follow(self, job: Job, pulse_s: float = 10.0) -> AsyncIterator[Event | None]:
-        """Yield a job's events to the last, None whenever nothing happened for ``pulse_s``; leave when abandoned."""
+        """Yield a job's events to the last, None whenever nothing happened for ``pulse_s``; leave
+        when abandoned.
+        """
         try:
             while True:
                 try:

@@ -1,7 +1,7 @@
 """One renderer for the static page, the case library, the notebook cell and the web app.
 
-The page is plain HTML, CSS and JavaScript in ``assets/``: no framework, no build step, no request to anywhere.
-Everything that comes from a note reaches the page as data and is shown as text.
+The page is plain HTML, CSS and JavaScript in ``assets/``: no framework, no build step, no request
+to anywhere. Everything that comes from a note reaches the page as data and is shown as text.
 """
 
 from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, reading_of, title_of

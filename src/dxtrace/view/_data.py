@@ -1,4 +1,6 @@
-"""Cases and readings as the page's script takes them: the JSON form of a result, with the sections of its note."""
+"""Cases and readings as the page's script takes them: the JSON form of a result, with the sections
+of its note.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ _TITLE_CHARACTERS = 90
 
 @dataclass(frozen=True)
 class Reading:
-    """One chain on a note, who it is by, and whether it is the reference (a physician's or the corpus's own)."""
+    """One chain on a note, who it is by, and whether it is the reference (a physician's or the
+    corpus's own).
+    """
 
     chain: Chain
     label: str
@@ -88,7 +92,10 @@ def reading_of(chain: Chain) -> Reading:
 
 
 def title_of(case: Case) -> str:
-    """Return what a case is called in a list: its complaint, or how its note begins. It never holds the diagnosis."""
+    """Return what a case is called in a list: its complaint, or how its note begins.
+
+    It never holds the diagnosis.
+    """
     text = case.text_of("chief_complaint") or case.note
     words = " ".join(text.split())
     return (
@@ -99,7 +106,9 @@ def title_of(case: Case) -> str:
 
 
 def case_json(found: ViewCase, short: bool = False) -> dict[str, Any]:
-    """Return a case as the page's script takes it; ``short`` keeps the head of each differential only."""
+    """Return a case as the page's script takes it; ``short`` keeps the head of each differential
+    only.
+    """
     return {
         "id": found.case.id,
         "title": title_of(found.case),
@@ -124,7 +133,9 @@ def entry_json(found: ViewCase) -> dict[str, Any]:
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """Return the diagnoses that a student may name: every node but suspicions, with other names and category."""
+    """Return the diagnoses that a student may name: every node but suspicions, with other names and
+    category.
+    """
     nodes = [node for node in Taxonomy.default().nodes if "Suspected" not in node.name]
     return [
         {"name": n.name, "category": n.category, "aliases": [*n.aliases, *n.short]} for n in nodes

@@ -1,4 +1,6 @@
-"""Putting a page together: one file with its style, its script and its data, and a policy that runs nothing else."""
+"""Putting a page together: one file with its style, its script and its data, and a policy that runs
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ def page(*found: Chain | ViewCase, title: str | None = None, start: Tab | None =
     Args:
         found: one :class:`ViewCase`, or one to three chains on the same note.
         title: the page's title; None for the case's own.
-        start: the tab that is open at first; None for the comparison where there is one, else the answer.
+        start: the tab that is open at first; None for the comparison where there is one, else the
+            answer.
 
     Raises:
         InputError: nothing to show, or chains on different notes.
@@ -70,7 +73,8 @@ def library(
     Args:
         cases: in the order of the list.
         title: heading of the list.
-        practice: hide diagnoses at first; None to do so if every case has a reference and nothing else.
+        practice: hide diagnoses at first; None to do so if every case has a reference and nothing
+            else.
 
     Raises:
         InputError: there is no case.
@@ -106,7 +110,9 @@ def app_page(settings: Mapping[str, Any]) -> str:
 
 
 def content_policy(connect: str = "'none'", extra: Sequence[str] = ()) -> str:
-    """Return the content security policy of a page: only its own style and script, known by their hashes."""
+    """Return the content security policy of a page: only its own style and script, known by their
+    hashes.
+    """
     style, script = _hash(style_text(tuple(extra))), _hash(script_text(tuple(extra)))
     return (
         f"default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; connect-src {connect}; "
@@ -115,9 +121,11 @@ def content_policy(connect: str = "'none'", extra: Sequence[str] = ()) -> str:
 
 
 def notebook_html(chain: Chain) -> str:
-    """Return a result for a notebook cell: the same page in a frame of its own, cut off from the notebook.
+    """Return a result for a notebook cell: the same page in a frame of its own, cut off from the
+    notebook.
 
-    The frame runs its script without the notebook's origin, so that nothing in it reaches the notebook.
+    The frame runs its script without the notebook's origin, so that nothing in it reaches the
+    notebook.
     """
     return (
         f'<iframe srcdoc="{html.escape(page(chain), quote=True)}" sandbox="allow-scripts allow-downloads allow-modals" '
@@ -177,7 +185,9 @@ def _assemble(
 
 
 def _block(name: str, data: Mapping[str, Any]) -> str:
-    """Return data as a block that is never run: no character in it can end the block or be a mark-up character."""
+    """Return data as a block that is never run: no character in it can end the block or be a
+    mark-up character.
+    """
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

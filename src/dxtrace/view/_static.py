@@ -20,9 +20,11 @@ _NEAREST = 3
 
 
 def static_case_html(chain: Chain) -> str:
-    """Return a result as an HTML fragment without script: diagnosis, numbered steps, the note with its evidence marked.
+    """Return a result as an HTML fragment without script: diagnosis, numbered steps, the note with
+    its evidence marked.
 
-    Each step links to nothing and needs nothing; numbers tie steps and marks together. Style: :data:`STATIC_STYLE`.
+    Each step links to nothing and needs nothing; numbers tie steps and marks together. Style:
+    :data:`STATIC_STYLE`.
     """
     steps = "".join(f"<li>{_step_html(step)}</li>" for step in chain.steps)
     remarks = "".join(f"<p>{html.escape(text)}</p>" for text in _remarks(chain))
@@ -37,7 +39,9 @@ def static_case_html(chain: Chain) -> str:
 
 
 def _remarks(chain: Chain) -> Iterator[str]:
-    """Yield what a headline leaves out: why no diagnosis is named, what is nearest, what would decide, warnings."""
+    """Yield what a headline leaves out: why no diagnosis is named, what is nearest, what would
+    decide, warnings.
+    """
     if chain.status == "type_open" and chain.diagnosis:
         yield "Type not stated."
     for premise in chain.undecided:

@@ -24,7 +24,9 @@ _NOT_CASES = {"manifest.json", "README.md"}
 
 @dataclass
 class Found:
-    """What was read: cases with answers, cases without one, and what could not be shown (place and reason)."""
+    """What was read: cases with answers, cases without one, and what could not be shown (place and
+    reason).
+    """
 
     answered: list[ViewCase] = field(default_factory=list)
     unanswered: list[Case] = field(default_factory=list)
@@ -32,7 +34,9 @@ class Found:
     _places: dict[str, int] = field(default_factory=dict, repr=False)
 
     def add(self, found: ViewCase) -> None:
-        """Add an answered case; one on a note that is already there joins it (up to three), the reference first."""
+        """Add an answered case; one on a note that is already there joins it (up to three), the
+        reference first.
+        """
         at = self._places.get(found.case.note, -1)
         if at >= 0 and len(self.answered[at].readings) + len(found.readings) <= MAX_READINGS:
             self.answered[at] = _joined(self.answered[at], found)
@@ -42,9 +46,11 @@ class Found:
 
 
 def read_results(paths: Sequence[str | Path]) -> Found:
-    """Read files and folders of results (JSON, JSONL), annotated cases and notes; ``-`` is standard input.
+    """Read files and folders of results (JSON, JSONL), annotated cases and notes; ``-`` is standard
+    input.
 
-    Unusable rows of a JSONL file or a folder are skipped and named; a single file that is unusable is an error.
+    Unusable rows of a JSONL file or a folder are skipped and named; a single file that is unusable
+    is an error.
 
     Raises:
         InputError: a file cannot be read, or holds nothing that can be shown; names it.
@@ -145,7 +151,9 @@ def _answered(data: dict[str, Any], place: str) -> ViewCase:
 
 
 def _with_warnings(chain: Chain) -> Chain:
-    """Add a warning for each step whose quote is not where it says: the page shows it and marks nothing."""
+    """Add a warning for each step whose quote is not where it says: the page shows it and marks
+    nothing.
+    """
     broken = [
         f"step {number}: its quote does not stand at its place in the note"
         for number, step in enumerate(chain.steps, 1)

@@ -1,4 +1,6 @@
-"""Baselines that learn from annotated cases: the commonest diagnosis, TF-IDF with logistic regression, the nearest case."""
+"""Baselines that learn from annotated cases: the commonest diagnosis, TF-IDF with logistic
+regression, the nearest case.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def _labels(train: Sequence[AnnotatedCase]) -> list[str]:
 
 
 def majority(train: Sequence[AnnotatedCase]) -> Answer:
-    """Return the system that always gives the commonest diagnosis, with the shares of all as probabilities."""
+    """Return the system that always gives the commonest diagnosis, with the shares of all as
+    probabilities.
+    """
     counts = Counter(_labels(train))
     total = sum(counts.values())
     shares = {name: count / total for name, count in counts.items()}
@@ -42,7 +46,9 @@ def _vectors(train: Sequence[AnnotatedCase]) -> tuple[Any, Any]:
 
 
 def tfidf(train: Sequence[AnnotatedCase]) -> Answer:
-    """TF-IDF of words and pairs of words, logistic regression; it quotes what spoke most for its diagnosis."""
+    """TF-IDF of words and pairs of words, logistic regression; it quotes what spoke most for its
+    diagnosis.
+    """
     linear = library("sklearn.linear_model", "the baseline 'tfidf'")
     labels = _labels(train)
     if len(set(labels)) < 2:
@@ -82,8 +88,8 @@ def tfidf(train: Sequence[AnnotatedCase]) -> Answer:
 
 
 def nearest(train: Sequence[AnnotatedCase]) -> Answer:
-    """The most similar case's diagnosis and reasons, with this note's own words as evidence; probabilities from the
-    ten nearest."""
+    """The most similar case's diagnosis and reasons, with this note's own words as evidence;
+    probabilities from the ten nearest."""
     vectorizer, table = _vectors(train)
     labels = _labels(train)
 
@@ -110,8 +116,8 @@ def nearest(train: Sequence[AnnotatedCase]) -> Answer:
 
 
 def _borrowed(case: AnnotatedCase, other: AnnotatedCase) -> list[Step]:
-    """Return the other case's steps, each with the clause of this note that reads most like its evidence, if any
-    does."""
+    """Return the other case's steps, each with the clause of this note that reads most like its
+    evidence, if any does."""
     quotes = single_clauses(find_quotes(case.case.note))
     words = [_words(quote.text) for quote in quotes]
     steps: list[Step] = []

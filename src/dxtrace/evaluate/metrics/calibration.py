@@ -1,4 +1,6 @@
-"""How far stated probabilities can be trusted: calibration error, Brier score, reliability, abstention."""
+"""How far stated probabilities can be trusted: calibration error, Brier score, reliability,
+abstention.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,10 @@ class Bin:
 
 @dataclass(frozen=True)
 class Confidence:
-    """Calibration of one system. ``curve`` holds (coverage, accuracy) of the most confident answers."""
+    """Calibration of one system.
+
+    ``curve`` holds (coverage, accuracy) of the most confident answers.
+    """
 
     n: int
     ece: float
@@ -49,17 +54,21 @@ class Confidence:
 
 
 def brier(probabilities: dict[str, float], gold: str) -> float:
-    """Return the multi-class Brier score of one case, 0 (best) to 2: the sum over diagnoses of (probability - truth)
-    squared.
+    """Return the multi-class Brier score of one case, 0 (best) to 2: the sum over diagnoses of
+    (probability - truth) squared.
 
-    Source: Brier 1950, Monthly Weather Review 78. A gold diagnosis without a probability has probability 0.
+    Source: Brier 1950, Monthly Weather Review 78. A gold diagnosis without a probability has
+    probability 0.
     """
     missed = 0.0 if gold in probabilities else 1.0
     return missed + sum((p - (name == gold)) ** 2 for name, p in probabilities.items())
 
 
 def reliability(stated: Sequence[Stated], bins: int = BINS) -> tuple[Bin, ...]:
-    """Return the bins of equal width that hold a case, lowest first. A confidence of 1 is in the last bin."""
+    """Return the bins of equal width that hold a case, lowest first.
+
+    A confidence of 1 is in the last bin.
+    """
     groups: list[list[Stated]] = [[] for _ in range(bins)]
     for one in stated:
         groups[min(int(one.confidence * bins), bins - 1)].append(one)

@@ -1,14 +1,15 @@
 """The metrics of DiReCT exactly as published, from counts and from evaluation files.
 
-Source: Wang et al. 2024, arXiv 2408.01933, and the file formats of its public repository. With ``n_gt`` and ``n_pred``
-observations, ``M`` matched pairs, and ``m`` pairs whose rationale and diagnosis node are equal too::
+Source: Wang et al. 2024, arXiv 2408.01933, and the file formats of its public repository. With
+``n_gt`` and ``n_pred`` observations, ``M`` matched pairs, and ``m`` pairs whose rationale and
+diagnosis node are equal too::
 
     Obs_pre  = M / (n_pred + 1)            Exp_com = m / M
     Obs_rec  = M / (n_gt + 1)              Exp_all = m / (n_gt + n_pred - M)
     Obs_comp = M / (n_gt + n_pred - M)
 
-A perfect answer of n observations therefore has Obs_pre = Obs_rec = n / (n + 1); the values without the +1 stand
-beside them.
+A perfect answer of n observations therefore has Obs_pre = Obs_rec = n / (n + 1); the values without
+the +1 stand beside them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ Scores = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Counts:
-    """What the formulas need: observations on both sides, matched pairs, and pairs fully explained alike."""
+    """What the formulas need: observations on both sides, matched pairs, and pairs fully explained
+    alike.
+    """
 
     gold: int
     predicted: int
@@ -37,9 +40,9 @@ class Counts:
     def scores(self) -> Scores:
         """Return the observation and explanation metrics, published and without the +1.
 
-        Where nothing is on either side Obs_comp and Exp_all are 0 (the published formula divides by zero there). The
-        values without the +1 are None where their denominator is 0; precision without a prediction is 0 if there was
-        something to find.
+        Where nothing is on either side Obs_comp and Exp_all are 0 (the published formula divides by
+        zero there). The values without the +1 are None where their denominator is 0; precision
+        without a prediction is 0 if there was something to find.
         """
         union = self.gold + self.predicted - self.matched
         precision, recall = _share(self.matched, self.predicted), _share(self.matched, self.gold)
@@ -58,14 +61,18 @@ class Counts:
 
 
 def same_name(one: object, other: object) -> bool:
-    """Return True if two node names are equal once each word begins with a capital; only texts are equal."""
+    """Return True if two node names are equal once each word begins with a capital; only texts are
+    equal.
+    """
     return (
         isinstance(one, str) and isinstance(other, str) and _capitalised(one) == _capitalised(other)
     )
 
 
 def accuracy(gold_path: Sequence[str], category: str, path: Sequence[str]) -> Scores:
-    """Return Acc_cat (first nodes equal) and Acc_diag (last nodes equal) of a predicted category and path."""
+    """Return Acc_cat (first nodes equal) and Acc_diag (last nodes equal) of a predicted category
+    and path.
+    """
     chain = (category, *path)
     return {
         "acc_cat": float(bool(gold_path and path) and same_name(gold_path[0], path[0])),
@@ -77,7 +84,8 @@ def score_evaluation(data: Mapping[str, Any]) -> Scores:
     """Return the scores of one published evaluation file.
 
     Args:
-        data: keys ``chain_gt``, ``chain_pred``, ``len_ob_gt``, ``len_ob_pred``, ``ob_record_paired``.
+        data: keys ``chain_gt``, ``chain_pred``, ``len_ob_gt``, ``len_ob_pred``,
+            ``ob_record_paired``.
 
     Raises:
         InputError: a key is missing or of the wrong kind; names it.

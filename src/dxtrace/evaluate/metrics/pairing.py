@@ -1,4 +1,6 @@
-"""Pairing gold with predicted observations, one to one: greedily as published, and optimally beside it."""
+"""Pairing gold with predicted observations, one to one: greedily as published, and optimally beside
+it.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,19 @@ def judge_all(
     gold: Sequence[Statement],
     predicted: Sequence[Statement],
 ) -> list[list[Verdict]]:
-    """Return the judge's verdict on every pair, as a table of len(gold) rows and len(predicted) columns."""
+    """Return the judge's verdict on every pair, as a table of len(gold) rows and len(predicted)
+    columns.
+    """
     verdicts = iter(judge.judge([Pair(g, p) for g in gold for p in predicted]))
     return [[next(verdicts) for _ in predicted] for _ in gold]
 
 
 def match_greedy(verdicts: Verdicts) -> Pairs:
-    """Pair each gold observation, in order, with the first unused predicted one that is called the same.
+    """Pair each gold observation, in order, with the first unused predicted one that is called the
+    same.
 
-    Source: Wang et al. 2024, arXiv 2408.01933 (as in the authors' evaluation script). Depends on the order of both
-    sides.
+    Source: Wang et al. 2024, arXiv 2408.01933 (as in the authors' evaluation script). Depends on
+    the order of both sides.
     """
     pairs: Pairs = []
     used: set[int] = set()
@@ -39,10 +44,11 @@ def match_greedy(verdicts: Verdicts) -> Pairs:
 
 
 def match_optimal(verdicts: Verdicts) -> Pairs:
-    """Pair as many as can be paired, and among such pairings the one with the highest sum of scores.
+    """Pair as many as can be paired, and among such pairings the one with the highest sum of
+    scores.
 
-    The assignment problem, solved by :func:`scipy.optimize.linear_sum_assignment`. Does not depend on order where
-    scores differ.
+    The assignment problem, solved by :func:`scipy.optimize.linear_sum_assignment`. Does not depend
+    on order where scores differ.
 
     Raises:
         MissingExtra: scipy is not installed.
@@ -52,7 +58,8 @@ def match_optimal(verdicts: Verdicts) -> Pairs:
     from dxtrace.evaluate._extras import numpy_and_optimize
 
     np, optimize = numpy_and_optimize()
-    # A pair is worth more than all scores together, so that none is given up for a better score elsewhere.
+    # A pair is worth more than all scores together, so that none is given up for a better score
+    # elsewhere.
     weight = len(verdicts) + len(verdicts[0]) + 1
     gains = np.array([[weight + v.score if v.same else 0.0 for v in row] for row in verdicts])
     rows, columns = optimize.linear_sum_assignment(gains, maximize=True)

@@ -17,7 +17,9 @@ Better = Literal["higher", "lower", "neither"]
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: its key in every file, its label, its group, whether it is 0 or 1 on a case, which way is better."""
+    """One metric: its key in every file, its label, its group, whether it is 0 or 1 on a case,
+    which way is better.
+    """
 
     key: str
     label: str
@@ -170,9 +172,11 @@ BY_KEY = {metric.key: metric for metric in METRICS}
 
 
 def tree_distance(predicted: str, gold: str, taxonomy: Taxonomy | None = None) -> int:
-    """Return the number of edges between two nodes of the taxonomy, whose trees hang on one common root.
+    """Return the number of edges between two nodes of the taxonomy, whose trees hang on one common
+    root.
 
-    A predicted name that is not in the taxonomy, or none at all, is as far away as any node can be from ``gold``.
+    A predicted name that is not in the taxonomy, or none at all, is as far away as any node can be
+    from ``gold``.
 
     Raises:
         UnknownName: ``gold`` is not in the taxonomy.
@@ -220,10 +224,11 @@ def evidence_scores(
     gold: Sequence[Observation],
     predicted: Sequence[Observation],
 ) -> Scores:
-    """Return precision, recall and F1 of evidence by characters of the note, white space not counted, and groundedness.
+    """Return precision, recall and F1 of evidence by characters of the note, white space not
+    counted, and groundedness.
 
-    A quoted character counts once however often it is quoted. Quoted text that is not in the note counts as wrong;
-    where
+    A quoted character counts once however often it is quoted. Quoted text that is not in the note
+    counts as wrong; where
     nothing is quoted and something should be, precision is 0.
     """
     wanted, got = _characters(note, gold), _characters(note, predicted)
@@ -245,7 +250,8 @@ def _characters(note: str, observations: Sequence[Observation]) -> set[int]:
 def redundancy(observations: Sequence[Observation]) -> float | None:
     """Return the share of steps after the first that repeat an earlier one; None without steps.
 
-    A step repeats an earlier one if its rationale is the same text, or at least half of its evidence was quoted before.
+    A step repeats an earlier one if its rationale is the same text, or at least half of its
+    evidence was quoted before.
     """
     if not observations:
         return None
@@ -291,7 +297,9 @@ def _worst() -> tuple[str, ...]:
 
 
 def missing_scores(gold: Account, taxonomy: Taxonomy) -> Scores:
-    """Return the scores of a missing or broken answer: 0, the farthest in the tree, None for lengths."""
+    """Return the scores of a missing or broken answer: 0, the farthest in the tree, None for
+    lengths.
+    """
     scores: Scores = {metric.key: None for metric in METRICS}
     scores |= dict.fromkeys(_worst(), 0.0)
     known = find_node(gold.diagnosis, taxonomy)

@@ -1,6 +1,7 @@
 """Error bars and tests: intervals for one system, paired tests between two, correction for many.
 
-Cases of one patient are not independent: the bootstrap and the permutation test draw patients, never single cases.
+Cases of one patient are not independent: the bootstrap and the permutation test draw patients,
+never single cases.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over ``n`` cases of ``patients`` patients, with its patient-clustered bootstrap interval.
+    """A mean over ``n`` cases of ``patients`` patients, with its patient-clustered bootstrap
+    interval.
 
     ``wilson`` is there for a rate (0 or 1 on a case) as well.
     """
@@ -55,7 +57,9 @@ def mean(values: Values) -> float | None:
 
 
 def wilson(successes: int, n: int) -> Interval:
-    """Return the Wilson score interval of a rate (Wilson 1927), by statsmodels; without cases (None, None)."""
+    """Return the Wilson score interval of a rate (Wilson 1927), by statsmodels; without cases
+    (None, None).
+    """
     if n == 0:
         return Interval(None, None)
     proportion = library("statsmodels.stats.proportion", "intervals")
@@ -102,7 +106,9 @@ def estimate_all(
 
 
 def _by_patient(columns: Sequence[Values], patients: Sequence[str]) -> tuple[Any, Any]:
-    """Return arrays (columns, patients): the sum of the values of each patient, and how many there are."""
+    """Return arrays (columns, patients): the sum of the values of each patient, and how many there
+    are.
+    """
     np = library("numpy", "statistics")
     order = {patient: place for place, patient in enumerate(dict.fromkeys(patients))}
     where = np.array([order[patient] for patient in patients], dtype=int)
@@ -119,7 +125,9 @@ def _by_patient(columns: Sequence[Values], patients: Sequence[str]) -> tuple[Any
 
 
 def _bootstrap(sums: Any, counts: Any, seed: int, resamples: int) -> list[Interval]:
-    """Return percentile intervals of sum(sums)/sum(counts) for each row, patients drawn with replacement."""
+    """Return percentile intervals of sum(sums)/sum(counts) for each row, patients drawn with
+    replacement.
+    """
     if resamples == 0 or sums.shape[1] < 2:
         return [Interval(None, None)] * len(sums)
     np, stats = library("numpy", "statistics"), library("scipy.stats", "bootstrap intervals")
@@ -151,8 +159,8 @@ def _interval(low: float, high: float) -> Interval:
 class Comparison:
     """One metric of two systems on the same cases: means, difference (second - first), tests.
 
-    ``mcnemar`` is there for a metric of 0 and 1. ``adjusted`` is the permutation p value after Holm's correction over
-    metrics.
+    ``mcnemar`` is there for a metric of 0 and 1. ``adjusted`` is the permutation p value after
+    Holm's correction over metrics.
     """
 
     key: str
@@ -180,10 +188,10 @@ def compare_all(
 ) -> list[Comparison]:
     """Compare two systems metric by metric on the same cases, in the same order.
 
-    The difference has a patient-clustered bootstrap interval and a permutation test that swaps the systems patient by
-    patient.
-    Metrics in ``rates`` are 0 or 1 on a case and get McNemar's test too. Cases on which either says nothing are left
-    out of
+    The difference has a patient-clustered bootstrap interval and a permutation test that swaps the
+    systems patient by patient.
+    Metrics in ``rates`` are 0 or 1 on a case and get McNemar's test too. Cases on which either says
+    nothing are left out of
     that metric.
     """
     keys, rows = [], []
@@ -224,7 +232,9 @@ def _comparison(
 
 
 def _permutation(ones: Any, twos: Any, seed: int, resamples: int) -> float:
-    """Return the two-sided p value of the sum of differences when each patient's systems are swapped at random."""
+    """Return the two-sided p value of the sum of differences when each patient's systems are
+    swapped at random.
+    """
     np, stats = library("numpy", "statistics"), library("scipy.stats", "permutation tests")
     moved = ~np.isclose(ones, twos)
     if (
@@ -239,7 +249,9 @@ def _permutation(ones: Any, twos: Any, seed: int, resamples: int) -> float:
 
 
 def mcnemar(pairs: Sequence[tuple[float, float]]) -> float:
-    """Return the p value of McNemar's exact test on pairs of 0 and 1 (McNemar 1947), by statsmodels."""
+    """Return the p value of McNemar's exact test on pairs of 0 and 1 (McNemar 1947), by
+    statsmodels.
+    """
     only_first = sum(x > y for x, y in pairs)
     only_second = sum(y > x for x, y in pairs)
     if only_first + only_second == 0:

@@ -1,4 +1,6 @@
-"""The figures of a report: how a number and its interval are written, and the tables that hold them."""
+"""The figures of a report: how a number and its interval are written, and the tables that hold
+them.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ _COMPARED = (
 
 
 def value_text(key: str, value: float | None) -> str:
-    """Return a metric's value as a report shows it: a share in percent, a length or distance as a number."""
+    """Return a metric's value as a report shows it: a share in percent, a length or distance as a
+    number.
+    """
     if value is None:
         return "–"
     plain = BY_KEY[key].group == "length" or key == "tree_distance"
@@ -51,7 +55,9 @@ def value_text(key: str, value: float | None) -> str:
 
 
 def interval_of(estimate: EstimateData) -> tuple[float | None, float | None]:
-    """Return the interval to show: Wilson's where cases are patients, else the patient-clustered bootstrap's."""
+    """Return the interval to show: Wilson's where cases are patients, else the patient-clustered
+    bootstrap's.
+    """
     wilson, boot = estimate["wilson"], estimate["bootstrap"]
     chosen = (
         wilson
@@ -196,7 +202,9 @@ def _comparison(one: ComparisonData) -> Sequence[Cell]:
 
 
 def bars(data: Report, group: str, title: str) -> str:
-    """Return one row a category, domain or diagnosis: n, a bar of Acc_diag for up to two systems, other shares."""
+    """Return one row a category, domain or diagnosis: n, a bar of Acc_diag for up to two systems,
+    other shares.
+    """
     systems = [system for system in data["systems"] if system["summary"]["groups"].get(group)][:2]
     if not systems:
         return ""

@@ -1,5 +1,5 @@
-"""``report.html``: one file, no script, no request, made from ``report.json`` and, if they may be shown, a few
-cases."""
+"""``report.html``: one file, no script, no request, made from ``report.json`` and, if they may be
+shown, a few cases."""
 
 from __future__ import annotations
 

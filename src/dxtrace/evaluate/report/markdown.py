@@ -13,7 +13,9 @@ _GROUPS = ("published", "diagnosis", "evidence", "form")
 
 
 def markdown_table(data: Report) -> str:
-    """Return the table of a report (:func:`dxtrace.evaluate.runner.report_data`), with n, intervals and judges."""
+    """Return the table of a report (:func:`dxtrace.evaluate.runner.report_data`), with n, intervals
+    and judges.
+    """
     systems = data["systems"]
     corpus = data["corpus"]
     lines = [

@@ -1,4 +1,6 @@
-"""Plots as SVG and HTML bars that need no library, scale with the page and say in words what they show."""
+"""Plots as SVG and HTML bars that need no library, scale with the page and say in words what they
+show.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def stack(counts: Sequence[int], classes: Sequence[str]) -> str:
 
 
 def reliability_diagram(name: str, confidence: ConfidenceData) -> str:
-    """Return the reliability diagram of a system: share right against stated confidence, a dot's area by its cases."""
+    """Return the reliability diagram of a system: share right against stated confidence, a dot's
+    area by its cases.
+    """
     bins = confidence["bins"]
     most = max(one["n"] for one in bins)
     dots = "".join(
@@ -66,7 +70,9 @@ def reliability_diagram(name: str, confidence: ConfidenceData) -> str:
 
 
 def abstention_plot(name: str, confidence: ConfidenceData) -> str:
-    """Return accuracy against the share of cases answered when the least confident answers are withheld."""
+    """Return accuracy against the share of cases answered when the least confident answers are
+    withheld.
+    """
     curve = confidence["curve"]
     points = " ".join(f"{_x(coverage):.1f},{_y(accuracy):.1f}" for coverage, accuracy in curve)
     at = {

@@ -1,4 +1,6 @@
-"""From results by case to what a report says of one system: means with intervals, groups, confusions, calibration."""
+"""From results by case to what a report says of one system: means with intervals, groups,
+confusions, calibration.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,9 @@ def compare(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> list[Comparison]:
-    """Compare two systems on the cases that both have, by id (see :func:`dxtrace.evaluate.metrics.statistics.compare_all`)."""
+    """Compare two systems on the cases that both have, by id (see
+    :func:`dxtrace.evaluate.metrics.statistics.compare_all`).
+    """
     by_id = {result.id: result for result in second}
     here = [result for result in first if result.id in by_id]
     there = [by_id[result.id] for result in here]
@@ -109,7 +113,9 @@ def _outcomes(results: Sequence[CaseResult]) -> dict[str, float]:
 
 
 def _pooled(results: Sequence[CaseResult]) -> dict[str, float | None]:
-    """Return the observation metrics with all observations of all cases in one pot (micro), without the +1."""
+    """Return the observation metrics with all observations of all cases in one pot (micro), without
+    the +1.
+    """
     gold, predicted, matched, explained = (
         sum(result.counts[place] for result in results) for place in range(4)
     )
@@ -133,7 +139,9 @@ def _macro(results: Sequence[CaseResult]) -> dict[str, float | None]:
 
 
 def _macro_f1(results: Sequence[CaseResult]) -> F1Data:
-    """Return macro-F1 over the categories and the diagnoses that occur; a missing answer is a label of its own."""
+    """Return macro-F1 over the categories and the diagnoses that occur; a missing answer is a label
+    of its own.
+    """
     metrics = library("sklearn.metrics", "macro-F1")
 
     def score(gold: list[str], predicted: list[str]) -> float:
@@ -200,7 +208,9 @@ def _confidence(results: Sequence[CaseResult]) -> ConfidenceData | None:
 
 
 def _confusions(results: Sequence[CaseResult], most: int = 20) -> ConfusionData:
-    """Return the wrong answers, most frequent first, by diagnosis and by category, as (gold, predicted, n)."""
+    """Return the wrong answers, most frequent first, by diagnosis and by category, as (gold,
+    predicted, n).
+    """
     wrong = Counter(
         (r.diagnosis, r.predicted_diagnosis)
         for r in results

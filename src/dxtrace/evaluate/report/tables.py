@@ -1,4 +1,7 @@
-"""Small pieces of HTML that the report is made of. Text is escaped here, so that no caller forgets it."""
+"""Small pieces of HTML that the report is made of.
+
+Text is escaped here, so that no caller forgets it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str = "
     """Return a table that scrolls sideways on a narrow screen.
 
     Args:
-        heads: the columns' titles; one that starts with "#" is a column of numbers. The first column names its row.
+        heads: the columns' titles; one that starts with "#" is a column of numbers. The first
+            column names its row.
         rows: cells, as many as heads; a row of one cell is a heading over the rows after it.
         caption: a sentence above the table.
     """
