@@ -136,6 +136,9 @@ def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
         first += 1
     while last > match.last and tokens[last].text in _TRAILING:
         last -= 1
+    # The number of an item of a list is none of its words.
+    if first + 1 < match.first and tokens[first].text.isdigit() and tokens[first + 1].text == ".":
+        first += 2
     first, last = _balanced(sentence, match, first, last)
     start, end = tokens[first].start, tokens[last].end
     text = " ".join(note[start:end].split())

@@ -387,6 +387,8 @@ def _assign(
             clauses[first] != clauses[last] and last - first >= _CROSSING
         ):
             continue
+        if ";" in words[first:last]:
+            continue
         # One word cannot be two: "pressure" is not both the blood pressure and the chest pressure.
         if _repeated_words(chosen):
             continue
