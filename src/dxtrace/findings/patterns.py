@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 from dxtrace.errors import KnowledgeError
@@ -136,29 +136,35 @@ def _alternatives(
             raise KnowledgeError(f"pattern {text!r}: unknown macro @{name}")
         for word in macros()[name]:
             yield Words(
-                _words(word, text),
+                _words(word),
                 denied,
                 forbidden,
                 name,
             )
         return
-    yield Words(_words(plain, text), denied, forbidden)
+    yield Words(_words(plain), denied, forbidden)
     # A word that is forbidden is forbidden as it stands, without what else may mean it.
     for other in () if forbidden else synonyms.get(plain, ()):
-        yield Words(_words(other, text), denied, forbidden)
+        yield Words(_words(other), denied, forbidden)
 
 
-def _words(phrase: str, text: str) -> tuple[tuple[str, bool], ...]:
-    """Return the words of a phrase, each with whether a ``*`` follows it."""
+# The words of macros and of synonyms are asked for thousands of times.
+@lru_cache(maxsize=20_000)
+def _words(phrase: str) -> tuple[tuple[str, bool], ...]:
+    """Return the words of a phrase, each with whether a ``*`` follows it.
+
+    Raises:
+        KnowledgeError: there is no word, or a star stands behind none.
+    """
     words: list[tuple[str, bool]] = []
     for part in phrase.split():
         tokens = tokenise(part.removesuffix("*"))
         if not tokens:
-            raise KnowledgeError(f"pattern {text!r}: a star stands behind no word")
+            raise KnowledgeError(f"pattern part {phrase!r}: a star stands behind no word")
         words += [(token.text, False) for token in tokens]
         words[-1] = words[-1][0], part.endswith("*")
     if not words:
-        raise KnowledgeError(f"pattern {text!r}: {phrase!r} has no word")
+        raise KnowledgeError(f"pattern part {phrase!r} has no word")
     return tuple(words)
 
 
