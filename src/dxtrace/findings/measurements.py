@@ -274,7 +274,7 @@ class _Reader:
         }
         if value.second is not None and not pressure and not out_of:
             return
-        if not value.unit and _UNKNOWN_UNIT.match(self._text, value.end):
+        if not quantity.unit and not value.unit and _UNKNOWN_UNIT.match(self._text, value.end):
             return
         scaled = (
             convert(value.low, quantity, value.unit),

@@ -25,7 +25,7 @@ TEACHING = re.compile(
     r"|you (?:should|may|have|are|can|were|had)|your (?:doctor|symptoms|blood|heart|medic\w+)"
     r"|seek (?:care|medical|help)|warning signs?|symptoms (?:of|include|may)|signs of .{0,40} include"
     r"|risk factors (?:for|include)|patients (?:with|who)|can cause|is caused by|education|leaflet|handout"
-    r"|educated (?:on|about)|counsel\w+ (?:on|about|regarding)|in general|typically|instructions?)\b",
+    r"|educated (?:on|about)|counsel\w+ (?:on|about|regarding)|instructions?)\b",
     re.IGNORECASE,
 )
 #: Text that talks to a language model or shows its marks: never evidence.
