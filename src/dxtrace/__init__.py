@@ -10,6 +10,7 @@ Names are imported when they are first used, so that ``import dxtrace`` costs no
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from dxtrace.provenance import version
@@ -62,6 +63,9 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'dxtrace' has no attribute {name!r}")
+    if "IPython" in sys.modules:
+        # In a notebook a chain shows itself as the page does.
+        importlib.import_module("dxtrace.view")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

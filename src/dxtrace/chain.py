@@ -13,9 +13,8 @@ In both, a run of white space inside a quote is one space; offsets into the note
 
 from __future__ import annotations
 
-import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -150,6 +149,19 @@ class Timing:
     total_s: float = 0.0
 
 
+# What shows a chain in a notebook. The page stands above this room and registers itself here.
+_renderers: list[Callable[[Chain], str]] = []
+
+
+def register_renderer(render: Callable[[Chain], str]) -> None:
+    """Let a function show chains in notebooks; the last one registered does.
+
+    Args:
+        render: returns HTML.
+    """
+    _renderers.append(render)
+
+
 @dataclass(frozen=True)
 class Chain:
     """A final diagnosis on one note and the steps that lead to it; also the gold chain of an
@@ -276,10 +288,9 @@ class Chain:
             timing=Timing(**vars(result.timing)),
         )
 
-    def _repr_html_(self) -> str:
-        # A notebook asks a chain to show itself; the page stands above this room, so it is looked
-        # up when asked.
-        return str(importlib.import_module("dxtrace.view").notebook_html(self))
+    def _repr_html_(self) -> str | None:
+        """Return how a notebook shows the chain; None, for plain text, while no page has been loaded."""
+        return _renderers[-1](self) if _renderers else None
 
 
 def status_of(headline: str) -> Status:

@@ -4,6 +4,7 @@ The page is plain HTML, CSS and JavaScript in ``assets/``: no framework, no buil
 to anywhere. Everything that comes from a note reaches the page as data and is shown as text.
 """
 
+from dxtrace.chain import register_renderer
 from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, reading_of, title_of
 from dxtrace.view._page import app_page, content_policy, library, notebook_html, page
 from dxtrace.view._static import STATIC_STYLE, static_case_html
@@ -25,3 +26,5 @@ __all__ = [
     "static_case_html",
     "title_of",
 ]
+
+register_renderer(notebook_html)
