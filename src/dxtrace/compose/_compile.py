@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from dxtrace.compose._ways import Ways, sides
@@ -84,13 +84,21 @@ def compiled(name: str) -> Compiled:
     """
     category = Taxonomy.default().category(name)
     knowledge = load(name)
-    findings = [_said(item, _findings_texts(item), finding=item) for item in knowledge.findings]
+    findings: list[Said] = []
+    for finding in knowledge.findings:
+        findings.append(_said(finding, _findings_texts(finding), finding=finding))
+    negatives: list[Said] = []
+    for negative in knowledge.negatives:
+        negatives.append(_said(negative, negative.says.all, negative=negative))
+    neutrals: list[Said] = []
+    for neutral in knowledge.neutral:
+        neutrals.append(_said(neutral, neutral.says.all, neutral=neutral))
     return Compiled(
         category=category,
         knowledge=knowledge,
         targets={node.name: _target(node, findings) for node in category.diagnoses},
-        negatives=tuple(_said(item, item.says.all, negative=item) for item in knowledge.negatives),
-        neutrals=tuple(_said(item, item.says.all, neutral=item) for item in knowledge.neutral),
+        negatives=tuple(negatives),
+        neutrals=tuple(neutrals),
         barred=_barred(category, findings),
     )
 
@@ -101,13 +109,18 @@ def premise_id(category: str, finding: Finding) -> str:
 
 
 def _findings_texts(finding: Finding) -> tuple[str, ...]:
-    lab = (finding.lab.name,) if finding.lab else ()
-    return (finding.id.replace("-", " "), *finding.says.all, *finding.chief, *lab)
+    texts = [finding.id.replace("-", " "), *finding.says.all, *finding.chief]
+    if finding.lab:
+        texts.append(finding.lab.name)
+    return tuple(texts)
 
 
 def _target(node: Node, findings: Iterable[Said]) -> Target:
-    usable = [(said, said.finding) for said in findings if said.finding]
-    return Target(node, tuple((said, frequency(f, node)) for said, f in usable if occurs(f, node)))
+    shown: list[tuple[Said, float]] = []
+    for said in findings:
+        if said.finding and occurs(said.finding, node):
+            shown.append((said, frequency(said.finding, node)))
+    return Target(node, tuple(shown))
 
 
 def _said(
@@ -117,26 +130,38 @@ def _said(
     negative: Negative | None = None,
     neutral: Neutral | None = None,
 ) -> Said:
-    openings, says = apart(finding) if finding else ((), item.says)
-    chief = divide(finding.chief) if finding else ((), ())
-    return Said(
+    said = Said(
         id=item.id,
         section=item.section,
-        topic=_topic(item.says.all) if item.section == "past_medical_history" else "",
-        ways=sides(says),
-        openings=divide(openings),
+        topic="",
+        ways=sides(item.says),
+        openings=((), ()),
         hides=_words().found("\n".join(texts)),
-        system=_system(texts, finding) if item.section == "physical_exam" else "",
-        modality=_first_match(background().modalities, texts, "other")
-        if item.section == "pertinent_results"
-        else "",
+        system="",
+        modality="",
         finding=finding,
         negative=negative,
         neutral=neutral,
-        chief=chief,
-        traits=_traits(item.section, item.says.all) if finding or neutral else frozenset(),
-        compound=finding is not None and _is_compound(finding),
-        by_age=finding is not None and finding.kind == "demographics" and _is_age(item.says.all),
+    )
+    if item.section == "past_medical_history":
+        said = replace(said, topic=_topic(item.says.all))
+    elif item.section == "physical_exam":
+        said = replace(said, system=_system(texts, finding))
+    elif item.section == "pertinent_results":
+        modality = _first_match(background().modalities, texts, "other")
+        said = replace(said, modality=modality)
+    if finding or neutral:
+        said = replace(said, traits=_traits(item.section, item.says.all))
+    if finding is None:
+        return said
+    openings, says = apart(finding)
+    return replace(
+        said,
+        ways=sides(says),
+        openings=divide(openings),
+        chief=divide(finding.chief),
+        compound=_is_compound(finding),
+        by_age=finding.kind == "demographics" and _is_age(item.says.all),
     )
 
 
@@ -145,12 +170,17 @@ def _first_match(patterns: Mapping[str, str], texts: Iterable[str], default: str
     a third of them.
     """
     texts = list(texts)
-    counts = {
-        key: sum(bool(pattern.search(text)) for text in texts)
-        for key, pattern in _compiled(patterns).items()
-    }
+    counts: dict[str, int] = {}
+    for key, pattern in _compiled(patterns).items():
+        counts[key] = _matches(pattern, texts)
     best = max(counts, key=lambda key: counts[key])
-    return best if counts[best] * 3 >= len(texts) else default
+    if counts[best] * 3 < len(texts):
+        return default
+    return best
+
+
+def _matches(pattern: re.Pattern[str], texts: Iterable[str]) -> int:
+    return sum(bool(pattern.search(text)) for text in texts)
 
 
 def _traits(section: str, texts: Sequence[str]) -> frozenset[str]:
@@ -158,40 +188,42 @@ def _traits(section: str, texts: Sequence[str]) -> frozenset[str]:
     only.
     """
     story = section in ("history_of_present_illness", "chief_complaint")
-    return frozenset(
-        name
-        for name, pattern in _compiled(background().traits).items()
-        if (story or name in ("silent", "grave"))
-        and 3 * sum(bool(pattern.search(text)) for text in texts) >= len(texts)
-    )
+    shown: set[str] = set()
+    for name, pattern in _compiled(background().traits).items():
+        counts = story or name in ("silent", "grave")
+        if counts and 3 * _matches(pattern, texts) >= len(texts):
+            shown.add(name)
+    return frozenset(shown)
 
 
 def _is_compound(finding: Finding) -> bool:
     """True if most ways give a number that the row of the laboratory table lacks."""
     if finding.lab is None:
         return False
-    shown = set(re.findall(r"\{(\w+)\}", finding.lab.name + finding.lab.value)) | {
-        *CASE_PLACEHOLDERS,
-    }
-    more = [bool(set(re.findall(r"\{(\w+)\}", text)) - shown) for text in finding.says.all]
-    return 2 * sum(more) >= len(more)
+    shown = _placeholders(finding.lab.name + finding.lab.value)
+    shown |= {*CASE_PLACEHOLDERS}
+    texts = finding.says.all
+    more = [text for text in texts if not _placeholders(text) <= shown]
+    return 2 * len(more) >= len(texts)
+
+
+def _placeholders(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", text))
 
 
 def _is_age(texts: Sequence[str]) -> bool:
     """True if the finding is the patient's age and sex, and nothing that an opening does not say."""
-    plain = [
-        set(re.findall(r"\{(\w+)\}", text)) <= {"age", "man", "he", "He", "his", "His"}
-        for text in texts
-    ]
-    return all(plain) and 3 * sum("{age}" in text for text in texts) >= len(texts)
+    for text in texts:
+        if not _placeholders(text) <= {"age", "man", "he", "He", "his", "His"}:
+            return False
+    with_age = [text for text in texts if "{age}" in text]
+    return 3 * len(with_age) >= len(texts)
 
 
 def _system(texts: Iterable[str], finding: Finding | None) -> str:
-    return (
-        "vital"
-        if finding and finding.vital
-        else _first_match(background().exam_words, texts, "other")
-    )
+    if finding and finding.vital:
+        return "vital"
+    return _first_match(background().exam_words, texts, "other")
 
 
 def _topic(texts: Sequence[str]) -> str:
@@ -204,12 +236,14 @@ def _topic(texts: Sequence[str]) -> str:
         "family": data.family_words,
         "allergies": data.allergy_words,
     }
-    counts = {
-        topic: sum(bool(re.search(words, text)) for text in texts)
-        for topic, words in patterns.items()
-    }
+    counts: dict[str, int] = {}
+    for topic, words in patterns.items():
+        counts[topic] = _matches(re.compile(words), texts)
     best = max(counts, key=lambda topic: counts[topic])
-    return best if 5 * counts[best] > 2 * len(texts) else ""
+    # More than two fifths of the ways.
+    if 5 * counts[best] <= 2 * len(texts):
+        return ""
+    return best
 
 
 def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
@@ -238,18 +272,19 @@ def _barred(category: Category, findings: Iterable[Said]) -> frozenset[str]:
     finding is about.
     """
     data = background()
-    lasting = [*data.comorbidities, *data.surgeries, *data.social, *data.family, *data.allergies]
-    barred = {
-        item.id
-        for item in (*data.comorbidities, *data.surgeries)
-        if category.name in item.never_with
-    }
-    barred |= {item.id for item in statements(data) if category.name in item.never_with}
-    hidden: set[str] = set()
+    barred = set(data.not_normal.get(category.name, ()))
+    for illness in (*data.comorbidities, *data.surgeries):
+        if category.name in illness.never_with:
+            barred.add(illness.id)
+    for statement in statements(data):
+        if category.name in statement.never_with:
+            barred.add(statement.id)
+    # What lasts is not there one day and gone the next: no finding of the category may be about it.
+    lasting = {item.id for item in (*data.comorbidities, *data.surgeries)}
+    lasting |= {item.id for item in (*data.social, *data.family, *data.allergies)}
     for said in findings:
-        hidden |= said.hides
-    barred |= set(data.not_normal.get(category.name, ()))
-    return frozenset(barred | (hidden & {item.id for item in lasting}))
+        barred |= said.hides & lasting
+    return frozenset(barred)
 
 
 @cache
@@ -265,7 +300,8 @@ def denied_by(illness: str) -> frozenset[str]:
     "sleeps well".
     """
     item = next(item for item in background().comorbidities if item.id == illness)
-    return _words().found("\n".join((*item.names.all, *item.medications))) - set(item.shifts)
+    texts = (*item.names.all, *item.medications)
+    return _words().found("\n".join(texts)) - set(item.shifts)
 
 
 @cache
@@ -274,8 +310,12 @@ def says_of() -> dict[str, tuple[Ways, Ways]]:
     side.
     """
     data = background()
-    found = {item.id: sides(item.says) for item in statements(data)}
-    return found | {item.id: sides(item.names) for item in (*data.comorbidities, *data.surgeries)}
+    says: dict[str, tuple[Ways, Ways]] = {}
+    for statement in statements(data):
+        says[statement.id] = sides(statement.says)
+    for illness in (*data.comorbidities, *data.surgeries):
+        says[illness.id] = sides(illness.names)
+    return says
 
 
 @cache

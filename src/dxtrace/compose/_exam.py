@@ -10,7 +10,7 @@ from functools import cache
 from itertools import chain
 
 from dxtrace.compose._compile import Said
-from dxtrace.compose._draw import finding_of
+from dxtrace.compose._draft import finding_of
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, Piece, bare, chained

@@ -8,7 +8,7 @@ from itertools import chain
 
 from dxtrace.compose._blocks import BLOCKS, Block
 from dxtrace.compose._compile import Said
-from dxtrace.compose._draw import Draft
+from dxtrace.compose._draft import Draft
 from dxtrace.compose._exam import emergency, examination, vitals
 from dxtrace.compose._results import laboratory
 from dxtrace.compose._studies import BENCH, studies

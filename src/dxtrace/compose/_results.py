@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dxtrace.compose import _formula
 from dxtrace.compose._compile import Said
-from dxtrace.compose._draw import finding_of
+from dxtrace.compose._draft import finding_of
 from dxtrace.compose._style import Part, Print
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, Piece, lowered

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from dxtrace.compose._compile import Said, parted, says_of
-from dxtrace.compose._draw import Draft
+from dxtrace.compose._draft import Draft
 from dxtrace.compose._style import Part
 from dxtrace.compose._ways import Ways
 from dxtrace.compose._write import Item, lowered, statement

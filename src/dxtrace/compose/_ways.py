@@ -28,6 +28,7 @@ class Ways:
         for near in _FALLBACK[register]:
             texts = self.by_register[near]
             if near == "full":
+                # Wordings of examination questions are full sentences too.
                 texts += self.by_register["vignette"]
             if texts:
                 return rng.choice(texts), near

@@ -15,9 +15,11 @@ from functools import cached_property
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, PremiseRef, Span, Step
 from dxtrace.compose._compile import Compiled, Said, compiled, premise_id
-from dxtrace.compose._draw import Draft, draw, finding_of, is_acute
+from dxtrace.compose._draft import Draft, finding_of, is_acute
+from dxtrace.compose._draw import draw
 from dxtrace.compose._note import write_note
-from dxtrace.compose._style import STYLES, Style
+from dxtrace.compose._style import Style
+from dxtrace.compose._styles import STYLES
 from dxtrace.errors import DxtraceError
 from dxtrace.knowledge import leaked_names, written
 from dxtrace.knowledge.rationales import fitting
