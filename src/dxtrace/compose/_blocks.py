@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from dxtrace.compose._compile import Said
+from dxtrace.compose._compile import CaseStatement
 from dxtrace.compose._past import (
     LABEL,
     allergies,
@@ -21,11 +21,11 @@ from dxtrace.compose._past import (
 )
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
-from dxtrace.compose._write import Item, Piece, bare, listed, statement
+from dxtrace.compose._write import Item, Piece, bare, item_from, listed
 from dxtrace.knowledge.background import Denial, background
 from dxtrace.knowledge.wordings import Register
 
-Block = Callable[[Voice, Part, Sequence[Said]], list[Item]]
+Block = Callable[[Voice, Part, Sequence[CaseStatement]], list[Item]]
 
 #: First words that lose their capital inside a sentence.
 _PLAIN = frozenset(
@@ -95,28 +95,32 @@ _CONNECTED = 0.14
 _LINKABLE = 90
 
 
-def chief_complaint(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def chief_complaint(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """The chief complaint; now and then the only place where its finding stands."""
     complaint = voice.complaint_of
     tag = None
     story = ("history_of_present_illness", "chief_complaint")
     of_story = complaint is not None and complaint.section in story
     if complaint and of_story and voice.rng.random() < _ONLY_AS_COMPLAINT:
-        voice.said.add(complaint.id)
+        voice.stated_ids.add(complaint.id)
         tag = complaint.id
-    items = [statement(voice.typed(voice.complaint), tag)]
-    more = [said for said in own if said.id not in voice.said and said.section == "chief_complaint"]
-    for said in more:
-        items.append(voice.say(said, part))
+    items = [item_from(voice.typed(voice.complaint), tag)]
+    more = [
+        statement
+        for statement in own
+        if statement.id not in voice.stated_ids and statement.section == "chief_complaint"
+    ]
+    for statement in more:
+        items.append(voice.say(statement, part))
     return items
 
 
-def opener(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
+def opener(voice: Voice, _part: Part, _own: Sequence[CaseStatement]) -> list[Item]:
     """The first sentence: who comes, how, and mostly why."""
-    presenting: list[Said] = []
-    for said in voice.draft.findings:
-        if said.openings[voice.draft.side] and said.id not in voice.said:
-            presenting.append(said)
+    presenting: list[CaseStatement] = []
+    for statement in voice.draft.findings:
+        if statement.openings[voice.draft.side] and statement.id not in voice.stated_ids:
+            presenting.append(statement)
     if presenting and voice.rng.random() < _OPENED_BY_FINDING:
         return [voice.open_with(presenting[0])]
     complaint = voice.complaint_phrase() or ""
@@ -148,13 +152,17 @@ def _with_age(voice: Voice, text: str) -> Item:
     """Return the opening; where age or sex is itself a finding, it may be quoted from here
     ("82-year-old woman").
     """
-    item = statement(text)
-    telling = [said for said in voice.draft.findings if said.by_age and said.id not in voice.said]
+    item = item_from(text)
+    telling = [
+        statement
+        for statement in voice.draft.findings
+        if statement.by_age and statement.id not in voice.stated_ids
+    ]
     found = _AGE.search(text)
     if not telling or not found or voice.rng.random() < _AGE_NOT_QUOTED:
         return item
     tag = telling[0].id
-    voice.said.add(tag)
+    voice.stated_ids.add(tag)
     pieces: list[Piece] = [
         (text[: found.start()], None),
         (found[0], tag),
@@ -181,28 +189,28 @@ def _short_history(voice: Voice) -> str:
     return listed(names, "and", voice.rng)
 
 
-def story(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def story(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """What brought the patient: findings first, then what is absent and what means nothing, not too
     orderly.
     """
     rng = voice.rng
-    waiting = [said for said in own if said.id not in voice.said]
-    told = [said for said in waiting if not said.negative]
-    absent = [said for said in waiting if said.negative]
+    waiting = [statement for statement in own if statement.id not in voice.stated_ids]
+    told = [statement for statement in waiting if not statement.negative]
+    absent = [statement for statement in waiting if statement.negative]
     rng.shuffle(told)
 
-    def lateness(said: Said) -> float:
+    def lateness(statement: CaseStatement) -> float:
         # What means nothing tends to come late, but not always.
-        delay = (said.neutral is not None) * rng.random() * 2
+        delay = (statement.neutral is not None) * rng.random() * 2
         return delay + rng.random()
 
     told.sort(key=lateness)
     if absent and rng.random() < _MIXED_NEGATIVES:
-        for said in absent:
-            told.insert(rng.randint(min(1, len(told)), len(told)), said)
+        for statement in absent:
+            told.insert(rng.randint(min(1, len(told)), len(told)), statement)
     else:
         told += absent
-    items = [bare(voice.say(said, part), LABEL) for said in told]
+    items = [bare(voice.say(statement, part), LABEL) for statement in told]
     if part.layout == "prose":
         return _linked(voice, items)
     return items
@@ -247,7 +255,7 @@ def _after(before: tuple[Piece, ...], item: Item) -> Item:
     return Item((*before, *item.pieces), item.sentence)
 
 
-def course(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
+def course(voice: Voice, part: Part, _own: Sequence[CaseStatement]) -> list[Item]:
     """What was done on the way: it supports nothing."""
     low, high = voice.style.course
     return some_of(voice, part, background().course, voice.rng.randint(low, high))
@@ -261,7 +269,7 @@ def _denials(voice: Voice, count: int) -> list[Denial]:
     return chosen
 
 
-def denials(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
+def denials(voice: Voice, part: Part, _own: Sequence[CaseStatement]) -> list[Item]:
     """Symptoms that the patient does not have, in one breath."""
     if "silent" in voice.draft.traits:
         return []
@@ -286,7 +294,7 @@ def _denied(voice: Voice, part: Part, chosen: Sequence[Denial]) -> Item:
     frame = voice.frame(name)
     if "no {either}" in frame or "No {list}" in frame:
         nouns = [re.sub(r"^an? ", "", noun) for noun in nouns]
-    return statement(voice.filled(frame, **_lists(voice, nouns)))
+    return item_from(voice.filled(frame, **_lists(voice, nouns)))
 
 
 def _lists(voice: Voice, nouns: Sequence[str]) -> dict[str, str]:
@@ -297,7 +305,7 @@ def _lists(voice: Voice, nouns: Sequence[str]) -> dict[str, str]:
     }
 
 
-def systems_review(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
+def systems_review(voice: Voice, part: Part, _own: Sequence[CaseStatement]) -> list[Item]:
     """The review of systems: by system on lines, or in a few sentences."""
     if voice.style.long:
         count = voice.rng.randint(20, 40)
@@ -307,7 +315,7 @@ def systems_review(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]
         count = voice.rng.randint(3, 9)
     chosen = _denials(voice, count)
     if "silent" in voice.draft.traits:
-        return [statement(voice.filled(voice.frame("ros_silent")))]
+        return [item_from(voice.filled(voice.frame("ros_silent")))]
     if part.layout == "lines":
         return _review_by_line(voice, chosen)
     items: list[Item] = []
@@ -326,20 +334,20 @@ def _review_by_line(voice: Voice, chosen: Sequence[Denial]) -> list[Item]:
         lists = _lists(voice, nouns)
         label = voice.choose(labels)
         line = voice.filled(voice.frame("ros_line"), **lists)
-        items.append(statement(f"{label}: {line}"))
+        items.append(item_from(f"{label}: {line}"))
     return items
 
 
 def framed(name: str) -> Block:
     """Return a block that writes one of the closers called ``name``; "-" stands for nothing."""
 
-    def block(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
+    def block(voice: Voice, _part: Part, _own: Sequence[CaseStatement]) -> list[Item]:
         complaint = voice.complaint_phrase() or ""
         usable = [text for text in background().closers[name] if complaint or "{cc}" not in text]
         text = voice.filled(voice.choose(usable), cc=complaint)
         if text == "-":
             return []
-        return [statement(text)]
+        return [item_from(text)]
 
     return block
 

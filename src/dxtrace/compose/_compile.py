@@ -9,10 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from dxtrace.compose._ways import Ways, sides
+from dxtrace.compose._ways import Wordings, sides
 from dxtrace.knowledge import CategoryKnowledge, frequency, load, occurs, slug
-from dxtrace.knowledge.background import Background, Statement, WordIndex, background
-from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, Finding, Negative, Neutral
+from dxtrace.knowledge.background import (
+    Background,
+    Statement,
+    WordIndex,
+    background,
+)
+from dxtrace.knowledge.schema import (
+    CASE_PLACEHOLDERS,
+    Finding,
+    Negative,
+    Neutral,
+)
 from dxtrace.knowledge.taxonomy import Category, Node, Taxonomy
 from dxtrace.knowledge.wordings import apart, divide, stable_hash
 
@@ -22,12 +32,12 @@ GROUPS = 10
 
 
 @dataclass(frozen=True)
-class Said:
+class CaseStatement:
     """A finding, negative or neutral statement of a category with its ways for both sides.
 
     ``openings`` are ways that present the patient ("A {age}-year-old {man} ..."): they begin a
     note, nothing else does.
-    ``hides`` are the background items that cannot stand beside it; ``topic`` ("social", "family",
+    ``excludes`` are the background items that cannot stand beside it; ``topic`` ("social", "family",
     "allergies" or none),
     ``system`` and ``modality`` say where in its section it is printed. ``traits`` are those of the
     background that its wording has; a ``compound`` result is of more tests than its row can show.
@@ -36,9 +46,9 @@ class Said:
     id: str
     section: str
     topic: str
-    ways: tuple[Ways, Ways]
+    ways: tuple[Wordings, Wordings]
     openings: tuple[tuple[str, ...], tuple[str, ...]]
-    hides: frozenset[str]
+    excludes: frozenset[str]
     system: str
     modality: str
     finding: Finding | None = None
@@ -57,7 +67,7 @@ class Target:
     """
 
     node: Node
-    findings: tuple[tuple[Said, float], ...]
+    findings: tuple[tuple[CaseStatement, float], ...]
 
 
 @dataclass(frozen=True)
@@ -70,8 +80,8 @@ class Compiled:
     category: Category
     knowledge: CategoryKnowledge
     targets: Mapping[str, Target]
-    negatives: tuple[Said, ...]
-    neutrals: tuple[Said, ...]
+    negatives: tuple[CaseStatement, ...]
+    neutrals: tuple[CaseStatement, ...]
     barred: frozenset[str]
 
 
@@ -84,15 +94,15 @@ def compiled(name: str) -> Compiled:
     """
     category = Taxonomy.default().category(name)
     knowledge = load(name)
-    findings: list[Said] = []
+    findings: list[CaseStatement] = []
     for finding in knowledge.findings:
-        findings.append(_said(finding, _findings_texts(finding), finding=finding))
-    negatives: list[Said] = []
+        findings.append(_case_statement(finding, _findings_texts(finding), finding=finding))
+    negatives: list[CaseStatement] = []
     for negative in knowledge.negatives:
-        negatives.append(_said(negative, negative.says.all, negative=negative))
-    neutrals: list[Said] = []
+        negatives.append(_case_statement(negative, negative.says.all, negative=negative))
+    neutrals: list[CaseStatement] = []
     for neutral in knowledge.neutral:
-        neutrals.append(_said(neutral, neutral.says.all, neutral=neutral))
+        neutrals.append(_case_statement(neutral, neutral.says.all, neutral=neutral))
     return Compiled(
         category=category,
         knowledge=knowledge,
@@ -115,28 +125,28 @@ def _findings_texts(finding: Finding) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _target(node: Node, findings: Iterable[Said]) -> Target:
-    shown: list[tuple[Said, float]] = []
-    for said in findings:
-        if said.finding and occurs(said.finding, node):
-            shown.append((said, frequency(said.finding, node)))
+def _target(node: Node, findings: Iterable[CaseStatement]) -> Target:
+    shown: list[tuple[CaseStatement, float]] = []
+    for statement in findings:
+        if statement.finding and occurs(statement.finding, node):
+            shown.append((statement, frequency(statement.finding, node)))
     return Target(node, tuple(shown))
 
 
-def _said(
+def _case_statement(
     item: Finding | Negative | Neutral,
     texts: tuple[str, ...],
     finding: Finding | None = None,
     negative: Negative | None = None,
     neutral: Neutral | None = None,
-) -> Said:
-    said = Said(
+) -> CaseStatement:
+    statement = CaseStatement(
         id=item.id,
         section=item.section,
         topic="",
         ways=sides(item.says),
         openings=((), ()),
-        hides=_words().found("\n".join(texts)),
+        excludes=_words().found("\n".join(texts)),
         system="",
         modality="",
         finding=finding,
@@ -144,19 +154,19 @@ def _said(
         neutral=neutral,
     )
     if item.section == "past_medical_history":
-        said = replace(said, topic=_topic(item.says.all))
+        statement = replace(statement, topic=_topic(item.says.all))
     elif item.section == "physical_exam":
-        said = replace(said, system=_system(texts, finding))
+        statement = replace(statement, system=_system(texts, finding))
     elif item.section == "pertinent_results":
         modality = _first_match(background().modalities, texts, "other")
-        said = replace(said, modality=modality)
+        statement = replace(statement, modality=modality)
     if finding or neutral:
-        said = replace(said, traits=_traits(item.section, item.says.all))
+        statement = replace(statement, traits=_traits(item.section, item.says.all))
     if finding is None:
-        return said
+        return statement
     openings, says = apart(finding)
     return replace(
-        said,
+        statement,
         ways=sides(says),
         openings=divide(openings),
         chief=divide(finding.chief),
@@ -252,7 +262,13 @@ def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
 
 def statements(data: Background) -> Iterable[Statement]:
     """Yield every statement of the background."""
-    yield from (*data.allergies, *data.social, *data.family, *data.studies, *data.course)
+    yield from (
+        *data.allergies,
+        *data.social,
+        *data.family,
+        *data.studies,
+        *data.course,
+    )
     for items in data.exam.values():
         yield from items
     for report in data.reports.values():
@@ -263,11 +279,17 @@ def statements(data: Background) -> Iterable[Statement]:
 def _words() -> WordIndex:
     data = background()
     return WordIndex(
-        [*statements(data), *data.comorbidities, *data.surgeries, *data.ros, *data.tests],
+        [
+            *statements(data),
+            *data.comorbidities,
+            *data.surgeries,
+            *data.ros,
+            *data.tests,
+        ],
     )
 
 
-def _barred(category: Category, findings: Iterable[Said]) -> frozenset[str]:
+def _barred(category: Category, findings: Iterable[CaseStatement]) -> frozenset[str]:
     """Return what never stands in a note of the category: illnesses, habits, relatives that a
     finding is about.
     """
@@ -276,14 +298,14 @@ def _barred(category: Category, findings: Iterable[Said]) -> frozenset[str]:
     for illness in (*data.comorbidities, *data.surgeries):
         if category.name in illness.never_with:
             barred.add(illness.id)
-    for statement in statements(data):
-        if category.name in statement.never_with:
-            barred.add(statement.id)
+    for normal in statements(data):
+        if category.name in normal.never_with:
+            barred.add(normal.id)
     # What lasts is not there one day and gone the next: no finding of the category may be about it.
     lasting = {item.id for item in (*data.comorbidities, *data.surgeries)}
     lasting |= {item.id for item in (*data.social, *data.family, *data.allergies)}
-    for said in findings:
-        barred |= said.hides & lasting
+    for statement in findings:
+        barred |= statement.excludes & lasting
     return frozenset(barred)
 
 
@@ -305,21 +327,21 @@ def denied_by(illness: str) -> frozenset[str]:
 
 
 @cache
-def says_of() -> dict[str, tuple[Ways, Ways]]:
+def says_of() -> dict[str, tuple[Wordings, Wordings]]:
     """Return the ways of every background statement and of the names of every illness, by id and
     side.
     """
     data = background()
-    says: dict[str, tuple[Ways, Ways]] = {}
-    for statement in statements(data):
-        says[statement.id] = sides(statement.says)
+    says: dict[str, tuple[Wordings, Wordings]] = {}
+    for normal in statements(data):
+        says[normal.id] = sides(normal.says)
     for illness in (*data.comorbidities, *data.surgeries):
         says[illness.id] = sides(illness.names)
     return says
 
 
 @cache
-def parted(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def by_side(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return a list of texts by side; a side that would be empty gets them all."""
     train, hard = divide(texts)
     return train, hard or train

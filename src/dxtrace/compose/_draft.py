@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TypeVar
 
-from dxtrace.compose._compile import Compiled, Said, Target
+from dxtrace.compose._compile import CaseStatement, Compiled, Target
 from dxtrace.compose._style import Style
 from dxtrace.knowledge.background import Comorbidity, Statement, background
 from dxtrace.knowledge.schema import Finding, When
@@ -54,9 +54,9 @@ class Draft:
     side: int
     age: int
     female: bool
-    findings: list[Said] = field(default_factory=list)
-    negatives: list[Said] = field(default_factory=list)
-    neutrals: list[Said] = field(default_factory=list)
+    findings: list[CaseStatement] = field(default_factory=list)
+    negatives: list[CaseStatement] = field(default_factory=list)
+    neutrals: list[CaseStatement] = field(default_factory=list)
     comorbidities: list[Comorbidity] = field(default_factory=list)
     surgeries: list[Comorbidity] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
@@ -79,8 +79,8 @@ class Draft:
         the like.
         """
         traits: set[str] = set()
-        for said in self.findings:
-            traits |= said.traits
+        for statement in self.findings:
+            traits |= statement.traits
         if is_acute(self.compiled, self.node):
             traits.add("acute")
         if self.comorbidities:
@@ -95,31 +95,33 @@ class Draft:
             traits.add("sudden")
         return frozenset(traits)
 
-    def suits(self, text: str, everywhere: bool = False) -> bool:
+    def allows_text(self, text: str, everywhere: bool = False) -> bool:
         """True if a text of the framing goes with the case; ``everywhere`` asks only the rules for
         all statements.
         """
-        return not any(_finds(pattern, text) for pattern in unsaid(self.traits, everywhere))
+        return not any(
+            _finds(pattern, text) for pattern in forbidden_phrases(self.traits, everywhere)
+        )
 
     def normal(self, vital: str) -> bool:
         """True if a vital sign lies in its normal range."""
         low, high = _LIMITS[vital]
         return low <= self.numbers[vital] <= high
 
-    def permits(self, item: Statement) -> bool:
+    def allows_statement(self, item: Statement) -> bool:
         """True if a background statement can stand in this patient's note."""
         youngest, oldest = item.age
         if item.id in self.hidden or not youngest <= self.age <= oldest:
             return False
         if self.traits & {"silent", "grave", "sudden", "well", "clinic"}:
             for text in item.says.all:
-                if not self.suits(text, everywhere=True):
+                if not self.allows_text(text, everywhere=True):
                     return False
         if item.sex not in (None, self.sex):
             return False
         return all(map(self.normal, item.needs))
 
-    def allows(self, when: When) -> bool:
+    def meets_condition(self, when: When) -> bool:
         """True if a statement with this condition can be true of the patient."""
         if when.sex and when.sex != self.sex:
             return False
@@ -155,7 +157,7 @@ def _some_leaf(node: Node, names: tuple[str, ...]) -> str:
 
 
 @cache
-def unsaid(traits: frozenset[str], everywhere: bool) -> tuple[str, ...]:
+def forbidden_phrases(traits: frozenset[str], everywhere: bool) -> tuple[str, ...]:
     """Return what is not said of a case with such traits: see
     :class:`dxtrace.knowledge.background.Unsaid`.
     """
@@ -175,7 +177,7 @@ def _finds(pattern: str, text: str) -> bool:
     return re.search(pattern, text, re.IGNORECASE) is not None
 
 
-def finding_of(said: Said) -> Finding:
+def finding_of(statement: CaseStatement) -> Finding:
     """Return the finding behind a statement that has one."""
-    assert said.finding is not None
-    return said.finding
+    assert statement.finding is not None
+    return statement.finding

@@ -9,7 +9,13 @@ from functools import cache
 from typing import TypeVar
 
 from dxtrace.compose import _formula
-from dxtrace.compose._compile import Compiled, Said, Target, comorbidity_groups, denied_by
+from dxtrace.compose._compile import (
+    CaseStatement,
+    Compiled,
+    Target,
+    comorbidity_groups,
+    denied_by,
+)
 from dxtrace.compose._draft import Draft, by_node, finding_of
 from dxtrace.compose._style import Style
 from dxtrace.knowledge.background import Comorbidity, background
@@ -46,12 +52,26 @@ _MILDEST = 0.55
 _FEWEST_FINDINGS = 3
 
 #: A finding and how often patients have it.
-Candidate = tuple[Said, float]
+Candidate = tuple[CaseStatement, float]
 
 #: Words for a man and for a woman.
 _PRONOUNS: dict[bool, dict[str, str]] = {
-    False: {"He": "He", "he": "he", "His": "His", "his": "his", "him": "him", "man": "man"},
-    True: {"He": "She", "he": "she", "His": "Her", "his": "her", "him": "her", "man": "woman"},
+    False: {
+        "He": "He",
+        "he": "he",
+        "His": "His",
+        "his": "his",
+        "him": "him",
+        "man": "man",
+    },
+    True: {
+        "He": "She",
+        "he": "she",
+        "His": "Her",
+        "his": "her",
+        "him": "her",
+        "man": "woman",
+    },
 }
 
 #: How many illnesses patients have besides, with weights.
@@ -73,7 +93,13 @@ _LONGER = {
 }
 
 
-def draw(rng: random.Random, compiled: Compiled, target: Target, style: Style, side: int) -> Draft:
+def draw(
+    rng: random.Random,
+    compiled: Compiled,
+    target: Target,
+    style: Style,
+    side: int,
+) -> Draft:
     """Draw one patient with the target diagnosis for a note of the given style and side."""
     patients = by_node(compiled.knowledge.patients, target.node)
     draft = Draft(
@@ -90,18 +116,18 @@ def draw(rng: random.Random, compiled: Compiled, target: Target, style: Style, s
     _draw_words(draft)
     _draw_other(draft)
     draft.hidden = set(compiled.barred)
-    for said in (*draft.findings, *draft.negatives, *draft.neutrals):
-        draft.hidden |= said.hides
+    for statement in (*draft.findings, *draft.negatives, *draft.neutrals):
+        draft.hidden |= statement.excludes
     draft.comorbidities = _draw_comorbidities(draft)
     for item in draft.comorbidities:
         draft.hidden |= denied_by(item.id)
-    eligible = [item for item in background().surgeries if _fits(draft, item)]
+    eligible = [item for item in background().surgeries if _is_eligible(draft, item)]
     count = min(len(eligible), rng.choice((0, 0, 1, 1, 2)))
     draft.surgeries = rng.sample(eligible, count)
     return draft
 
 
-def _draw_findings(draft: Draft) -> list[Said]:
+def _draw_findings(draft: Draft) -> list[CaseStatement]:
     """Draw what is found: what the path to the diagnosis rests on first, then by frequency.
 
     Each node of the path gets a finding, a decisive one if it has any; what every patient has is
@@ -110,33 +136,33 @@ def _draw_findings(draft: Draft) -> list[Said]:
     """
     rng = draft.rng
     candidates: list[Candidate] = []
-    for said, share in draft.target.findings:
-        if share > 0 and draft.allows(finding_of(said).when):
-            candidates.append((said, share))
-    chosen: list[Said] = []
+    for statement, share in draft.target.findings:
+        if share > 0 and draft.meets_condition(finding_of(statement).when):
+            candidates.append((statement, share))
+    chosen: list[CaseStatement] = []
     for name in draft.node.path:
         _choose_one(rng, _at_node(candidates, name), chosen)
-    for said, share in candidates:
+    for statement, share in candidates:
         if share >= 1:
-            _add(said, chosen)
-    if not any(finding_of(said).kind == "symptom" for said in chosen):
+            _add(statement, chosen)
+    if not any(finding_of(statement).kind == "symptom" for statement in chosen):
         symptoms: list[Candidate] = []
-        for said, share in candidates:
-            if share >= _USUAL and finding_of(said).kind == "symptom":
-                symptoms.append((said, share))
+        for statement, share in candidates:
+            if share >= _USUAL and finding_of(statement).kind == "symptom":
+                symptoms.append((statement, share))
         _choose_one(rng, symptoms, chosen)
     limit = rng.randint(*draft.style.findings)
     severity = rng.uniform(_MILDEST, 1.0)
     rng.shuffle(candidates)
-    for said, share in candidates:
+    for statement, share in candidates:
         if len(chosen) >= limit:
             break
         if rng.random() < share * severity:
-            _add(said, chosen)
-    for said, _ in candidates:
+            _add(statement, chosen)
+    for statement, _ in candidates:
         if len(chosen) >= _FEWEST_FINDINGS:
             break
-        _add(said, chosen)
+        _add(statement, chosen)
     return chosen
 
 
@@ -150,27 +176,27 @@ def _at_node(candidates: Sequence[Candidate], name: str) -> list[Candidate]:
 def _choose_one(
     rng: random.Random,
     candidates: Sequence[Candidate],
-    chosen: list[Said],
+    chosen: list[CaseStatement],
 ) -> None:
     """Add one of the candidates that go with what is chosen, by frequency."""
-    free: list[Said] = []
+    free: list[CaseStatement] = []
     shares: list[float] = []
-    for said, share in candidates:
-        if _compatible(said, chosen):
-            free.append(said)
+    for statement, share in candidates:
+        if _compatible(statement, chosen):
+            free.append(statement)
             shares.append(share)
     if free:
         chosen += rng.choices(free, shares)
 
 
-def _add(said: Said, chosen: list[Said]) -> None:
-    if said not in chosen and _compatible(said, chosen):
-        chosen.append(said)
+def _add(statement: CaseStatement, chosen: list[CaseStatement]) -> None:
+    if statement not in chosen and _compatible(statement, chosen):
+        chosen.append(statement)
 
 
-def _compatible(said: Said, chosen: Iterable[Said]) -> bool:
+def _compatible(statement: CaseStatement, chosen: Iterable[CaseStatement]) -> bool:
     """False if another finding of its group, or one that sets the same quantity, is there already."""
-    new = finding_of(said)
+    new = finding_of(statement)
     for other in chosen:
         old = finding_of(other)
         if new.group and new.group == old.group:
@@ -217,8 +243,8 @@ def _ranges(draft: Draft) -> tuple[dict[str, Range], dict[str, int]]:
             decimals[name] = quantity.decimals
             if name == "temp_c":
                 decimals[name] = quantity.decimals or 1
-    for said in draft.findings:
-        for name, low_high in finding_of(said).sets.items():
+    for statement in draft.findings:
+        for name, low_high in finding_of(statement).sets.items():
             if name not in ranges:
                 decimals[name] = quantities[name].decimals
             ranges[name] = low_high
@@ -292,21 +318,21 @@ def _onset(draft: Draft) -> str:
 
 def _draw_other(draft: Draft) -> None:
     """Draw what is absent and what means nothing, looking like another illness or not."""
-    present = {said.id for said in draft.findings}
-    negatives: list[Said] = []
-    for said in draft.compiled.negatives:
-        if said.negative and present.isdisjoint(said.negative.absent):
-            negatives.append(said)
-    alike: list[Said] = []
-    plain: list[Said] = []
-    for said in draft.compiled.neutrals:
-        neutral = said.neutral
+    present = {statement.id for statement in draft.findings}
+    negatives: list[CaseStatement] = []
+    for statement in draft.compiled.negatives:
+        if statement.negative and present.isdisjoint(statement.negative.absent):
+            negatives.append(statement)
+    lookalikes: list[CaseStatement] = []
+    plain: list[CaseStatement] = []
+    for statement in draft.compiled.neutrals:
+        neutral = statement.neutral
         if neutral is None or not present.isdisjoint(neutral.absent):
             continue
-        if draft.allows(neutral.when):
-            (alike if neutral.points_to else plain).append(said)
+        if draft.meets_condition(neutral.when):
+            (lookalikes if neutral.points_to else plain).append(statement)
     draft.negatives = _sample(draft.rng, negatives, draft.style.negatives)
-    draft.neutrals = _sample(draft.rng, alike, draft.style.alike)
+    draft.neutrals = _sample(draft.rng, lookalikes, draft.style.lookalikes)
     draft.neutrals += _sample(draft.rng, plain, draft.style.neutral)
 
 
@@ -315,7 +341,7 @@ def _sample(rng: random.Random, items: Sequence[T], low_high: tuple[int, int]) -
     return rng.sample(items, count)
 
 
-def _fits(draft: Draft, item: Comorbidity) -> bool:
+def _is_eligible(draft: Draft, item: Comorbidity) -> bool:
     youngest, oldest = item.age
     if item.id in draft.hidden or not youngest <= draft.age <= oldest:
         return False
@@ -332,14 +358,17 @@ def _draw_comorbidities(draft: Draft) -> list[Comorbidity]:
     wanted = rng.choices(counts, weights)[0]
     wanted += draft.style.long * rng.randint(0, 3)
     wanted = min(wanted, draft.style.most_comorbidities)
-    pool = [item for item in background().comorbidities if _fits(draft, item)]
+    pool = [item for item in background().comorbidities if _is_eligible(draft, item)]
     rng.shuffle(pool)
     if draft.side:
         members: dict[int, list[Comorbidity]] = {group: [] for group in sorted({*groups.values()})}
         for item in pool:
             members[groups[item.id]].append(item)
         # A group that has enough of them, at random among those; else the largest.
-        fullest = max(members.values(), key=lambda own: (min(len(own), wanted), rng.random()))
+        fullest = max(
+            members.values(),
+            key=lambda own: (min(len(own), wanted), rng.random()),
+        )
         return fullest[:wanted]
     chosen: dict[int, Comorbidity] = {}
     for item in pool:

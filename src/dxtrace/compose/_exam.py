@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain
 
-from dxtrace.compose._compile import Said
+from dxtrace.compose._compile import CaseStatement
 from dxtrace.compose._draft import finding_of
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
@@ -60,22 +60,22 @@ _UPPER_LABELS = 0.15
 _SEGMENT = re.compile(r"\[([^\]]*)\]")
 
 
-def vitals(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def vitals(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """The line of vital signs.
 
     A finding that is a vital sign is quoted from it, or said in words besides.
     """
     kind = "prose" if part.layout == "prose" else voice.style.vitals
     tags: dict[str, str] = {}
-    for said in own:
-        vital = finding_of(said).vital
-        if vital and said.id not in voice.said and voice.rng.random() < _QUOTED_VITAL:
-            voice.said.add(said.id)
-            tags[vital] = said.id
+    for statement in own:
+        vital = finding_of(statement).vital
+        if vital and statement.id not in voice.stated_ids and voice.rng.random() < _QUOTED_VITAL:
+            voice.stated_ids.add(statement.id)
+            tags[vital] = statement.id
     return [vital_line(voice, kind, tags)]
 
 
-def emergency(voice: Voice, _part: Part, _own: Sequence[Said]) -> list[Item]:
+def emergency(voice: Voice, _part: Part, _own: Sequence[CaseStatement]) -> list[Item]:
     """What was measured on arrival, in one sentence: the same numbers as in the examination."""
     told = voice.rng.random() < _ARRIVAL
     if not told or "clinic" in voice.draft.traits:
@@ -135,7 +135,7 @@ def _names_all(template: str, tags: dict[str, str]) -> bool:
     return True
 
 
-def examination(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def examination(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """The systems in order. Systems without a finding may be normal, in words, or passed over."""
     rng = voice.rng
     by_system = _found_by_system(voice, part, own)
@@ -157,17 +157,19 @@ def examination(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     return list(chain.from_iterable(groups))
 
 
-def _found_by_system(voice: Voice, part: Part, own: Sequence[Said]) -> dict[str, list[Item]]:
+def _found_by_system(
+    voice: Voice, part: Part, own: Sequence[CaseStatement]
+) -> dict[str, list[Item]]:
     """Say what is found, by system in the order of an examination."""
     systems = ("vital", *background().exam_labels, "other")
     by_system: dict[str, list[Item]] = {system: [] for system in systems}
-    for said in own:
-        if said.id in voice.said:
+    for statement in own:
+        if statement.id in voice.stated_ids:
             continue
-        item = voice.say(said, part)
+        item = voice.say(statement, part)
         system = "other"
-        if said.system in by_system:
-            system = _system(said.system, item.text)
+        if statement.system in by_system:
+            system = _system(statement.system, item.text)
         by_system[system].append(item)
     return by_system
 
@@ -194,7 +196,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 
 
 def _normal(voice: Voice, part: Part, system: str) -> list[Item]:
-    usable = [item.id for item in background().exam[system] if voice.draft.permits(item)]
+    usable = [item.id for item in background().exam[system] if voice.draft.allows_statement(item)]
     if voice.style.long:
         wanted = voice.rng.randint(3, 8)
     else:

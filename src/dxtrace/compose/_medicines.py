@@ -22,7 +22,11 @@ _ENDED = re.compile(
     r"|paramedics?|mother|father|sister|brother|wife|husband)\b",
 )
 
-_OFTEN = {"qd": "daily", "twice a day": "twice daily", "three times a day": "three times daily"}
+_OFTEN = {
+    "qd": "daily",
+    "twice a day": "twice daily",
+    "three times a day": "three times daily",
+}
 
 #: Share of illnesses with medicines that are treated, where the note does not say.
 _TREATED = 0.95

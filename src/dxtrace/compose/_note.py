@@ -7,7 +7,7 @@ from functools import cache
 from itertools import chain
 
 from dxtrace.compose._blocks import BLOCKS, Block
-from dxtrace.compose._compile import Said
+from dxtrace.compose._compile import CaseStatement
 from dxtrace.compose._draft import Draft
 from dxtrace.compose._exam import emergency, examination, vitals
 from dxtrace.compose._results import laboratory
@@ -64,7 +64,10 @@ def write_note(draft: Draft) -> tuple[str, dict[str, tuple[int, int]]]:
     homes = _statements_by_block(parts, statements)
     # All words come before the first heading: the generator's order decides the bytes of a note.
     rendered = [_items(voice, part, homes) for part in parts]
-    caps = voice.rng.random() < _CAPITALS and draft.style.heading in ("line", "inline")
+    caps = voice.rng.random() < _CAPITALS and draft.style.heading in (
+        "line",
+        "inline",
+    )
     bullet = voice.choose(_BULLET_SIGNS)
     heading_roll = voice.rng.random()
     for part, items in zip(parts, rendered, strict=True):
@@ -79,21 +82,21 @@ def write_note(draft: Draft) -> tuple[str, dict[str, tuple[int, int]]]:
 
 def _statements_by_block(
     parts: Sequence[Part],
-    statements: Sequence[Said],
-) -> dict[str, list[Said]]:
+    statements: Sequence[CaseStatement],
+) -> dict[str, list[CaseStatement]]:
     """Return what each block of the note has to say."""
     blocks = _blocks(parts)
-    homes: dict[str, list[Said]] = {block: [] for block in blocks}
-    for said in statements:
-        home = _home(said, blocks)
+    homes: dict[str, list[CaseStatement]] = {block: [] for block in blocks}
+    for statement in statements:
+        home = _home(statement, blocks)
         # Habits and relatives that mean nothing are left out where no part is theirs.
-        if said.finding or not said.topic or home != "story":
-            homes[home].append(said)
+        if statement.finding or not statement.topic or home != "story":
+            homes[home].append(statement)
     if "vitals" in homes:
         homes["vitals"] = []
-        for said in homes.get("exam", ()):
-            if said.finding and said.finding.vital:
-                homes["vitals"].append(said)
+        for statement in homes.get("exam", ()):
+            if statement.finding and statement.finding.vital:
+                homes["vitals"].append(statement)
     return homes
 
 
@@ -101,10 +104,10 @@ def _blocks(parts: Iterable[Part]) -> list[str]:
     return list(chain.from_iterable(part.blocks for part in parts))
 
 
-def _parts(voice: Voice, statements: list[Said]) -> list[Part]:
+def _parts(voice: Voice, statements: list[CaseStatement]) -> list[Part]:
     """The parts that this note has: those drawn, and those that a finding needs."""
     blocks = _blocks(voice.style.parts)
-    needed = {_home(said, blocks) for said in statements if said.finding}
+    needed = {_home(statement, blocks) for statement in statements if statement.finding}
     parts: list[Part] = []
     for part in voice.style.parts:
         drawn = voice.rng.random() < part.share
@@ -113,25 +116,25 @@ def _parts(voice: Voice, statements: list[Said]) -> list[Part]:
     return parts
 
 
-def _home(said: Said, blocks: list[str]) -> str:
+def _home(statement: CaseStatement, blocks: list[str]) -> str:
     """Return the block that says a statement."""
-    if said.section == "pertinent_results" and _is_laboratory(said) and "labs" in blocks:
+    if statement.section == "pertinent_results" and _is_laboratory(statement) and "labs" in blocks:
         return "labs"
-    for block in _HOMES[said.topic or said.section]:
+    for block in _HOMES[statement.topic or statement.section]:
         if block in blocks:
             return block
     return "story"
 
 
-def _is_laboratory(said: Said) -> bool:
-    if said.finding:
-        if said.finding.lab is not None or said.finding.kind == "lab":
+def _is_laboratory(statement: CaseStatement) -> bool:
+    if statement.finding:
+        if statement.finding.lab is not None or statement.finding.kind == "lab":
             return True
-        return said.modality in BENCH
-    return said.modality in ("other", *BENCH)
+        return statement.modality in BENCH
+    return statement.modality in ("other", *BENCH)
 
 
-def _items(voice: Voice, part: Part, homes: Mapping[str, list[Said]]) -> list[Item]:
+def _items(voice: Voice, part: Part, homes: Mapping[str, list[CaseStatement]]) -> list[Item]:
     items: list[Item] = []
     for block in part.blocks:
         items += _ALL_BLOCKS[block](voice, part, homes[block])
@@ -181,7 +184,11 @@ def _starred_heading(name: str, roll: float, part: Part) -> str:
 
 def _stands_in_line(kind: str, roll: float, part: Part) -> bool:
     """True if the text follows the heading on its line."""
-    if kind in ("inline", "caps-inline") and part.layout not in ("dashes", "bullets", "plus"):
+    if kind in ("inline", "caps-inline") and part.layout not in (
+        "dashes",
+        "bullets",
+        "plus",
+    ):
         return part.layout != "lines" or roll < _INLINE_LINES
     listing = part.layout in _BULLETS or part.layout == "bullets"
     return roll < _INLINE_OF_OTHERS and not listing

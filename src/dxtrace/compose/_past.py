@@ -7,11 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dxtrace.compose._compile import Said
+from dxtrace.compose._compile import CaseStatement
 from dxtrace.compose._medicines import mentions, prescribed
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
-from dxtrace.compose._write import Item, bare, listed, lowered, statement
+from dxtrace.compose._write import Item, bare, item_from, listed, lowered
 from dxtrace.knowledge.background import Comorbidity, Statement, background
 
 #: How a fragment says to which part of a note it belongs; under that part's heading it is left out.
@@ -58,12 +58,12 @@ _NO_OTHER_RELATIVES = 0.6
 _NO_RELATIVES = 0.5
 
 
-def past_history(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def past_history(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """Illnesses and whatever else of the past belongs here."""
     return _history(voice, part, own, voice.draft.comorbidities, "pmh")
 
 
-def surgical_history(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def surgical_history(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """Operations; a note without a part of their own says nothing if there are none."""
     if not voice.draft.surgeries:
         if part.blocks[0] != "psh":
@@ -79,9 +79,11 @@ def _tells_of_operation(voice: Voice) -> bool:
     return any(re.search(background().operated, text) for text in written)
 
 
-def _own(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def _own(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """Say what the case itself has to say in this part."""
-    items = [voice.say(said, part) for said in own if said.id not in voice.said]
+    items = [
+        voice.say(statement, part) for statement in own if statement.id not in voice.stated_ids
+    ]
     if part.headings:
         return [bare(item, LABEL) for item in items]
     return items
@@ -89,13 +91,13 @@ def _own(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 
 def _frame(voice: Voice, name: str, **values: str) -> Item:
     """Return one of the frames called ``name``, filled."""
-    return statement(voice.filled(voice.frame(name), **values))
+    return item_from(voice.filled(voice.frame(name), **values))
 
 
 def _history(
     voice: Voice,
     part: Part,
-    own: Sequence[Said],
+    own: Sequence[CaseStatement],
     items: Sequence[Comorbidity],
     kind: str,
 ) -> list[Item]:
@@ -105,7 +107,7 @@ def _history(
     listing: list[Item] = []
     for item in items:
         if part.headings or item.id not in voice.named:
-            listing.append(statement(voice.names(item.id, "terse")))
+            listing.append(item_from(voice.names(item.id, "terse")))
     listing += others
     voice.rng.shuffle(listing)
     if not listing and not items:
@@ -127,13 +129,13 @@ def _history_in_prose(
         # The frame is chosen before the names are joined: both draw from one generator.
         frame = voice.frame(kind)
         joined = listed(names, "and", voice.rng)
-        return [statement(voice.filled(frame, list=joined)), *others]
+        return [item_from(voice.filled(frame, list=joined)), *others]
     if not others and not items:
         return [_frame(voice, f"{kind}_none")]
     return others
 
 
-def medications(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
+def medications(voice: Voice, part: Part, _own: Sequence[CaseStatement]) -> list[Item]:
     """What the patient takes: for the illnesses besides, what people with the present one take, and
     small things.
     """
@@ -147,8 +149,8 @@ def medications(voice: Voice, part: Part, _own: Sequence[Said]) -> list[Item]:
     if not drugs:
         return [_frame(voice, "meds_none_terse")]
     if voice.style.long and rng.random() < _ORDERED_LIST:
-        return [statement(as_ordered(drug)) for drug in drugs]
-    return [statement(voice.filled(drug)) for drug in drugs]
+        return [item_from(as_ordered(drug)) for drug in drugs]
+    return [item_from(voice.filled(drug)) for drug in drugs]
 
 
 def _medicines_in_prose(voice: Voice, part: Part, drugs: Sequence[str]) -> list[Item]:
@@ -164,7 +166,7 @@ def _medicines_in_prose(voice: Voice, part: Part, drugs: Sequence[str]) -> list[
         names.append(lowered(drug))
     frame = voice.frame("meds")
     joined = listed(names, "and", voice.rng)
-    return [statement(voice.filled(frame, list=joined))]
+    return [item_from(voice.filled(frame, list=joined))]
 
 
 def as_ordered(drug: str) -> str:
@@ -185,7 +187,7 @@ def _route(drug: str) -> str:
     return "PO"
 
 
-def allergies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def allergies(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """Allergies, mostly none."""
     if own:
         return _own(voice, part, own)
@@ -195,7 +197,7 @@ def allergies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     return some_of(voice, part, choices, 1)
 
 
-def social(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def social(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """Work, home, habits."""
     if len(part.blocks) > _ROOMY_PART:
         count = 1
@@ -206,7 +208,7 @@ def social(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     return _own(voice, part, own) + some_of(voice, part, background().social, count)
 
 
-def family(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def family(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """What runs in the family; a note without a part for it often says nothing."""
     items = _own(voice, part, own)
     if items:
@@ -234,7 +236,7 @@ def some_of(
     allowed: list[Statement] = []
     for item in choices:
         repeats = beside and bool(item.alone or item.group)
-        if voice.draft.permits(item) and not repeats:
+        if voice.draft.allows_statement(item) and not repeats:
             allowed.append(item)
     chosen: list[Statement] = []
     for item in voice.rng.sample(allowed, len(allowed)):

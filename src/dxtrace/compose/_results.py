@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dxtrace.compose import _formula
-from dxtrace.compose._compile import Said
+from dxtrace.compose._compile import CaseStatement
 from dxtrace.compose._draft import finding_of
 from dxtrace.compose._style import Part, Print
 from dxtrace.compose._voice import Voice
@@ -61,15 +61,17 @@ class Row:
     tag: str | None = None
 
 
-def laboratory(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def laboratory(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """Laboratory results: abnormal rows among normal ones, the rest in words."""
     rng = voice.rng
     kind = rng.choice(voice.style.prints)
     if part.layout == "prose":
         kind = "prose"
-    waiting = [said for said in own if said.id not in voice.said]
+    waiting = [statement for statement in own if statement.id not in voice.stated_ids]
     rows = _own_rows(voice, waiting, kind)
-    words = [voice.say(said, part) for said in waiting if said.id not in voice.said]
+    words = [
+        voice.say(statement, part) for statement in waiting if statement.id not in voice.stated_ids
+    ]
     taken = {row.table.lower() for row in rows}
     rows += _normal_rows(voice, taken)
     printed: list[Item] = []
@@ -85,23 +87,23 @@ def laboratory(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
     return words + printed
 
 
-def _own_rows(voice: Voice, waiting: Sequence[Said], kind: Print) -> list[Row]:
+def _own_rows(voice: Voice, waiting: Sequence[CaseStatement], kind: Print) -> list[Row]:
     """Return rows for those findings that are printed as one; they are then said."""
     share = _ROWS[kind == "prose"]
     rows: list[Row] = []
-    for said in waiting:
-        if said.finding is None or said.finding.lab is None or said.compound:
+    for statement in waiting:
+        if statement.finding is None or statement.finding.lab is None or statement.compound:
             continue
         if voice.rng.random() >= share:
             continue
-        row = _row_of(voice, said)
-        if _fits(kind, row):
-            voice.said.add(said.id)
+        row = _row_of(voice, statement)
+        if _is_printable(kind, row):
+            voice.stated_ids.add(statement.id)
             rows.append(row)
     return rows
 
 
-def _fits(kind: Print, row: Row) -> bool:
+def _is_printable(kind: Print, row: Row) -> bool:
     """True if the row can be printed so: dense print has room for short names and bare numbers
     only.
     """
@@ -113,8 +115,8 @@ def _fits(kind: Print, row: Row) -> bool:
     return True
 
 
-def _row_of(voice: Voice, said: Said) -> Row:
-    lab = finding_of(said).lab
+def _row_of(voice: Voice, statement: CaseStatement) -> Row:
+    lab = finding_of(statement).lab
     assert lab is not None
     name = lab.name.format_map(voice.values)
     value = lab.value.format_map(voice.values)
@@ -128,7 +130,7 @@ def _row_of(voice: Voice, said: Said) -> Row:
         unit=unit,
         reference=lab.reference,
         flag=lab.flag,
-        tag=said.id,
+        tag=statement.id,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dxtrace.compose._compile import Said
+from dxtrace.compose._compile import CaseStatement
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, Piece, bare
@@ -41,12 +41,12 @@ _IN_IMPRESSION = 0.5
 _REFERS_BACK = 0.3
 
 
-def studies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def studies(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """Findings of studies among normal studies of other kinds."""
     items: list[tuple[str, Item]] = []
-    for said in own:
-        if said.id not in voice.said:
-            items.append((said.modality, voice.say(said, part)))
+    for statement in own:
+        if statement.id not in voice.stated_ids:
+            items.append((statement.modality, voice.say(statement, part)))
     normal = _normal_studies(voice, part)
     for modality, study in normal.items():
         items.append((modality, voice.background(study.id, part)))
@@ -59,12 +59,14 @@ def studies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
 def _normal_studies(voice: Voice, part: Part) -> dict[str, Study]:
     """Draw normal studies of kinds that no statement of the case is of."""
     draft = voice.draft
-    seen = {said.modality for said in (*draft.findings, *draft.negatives, *draft.neutrals)}
+    seen = {
+        statement.modality for statement in (*draft.findings, *draft.negatives, *draft.neutrals)
+    }
     if "labs" not in part.blocks:
         seen |= set(BENCH)
     free: list[Study] = []
     for study in background().studies:
-        if study.modality not in seen and draft.permits(study):
+        if study.modality not in seen and draft.allows_statement(study):
             free.append(study)
     count = min(len(free), voice.rng.randint(*voice.style.studies))
     return {study.modality: study for study in voice.rng.sample(free, count)}
@@ -109,7 +111,7 @@ def _report(voice: Voice, part: Part, form: Report, finding: Item | None) -> Ite
     rng = voice.rng
     body: list[Item] = []
     for normal in form.normal:
-        if voice.draft.permits(normal):
+        if voice.draft.allows_statement(normal):
             body.append(voice.background(normal.id, part))
     concludes = finding is not None and rng.random() < _IN_IMPRESSION
     if finding is not None and not concludes:

@@ -62,7 +62,7 @@ class Style:
     weight: float = 1.0
     findings: tuple[int, int] = (6, 11)
     negatives: tuple[int, int] = (4, 6)
-    alike: tuple[int, int] = (1, 2)
+    lookalikes: tuple[int, int] = (1, 2)
     neutral: tuple[int, int] = (1, 3)
     denials: tuple[int, int] = (2, 7)
     normal_exam: float = 0.6

@@ -16,7 +16,12 @@ from dxtrace.compose._chart_styles import (
     SOAP,
     TRIAGE,
 )
-from dxtrace.compose._hard_styles import BOARD_QUESTION, CLERKING, MARKDOWN, PRESENTATION
+from dxtrace.compose._hard_styles import (
+    BOARD_QUESTION,
+    CLERKING,
+    MARKDOWN,
+    PRESENTATION,
+)
 from dxtrace.compose._prose_styles import LETTER, REPORT, VIGNETTE
 from dxtrace.compose._style import Style
 

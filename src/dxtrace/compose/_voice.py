@@ -7,11 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from dxtrace.compose._compile import Said, parted, says_of
+from dxtrace.compose._compile import CaseStatement, by_side, says_of
 from dxtrace.compose._draft import Draft
 from dxtrace.compose._style import Part
-from dxtrace.compose._ways import Ways
-from dxtrace.compose._write import Item, lowered, statement
+from dxtrace.compose._ways import Wordings
+from dxtrace.compose._write import Item, item_from, lowered
 from dxtrace.knowledge.background import background
 from dxtrace.knowledge.wordings import Register
 
@@ -173,7 +173,7 @@ class Voice:
         self.values["age"] = str(draft.age)
         self.values["title"] = self.title
         self.values |= self._onset()
-        self.said: set[str] = set()
+        self.stated_ids: set[str] = set()
         self.denied: set[str] = set()
         self.named: dict[str, str] = {}
         self.linked: set[str] = set()
@@ -210,22 +210,22 @@ class Voice:
             "onset_adj": f"{number}-{singular}",
         }
 
-    def _complaint(self) -> tuple[str, Said | None]:
+    def _complaint(self) -> tuple[str, CaseStatement | None]:
         """Return the chief complaint in words and the finding that it is of."""
         side = self.draft.side
-        chiefs: list[Said] = []
-        for said in self.draft.findings:
-            if any(map(self.draft.suits, said.chief[side])):
-                chiefs.append(said)
+        chiefs: list[CaseStatement] = []
+        for statement in self.draft.findings:
+            if any(map(self.draft.allows_text, statement.chief[side])):
+                chiefs.append(statement)
         if not chiefs:
             return self.frame("complaints"), None
-        said = self.rng.choice(chiefs[:_FIRST_COMPLAINTS])
-        complaint = self.rng.choice(self.suiting(said.chief[side]))
-        return complaint.format_map(self.values), said
+        statement = self.rng.choice(chiefs[:_FIRST_COMPLAINTS])
+        complaint = self.rng.choice(self.suiting(statement.chief[side]))
+        return complaint.format_map(self.values), statement
 
     def choose(self, texts: Sequence[str]) -> str:
         """Return one of ``texts`` that this note's side may use."""
-        return self.rng.choice(parted(tuple(texts))[self.draft.side])
+        return self.rng.choice(by_side(tuple(texts))[self.draft.side])
 
     def frame(self, name: str) -> str:
         """Return one of the frames called ``name``, not yet filled."""
@@ -233,7 +233,7 @@ class Voice:
 
     def suiting(self, texts: Sequence[str]) -> Sequence[str]:
         """Return those of ``texts`` that go with the case, or all if none does."""
-        return [text for text in texts if self.draft.suits(text)] or texts
+        return [text for text in texts if self.draft.allows_text(text)] or texts
 
     def connective(self) -> str:
         """Return words that link a sentence to the one before, seldom the same twice."""
@@ -291,35 +291,35 @@ class Voice:
         """Draw the register of one statement."""
         return self.style.register(part, self.rng.random())
 
-    def pick(self, ways: tuple[Ways, Ways], part: Part) -> str:
+    def pick(self, ways: tuple[Wordings, Wordings], part: Part) -> str:
         """Return one way of this side, filled in."""
         own = ways[self.draft.side]
         way, _ = own.pick(self.rng, self.register(part))
         for _ in range(_TRIES):
-            if self.draft.suits(way, everywhere=True):
+            if self.draft.allows_text(way, everywhere=True):
                 break
             way, _ = own.pick(self.rng, "full")
         text = self.filled(way)
         self.told.append(text)
         return text
 
-    def say(self, said: Said, part: Part) -> Item:
+    def say(self, statement: CaseStatement, part: Part) -> Item:
         """Return a finding, negative or neutral statement in words; a finding may be quoted from
         it.
         """
-        self.said.add(said.id)
-        tag = said.id if said.finding else None
-        return statement(self.pick(said.ways, part), tag)
+        self.stated_ids.add(statement.id)
+        tag = statement.id if statement.finding else None
+        return item_from(self.pick(statement.ways, part), tag)
 
-    def open_with(self, said: Said) -> Item:
+    def open_with(self, statement: CaseStatement) -> Item:
         """Return a finding in words that present the patient."""
-        self.said.add(said.id)
-        opening = self.rng.choice(said.openings[self.draft.side])
-        return statement(self.filled(opening), said.id)
+        self.stated_ids.add(statement.id)
+        opening = self.rng.choice(statement.openings[self.draft.side])
+        return item_from(self.filled(opening), statement.id)
 
     def background(self, id: str, part: Part) -> Item:
         """Return a background statement in words."""
-        return statement(self.pick(says_of()[id], part))
+        return item_from(self.pick(says_of()[id], part))
 
     def names(self, id: str, register: Register) -> str:
         """Return an illness by one of its names: the same one wherever the note names it."""

@@ -35,7 +35,7 @@ class Item:
         return Item(((text, tag), *rest), self.sentence)
 
 
-def statement(text: str, tag: str | None = None) -> Item:
+def item_from(text: str, tag: str | None = None) -> Item:
     """Make an item of one text; the final stop of a sentence stays outside what is quoted."""
     if text.endswith("."):
         return Item(((text[:-1], tag), (".", None)), sentence=True)

@@ -14,7 +14,12 @@ from functools import cached_property
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, PremiseRef, Span, Step
-from dxtrace.compose._compile import Compiled, Said, compiled, premise_id
+from dxtrace.compose._compile import (
+    CaseStatement,
+    Compiled,
+    compiled,
+    premise_id,
+)
 from dxtrace.compose._draft import Draft, finding_of, is_acute
 from dxtrace.compose._draw import draw
 from dxtrace.compose._note import write_note
@@ -167,8 +172,8 @@ def _annotated(
 ) -> AnnotatedCase:
     case = Case.from_text(note, name)
     steps: list[Step] = []
-    for said in _in_order(draft, marks):
-        steps.append(_step(draft, case, said, marks[said.id]))
+    for statement in _in_order(draft, marks):
+        steps.append(_step(draft, case, statement, marks[statement.id]))
     chain = Chain(
         id=name,
         note=note,
@@ -185,23 +190,23 @@ def _annotated(
     return AnnotatedCase(case, chain, f"patient-{name}", tags)
 
 
-def _in_order(draft: Draft, marks: dict[str, tuple[int, int]]) -> list[Said]:
+def _in_order(draft: Draft, marks: dict[str, tuple[int, int]]) -> list[CaseStatement]:
     """Findings as a chain of reasoning goes: along the path, what decides last, else as they stand
     in the note.
     """
     depth = {node: number for number, node in enumerate(draft.node.path)}
 
-    def position(said: Said) -> tuple[int, bool, int]:
-        finding = finding_of(said)
-        start, _ = marks[said.id]
+    def position(statement: CaseStatement) -> tuple[int, bool, int]:
+        finding = finding_of(statement)
+        start, _ = marks[statement.id]
         return depth[finding.node], finding.decisive, start
 
-    shown = [said for said in draft.findings if said.id in marks]
+    shown = [statement for statement in draft.findings if statement.id in marks]
     return sorted(shown, key=position)
 
 
-def _step(draft: Draft, case: Case, said: Said, span: tuple[int, int]) -> Step:
-    finding = finding_of(said)
+def _step(draft: Draft, case: Case, statement: CaseStatement, span: tuple[int, int]) -> Step:
+    finding = finding_of(statement)
     start, end = span
     quote = case.note[start:end]
     ways = (*finding.says.all, *finding.chief)
