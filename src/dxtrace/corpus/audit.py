@@ -287,7 +287,11 @@ def _conflicts(
         elif (
             category := taxonomy.get_category(folders[0])
         ) and category.name != case.gold.category:
-            yield Conflict("folder and file", (case.id,), (category.name, case.gold.category))
+            yield Conflict(
+                "folder and file",
+                (case.id,),
+                (category.name, case.gold.category),
+            )
 
 
 def _differ(folder: str, gold: str, taxonomy: Taxonomy) -> bool:

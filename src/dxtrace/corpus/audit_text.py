@@ -23,7 +23,10 @@ def audit_page(audit: Audit, every: bool = False) -> str:
     parts = [
         *_counts(audit, 2 * shown),
         *_section("Problems while reading", _problems(audit, shown)),
-        *_section("Labels that contradict each other", _listed(_conflicts(audit), shown)),
+        *_section(
+            "Labels that contradict each other",
+            _listed(_conflicts(audit), shown),
+        ),
         *_section("Duplicates", _listed(_duplicates(audit), shown)),
         *_section("Labels named in the note", _leaks(audit, shown)),
         *_section(
@@ -90,7 +93,13 @@ def _lengths(audit: Audit) -> list[str]:
 
 
 def _numbers(spread: Spread) -> str:
-    values = (spread.minimum, spread.median, spread.mean, spread.p95, spread.maximum)
+    values = (
+        spread.minimum,
+        spread.median,
+        spread.mean,
+        spread.p95,
+        spread.maximum,
+    )
     return "".join(
         f"{value:>8,.0f}" if value >= 100 or value == int(value) else f"{value:>8.1f}"
         for value in values

@@ -118,7 +118,11 @@ def assemble(
     whole = hashlib.sha256(
         "".join(row_sha256(case) for case in unique.values()).encode(),
     ).hexdigest()
-    return Corpus(list(unique.values()), CorpusInfo(name, id, whole, licence, credentialed), found)
+    return Corpus(
+        list(unique.values()),
+        CorpusInfo(name, id, whole, licence, credentialed),
+        found,
+    )
 
 
 def renamed(case: AnnotatedCase, id: str) -> AnnotatedCase:

@@ -167,7 +167,10 @@ def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: 
         )
         manifest = _manifest(info, splits, rows, size, seed)
         _replace(folder / "README.md", _card(manifest).encode())
-        _replace(folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+        _replace(
+            folder / "manifest.json",
+            (json.dumps(manifest, indent=1) + "\n").encode(),
+        )
     except OSError as error:
         raise CorpusError(f"{folder}: cannot be written ({error.strerror})") from None
     return info

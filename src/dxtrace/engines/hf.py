@@ -24,7 +24,12 @@ class HuggingFaceEngine:
 
     packs = True
 
-    def __init__(self, model: str, adapter: Path | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        adapter: Path | None = None,
+        threads: int | None = None,
+    ) -> None:
         """Load a model.
 
         Args:
@@ -45,7 +50,10 @@ class HuggingFaceEngine:
             self.model = _with_adapter(self.model, adapter)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = self.model.to(self._device).eval()
-        self.context = min(8192, int(getattr(self.model.config, "max_position_embeddings", 8192)))
+        self.context = min(
+            8192,
+            int(getattr(self.model.config, "max_position_embeddings", 8192)),
+        )
         self.chat_template = with_start_token(
             self.tokenizer.chat_template,
             self.tokenizer.bos_token,
@@ -161,7 +169,10 @@ class HuggingFaceEngine:
             )
             mask[:, :past] = 0
             for path, row in place.items():
-                mask[row, [past + place[path[:n]] for n in range(1, len(path) + 1)]] = 0
+                mask[
+                    row,
+                    [past + place[path[:n]] for n in range(1, len(path) + 1)],
+                ] = 0
             positions = torch.tensor(
                 [[past + len(path) - 1 for path in paths]],
                 device=self._device,
@@ -264,7 +275,10 @@ def load_pretrained(model: str) -> tuple[Any, Any]:
 def _from_gguf(path: Path, dtype: Any) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+    where = {
+        "pretrained_model_name_or_path": str(path.parent),
+        "gguf_file": path.name,
+    }
     # transformers shows a progress bar here that its own switch does not turn off
     with contextlib.redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(**where)
@@ -285,7 +299,10 @@ def _mend_words(tokenizer: Any, path: Path) -> None:
 
     field = GGUFReader(path).fields.get("tokenizer.ggml.pre")
     if field is not None and field.contents() == "smollm":
-        parts = [Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)]
+        parts = [
+            Digits(individual_digits=True),
+            ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
         tokenizer.backend_tokenizer.pre_tokenizer = Sequence(parts)
 
 

@@ -133,7 +133,11 @@ class LlamaCppEngine:
     def _tokenize(self, content: list[str | int], special: bool) -> list[int]:
         found = self._call(
             "/tokenize",
-            {"content": content, "add_special": False, "parse_special": special},
+            {
+                "content": content,
+                "add_special": False,
+                "parse_special": special,
+            },
         )
         tokens: list[int] = found["tokens"]
         return tokens
@@ -142,7 +146,10 @@ class LlamaCppEngine:
         request = urllib.request.Request(
             self._address + path,
             json.dumps(body).encode() if body else None,
-            {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
+            {
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {self._key}",
+            },
         )
         try:
             with _LOCAL.open(request, timeout=120) as answer:

@@ -118,7 +118,10 @@ class Cache:
 
     def _room(self, tokens: int) -> Array:
         config = self._config
-        return np.empty((config.layers, config.kv_heads, tokens, config.head_size), np.float32)
+        return np.empty(
+            (config.layers, config.kv_heads, tokens, config.head_size),
+            np.float32,
+        )
 
     def reserve(self, tokens: int) -> None:
         """Make room for so many tokens."""

@@ -214,7 +214,11 @@ class Taxonomy:
 
 def _key(name: str) -> str:
     """Fold case, punctuation and spacing: what makes two spellings of a name equal."""
-    return re.sub(r"[^a-z0-9]+", " ", name.lower().replace("\u2019", "'").replace("'s", "")).strip()
+    return re.sub(
+        r"[^a-z0-9]+",
+        " ",
+        name.lower().replace("\u2019", "'").replace("'s", ""),
+    ).strip()
 
 
 def _strongly_suspected(category: Category) -> Node:

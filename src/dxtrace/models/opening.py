@@ -207,7 +207,11 @@ def _open_llamacpp(
             (quantisation, "asked for") if quantisation != "auto" else store.fastest_quantisation()
         )
         file = store.converted(
-            file, _folder(source), kind, adapter if lora is None else None, report
+            file,
+            _folder(source),
+            kind,
+            adapter if lora is None else None,
+            report,
         )
     elif adapter is not None and lora is None:
         raise ModelError(

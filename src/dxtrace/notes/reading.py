@@ -115,7 +115,7 @@ def _case_from_text_or_json(text: str, place: str, id: str, json_file: bool = Fa
                     raise
         return Case.from_text(text, id)
     except CaseError as error:
-        raise error if str(error).startswith(place) else CaseError(f"{place}: {error}") from None
+        raise (error if str(error).startswith(place) else CaseError(f"{place}: {error}")) from None
 
 
 def _looks_like_json(text: str) -> bool:

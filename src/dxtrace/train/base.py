@@ -29,7 +29,10 @@ def load_base(located: Located, base: Base, precision: Chosen, device: str) -> t
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    options: dict[str, Any] = {"dtype": precision.dtype, "attn_implementation": "sdpa"}
+    options: dict[str, Any] = {
+        "dtype": precision.dtype,
+        "attn_implementation": "sdpa",
+    }
     if base.quantisation == "nf4":
         options["quantization_config"] = _nf4(precision)
         options["device_map"] = {"": torch.cuda.current_device() if device == "cuda" else device}

@@ -35,7 +35,11 @@ class Chosen:
         """The torch dtype."""
         import torch
 
-        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.name]
+        return {
+            "fp32": torch.float32,
+            "bf16": torch.bfloat16,
+            "fp16": torch.float16,
+        }[self.name]
 
 
 def find_device() -> Device:
@@ -91,7 +95,10 @@ def _automatic(device: Device) -> Chosen:
     if device.kind == "mps":
         return Chosen("fp32", "half precision on Apple GPUs loses small updates")
     if device.bf16:
-        return Chosen("bf16", f"{device.name} has bfloat16 units; no loss scaling is needed")
+        return Chosen(
+            "bf16",
+            f"{device.name} has bfloat16 units; no loss scaling is needed",
+        )
     return Chosen(
         "fp16",
         f"{device.name} has float16 units but none for bfloat16; losses are scaled, the adapter stays 32-bit",

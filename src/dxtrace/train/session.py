@@ -22,7 +22,14 @@ from trl import SFTConfig
 
 from dxtrace.train import checkpoints
 from dxtrace.train.base import load_base, load_start
-from dxtrace.train.callbacks import Bar, MetricsFile, Probe, SaveBest, StopOnSignal, StopWhenWorse
+from dxtrace.train.callbacks import (
+    Bar,
+    MetricsFile,
+    Probe,
+    SaveBest,
+    StopOnSignal,
+    StopWhenWorse,
+)
 from dxtrace.train.examples import Encoder, Example
 from dxtrace.train.kernels.fast import unsupported, use_fast_layers
 from dxtrace.train.preflight import Timed, lora_config
@@ -149,8 +156,15 @@ class Session:
 
     def arguments(self) -> SFTConfig:
         """Return the trainer's settings."""
-        recipe, optimiser, run = self.recipe, self.recipe.optimiser, self.recipe.run
-        cuda, name = self.prepared.device.kind == "cuda", self.prepared.precision.name
+        recipe, optimiser, run = (
+            self.recipe,
+            self.recipe.optimiser,
+            self.recipe.run,
+        )
+        cuda, name = (
+            self.prepared.device.kind == "cuda",
+            self.prepared.precision.name,
+        )
         measuring = bool(self.prepared.dev)
         return SFTConfig(
             output_dir=str(self.folder / "checkpoints"),
@@ -203,7 +217,10 @@ class Session:
             shutil.rmtree(beside, ignore_errors=True)
             if (source / "adapter_model.safetensors").is_file():
                 beside.mkdir()
-                for name in ("adapter_model.safetensors", "adapter_config.json"):
+                for name in (
+                    "adapter_model.safetensors",
+                    "adapter_config.json",
+                ):
                     shutil.copy2(source / name, beside / name)
             else:
                 best = trainer.state.global_step

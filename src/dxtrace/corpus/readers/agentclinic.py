@@ -63,7 +63,11 @@ def read_agentclinic(
         place = f"{path}, line {number}"
         try:
             cases.append(
-                _to_case(json.loads(decode(line, place)), f"{path.stem}-{number}", taxonomy),
+                _to_case(
+                    json.loads(decode(line, place)),
+                    f"{path.stem}-{number}",
+                    taxonomy,
+                ),
             )
         except json.JSONDecodeError as error:
             problems.append(Problem("bad-json", place, f"not valid JSON (column {error.colno})"))

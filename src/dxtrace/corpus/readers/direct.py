@@ -21,7 +21,11 @@ from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
 from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, tidy
 from dxtrace.corpus.readers.direct_data_list import DataList, find_data_list
-from dxtrace.corpus.readers.direct_tree import DirectFile, keep_duplicates, read_file
+from dxtrace.corpus.readers.direct_tree import (
+    DirectFile,
+    keep_duplicates,
+    read_file,
+)
 from dxtrace.errors import CaseError, CorpusError
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
@@ -111,7 +115,14 @@ def _read_all(
             if parsed is None:
                 continue
             problems += parsed.problems
-            case = _to_case(parsed, _folders(path, file), file.stem, listed, taxonomy, problems)
+            case = _to_case(
+                parsed,
+                _folders(path, file),
+                file.stem,
+                listed,
+                taxonomy,
+                problems,
+            )
         except _UnusableError as unusable:
             problems.append(unusable.problem)
             continue
@@ -131,7 +142,11 @@ def _parse(file: Path, place: str) -> DirectFile | None:
         size = file.stat().st_size
         if size > MAX_BYTES:
             raise _UnusableError(
-                Problem("unreadable", place, f"{size:,} bytes; a note has at most {MAX_BYTES:,}"),
+                Problem(
+                    "unreadable",
+                    place,
+                    f"{size:,} bytes; a note has at most {MAX_BYTES:,}",
+                ),
             )
         data = json.loads(decode(file.read_bytes(), place), object_pairs_hook=keep_duplicates)
     except OSError as error:
@@ -147,11 +162,19 @@ def _parse(file: Path, place: str) -> DirectFile | None:
         raise _UnusableError(Problem("bad-json", place, message)) from None
     except (RecursionError, ValueError):
         raise _UnusableError(
-            Problem("bad-json", place, "not usable JSON (nested too deep, or a number too long)"),
+            Problem(
+                "bad-json",
+                place,
+                "not usable JSON (nested too deep, or a number too long)",
+            ),
         ) from None
     if not isinstance(data, dict):
         raise _UnusableError(
-            Problem("bad-shape", place, f"holds {type(data).__name__}, expected an object"),
+            Problem(
+                "bad-shape",
+                place,
+                f"holds {type(data).__name__}, expected an object",
+            ),
         )
     return None if {"diagnostic", "knowledge"} <= data.keys() else read_file(data, place)
 
@@ -207,7 +230,11 @@ def _gold(
             kind = "diagnosis" if depth == 1 else f"node at depth {depth}"
             message = unknown_name(kind, name, case.note, taxonomy)
             problems.append(
-                Problem("unknown-diagnosis" if depth == 1 else "unknown-node", file.place, message),
+                Problem(
+                    "unknown-diagnosis" if depth == 1 else "unknown-node",
+                    file.place,
+                    message,
+                ),
             )
     root = known[file.nodes[0]]
     if root is not None and not root.final:
@@ -223,7 +250,12 @@ def _gold(
         )
         category = _category(known, folders, taxonomy) or path[0].removeprefix("Suspected ")
     steps = [
-        RawStep(o.text, o.rationale, _supported(o.nodes, path, known, taxonomy), o.section)
+        RawStep(
+            o.text,
+            o.rationale,
+            _supported(o.nodes, path, known, taxonomy),
+            o.section,
+        )
         for o in file.observations
     ]
     chain, found = build_gold(case, path, category, steps, file.place)

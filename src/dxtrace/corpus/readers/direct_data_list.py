@@ -39,7 +39,10 @@ class DataList:
     def patient(self, id: str) -> str | None:
         """Return the patient of a note, where the list has such a column."""
         row = self._row(id) or {}
-        return next((row[key].strip() for key in _PATIENTS if row.get(key, "").strip()), None)
+        return next(
+            (row[key].strip() for key in _PATIENTS if row.get(key, "").strip()),
+            None,
+        )
 
     def _row(self, id: str) -> dict[str, str] | None:
         return self.by_path.get(id.lower()) or self.by_name.get(id.lower().rsplit("/", 1)[-1])

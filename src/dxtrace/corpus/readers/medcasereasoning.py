@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.corpus.align import RawStep, build_gold, find_diagnosis, find_evidence
+from dxtrace.corpus.align import (
+    RawStep,
+    build_gold,
+    find_diagnosis,
+    find_evidence,
+)
 from dxtrace.corpus.base import Corpus, Problem, assemble, tidy
 from dxtrace.errors import CaseError, CorpusError, MissingExtra
 from dxtrace.knowledge.taxonomy import Taxonomy
@@ -72,7 +77,12 @@ def read_medcasereasoning(
             continue
         problems += found
         cases.append(
-            AnnotatedCase(case.case, case.gold, case.patient, {**case.tags, "split": own_split}),
+            AnnotatedCase(
+                case.case,
+                case.gold,
+                case.patient,
+                {**case.tags, "split": own_split},
+            ),
         )
     return assemble(
         cases,
@@ -183,7 +193,12 @@ def _rows(path: str, split: str | None) -> Iterator[tuple[str, str, str, Mapping
                 (row[k] for k in ("pmcid", "id") if isinstance(row.get(k), (str, int))),
                 f"mcr-{own}-{index}",
             )
-            yield f"{place}, row {index}", str(key), "dev" if own == "val" else own, row
+            yield (
+                f"{place}, row {index}",
+                str(key),
+                "dev" if own == "val" else own,
+                row,
+            )
     if not number:
         raise CorpusError(
             f"{path}: no row in a parquet file here"
