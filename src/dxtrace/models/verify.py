@@ -96,8 +96,12 @@ class Parity:
             "|---|---|---|---|---|---|",
         ]
         for c in self.comparisons:
-            limit = f"{c.limit:g}" if c.limit is not None else "none"
-            verdict = "shown" if c.limit is None else "ok" if c.passed else "DIFFERS"
+            if c.limit is None:
+                limit = "none"
+                verdict = "shown"
+            else:
+                limit = f"{c.limit:g}"
+                verdict = "ok" if c.passed else "DIFFERS"
             same = f"{c.same_text}/{c.cases}"
             lines.append(
                 f"| {c.form} | {c.same_ids}/{c.cases} | {c.difference:.2e} | {limit} | {same} | {verdict} |",

@@ -66,13 +66,11 @@ class Session:
                 encoder = Encoder(self.prepared.tokenizer, self.recipe.data)
                 trainer.add_callback(Probe(encoder, chosen, metrics, self.console))
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-            state = (
-                "interrupted"
-                if stop.stopped
-                else "stopped early"
-                if early and early.stopped
-                else "done"
-            )
+            state = "done"
+            if stop.stopped:
+                state = "interrupted"
+            elif early and early.stopped:
+                state = "stopped early"
             if state != "interrupted" and self.prepared.dev and not _measured(trainer):
                 trainer.evaluate()
         return self._finish(trainer, state)

@@ -288,9 +288,13 @@ def _category(
     for node in known.values():
         if node is not None:
             return node.category
-    folder = find_node(folders[0], taxonomy) if folders else None
+    if not folders:
+        return None
+    folder = find_node(folders[0], taxonomy)
+    if folder is not None:
+        return folder.category
     names = {category.name.lower(): category.name for category in taxonomy.categories}
-    return folder.category if folder else names.get(folders[0].lower()) if folders else None
+    return names.get(folders[0].lower())
 
 
 def _folders(path: Path, file: Path) -> tuple[str, ...]:
