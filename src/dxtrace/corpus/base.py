@@ -131,6 +131,6 @@ def renamed(case: AnnotatedCase, id: str) -> AnnotatedCase:
     return replace(case, case=Case(case.case.note, case.case.sections, id), gold=gold)
 
 
-def tidy(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """Return ``text`` with lone surrogates (which no file can hold) replaced by U+FFFD."""
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

@@ -59,7 +59,8 @@ def open_model(
         engine: one of :data:`ENGINES`; ``auto``: numpy for a Llama as GGUF whose weights take at most half of the
             memory in 32 bits, llamacpp for other GGUF files, hf for the rest.
         threads: CPU threads; None for one a core.
-        quantisation: for llamacpp, which it chooses where ``engine`` is ``auto``: ``auto`` for the fastest on this CPU, a name such as ``Q8_0``, or ``as-is``.
+        quantisation: for llamacpp, which it chooses where ``engine`` is ``auto``: ``auto`` for the
+            fastest on this CPU, a name such as ``Q8_0``, or ``as-is``.
         report: told what is being done while fetching and converting.
 
     Raises:
@@ -88,7 +89,10 @@ def open_model(
 
 def _notice(source: _Source, adapter: Path | None) -> str | None:
     if adapter is None and source.name in {known.name for known in store.PACKAGED}:
-        return "this model was not trained for this task: its quotes are the note's own, its medicine is not to be trusted"
+        return (
+            "this model was not trained for this task: its quotes are the note's own, "
+            "its medicine is not to be trusted"
+        )
     return None
 
 

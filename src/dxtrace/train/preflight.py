@@ -108,7 +108,7 @@ class Preflight:
         return lines
 
 
-def inspect(prepared: Prepared, timed: Timed | None = None) -> Preflight:
+def run_preflight(prepared: Prepared, timed: Timed | None = None) -> Preflight:
     """Return the preflight of a run; no weights are needed."""
     report, recipe = prepared.report, prepared.recipe
     processes = int(os.environ.get("WORLD_SIZE", "1"))

@@ -19,7 +19,7 @@ from pathlib import Path
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
-from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, tidy
+from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, replace_surrogates
 from dxtrace.corpus.readers.direct_data_list import DataList, find_data_list
 from dxtrace.corpus.readers.direct_tree import (
     DirectFile,
@@ -110,7 +110,7 @@ def _read_all(
     owner: dict[str, str] = {}
     for file in files:
         try:
-            place = tidy(str(file))
+            place = replace_surrogates(str(file))
             parsed = _parse(file, place)
             if parsed is None:
                 continue
@@ -187,14 +187,14 @@ def _to_case(
     taxonomy: Taxonomy,
     problems: list[Problem],
 ) -> AnnotatedCase:
-    name = tidy("/".join((*folders, stem)))
+    name = replace_surrogates("/".join((*folders, stem)))
     try:
         case = Case.from_sections(file.sections, name)
     except CaseError as error:
         raise _UnusableError(Problem("bad-note", file.place, str(error))) from None
     tags = (
         {CREDENTIALED: "true"}
-        | ({"folder": tidy("/".join(folders))} if folders else {})
+        | ({"folder": replace_surrogates("/".join(folders))} if folders else {})
         | listed.tags(name)
     )
     gold, found = _gold(file, case, folders, taxonomy)

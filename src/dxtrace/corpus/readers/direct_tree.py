@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dxtrace.corpus.base import Problem, ProblemKind, tidy
+from dxtrace.corpus.base import Problem, ProblemKind, replace_surrogates
 from dxtrace.notes.sections import INVISIBLE, SECTIONS
 
 #: Nodes deeper than any published tree by far: what is nested deeper is a damaged file.
@@ -74,7 +74,7 @@ def read_file(data: Mapping[str, Any], place: str) -> DirectFile:
         if match := _SECTION_KEY.fullmatch(key.strip()):
             _read_section(file, SECTIONS[int(match[1]) - 1], value)
         elif key in _PATIENT_KEYS and isinstance(value, (str, int)):
-            file.patient = file.patient or tidy(str(value))
+            file.patient = file.patient or replace_surrogates(str(value))
         elif _split(key)[1] == "intermedia":
             if file.nodes:
                 file.report(
@@ -214,5 +214,5 @@ def _unmarked(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    visible = tidy(_unmarked(text)).translate(dict.fromkeys(map(ord, INVISIBLE)))
+    visible = replace_surrogates(_unmarked(text)).translate(dict.fromkeys(map(ord, INVISIBLE)))
     return " ".join(visible.split())

@@ -26,7 +26,14 @@ from typing import Any
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
-from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, row_bytes, tidy
+from dxtrace.corpus.base import (
+    CREDENTIALED,
+    Corpus,
+    Problem,
+    assemble,
+    replace_surrogates,
+    row_bytes,
+)
 from dxtrace.errors import CorpusError, DxtraceError
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.reading import case_from_json, decode
@@ -196,7 +203,7 @@ def _gold(
         return None, []
     if not isinstance(name, str) or not name.strip():
         raise CorpusError("'diagnosis' is not text")
-    name = tidy(name.strip())
+    name = replace_surrogates(name.strip())
     node = find_node(name, taxonomy)
     given = row.get("path")
     if node is not None:
@@ -207,7 +214,7 @@ def _gold(
         and all(isinstance(n, str) for n in given)
         and given[-1] == name
     ):
-        path, category = tuple(map(tidy, given)), str(row.get("category") or given[0])
+        path, category = tuple(map(replace_surrogates, given)), str(row.get("category") or given[0])
     else:
         tags["diagnosis"] = name
         message = (
@@ -252,4 +259,6 @@ def _tags(row: Mapping[str, Any]) -> dict[str, str]:
     plain = {
         key: value for key, value in tags.items() if isinstance(value, (str, int, float, bool))
     }
-    return {tidy(str(key)): tidy(str(value)) for key, value in plain.items()}
+    return {
+        replace_surrogates(str(key)): replace_surrogates(str(value)) for key, value in plain.items()
+    }

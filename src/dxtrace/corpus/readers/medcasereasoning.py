@@ -21,7 +21,7 @@ from dxtrace.corpus.align import (
     find_diagnosis,
     find_evidence,
 )
-from dxtrace.corpus.base import Corpus, Problem, assemble, tidy
+from dxtrace.corpus.base import Corpus, Problem, assemble, replace_surrogates
 from dxtrace.errors import CaseError, CorpusError, MissingExtra
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import Case
@@ -145,7 +145,7 @@ def _to_case(
     fields = [row.get(key) for key in ("case_prompt", "diagnostic_reasoning", "final_diagnosis")]
     if not all(isinstance(value, str) for value in fields):
         raise CorpusError("expected text in case_prompt, diagnostic_reasoning and final_diagnosis")
-    prompt, reasoning, name = (tidy(str(value)) for value in fields)
+    prompt, reasoning, name = (replace_surrogates(str(value)) for value in fields)
     case = Case.from_text(prompt, id)
     node, category = find_diagnosis(name, taxonomy)
     tags = {"diagnosis": name.strip()} | ({"expected_category": category} if category else {})
