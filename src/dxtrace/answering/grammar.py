@@ -72,16 +72,12 @@ def _step_rules(index: int, node: Node, steps: tuple[int, int]) -> Iterable[str]
                 head = f"{_literal(step_head(number, node.path[to]))} @{node.path[to]}@ {_literal(MARK)} QUOTE"
                 follow = [f"s{index}_{number + 1}_{to}"] if number < most else []
                 may_end = number >= fewest and to == last
-                ways.append(
-                    head
-                    + (
-                        f" ({follow[0]})?"
-                        if follow and may_end
-                        else f" {follow[0]}"
-                        if follow
-                        else ""
-                    ),
-                )
+                tail = ""
+                if follow and may_end:
+                    tail = f" ({follow[0]})?"
+                elif follow:
+                    tail = f" {follow[0]}"
+                ways.append(head + tail)
             yield f"s{index}_{number}_{at}: " + " | ".join(ways)
 
 

@@ -113,7 +113,7 @@ def require_extra() -> None:
 
 
 def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: bool) -> None:
-    from dxtrace.train.preflight import inspect
+    from dxtrace.train.preflight import run_preflight
     from dxtrace.train.run import prepare
     from dxtrace.train.run import train as run
 
@@ -124,7 +124,7 @@ def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: b
         _dry_run(prepared, as_json)
         return
     if first:
-        STDERR.print("\n".join(inspect(prepared).lines()), highlight=False, soft_wrap=True)
+        STDERR.print("\n".join(run_preflight(prepared).lines()), highlight=False, soft_wrap=True)
     outcome = run(prepared, folder, resume=resume, console=STDERR if first else Console(quiet=True))
     if not first:
         return
@@ -148,11 +148,11 @@ def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: b
 
 
 def _dry_run(prepared: Prepared, as_json: bool) -> None:
-    from dxtrace.train.preflight import inspect
+    from dxtrace.train.preflight import run_preflight
     from dxtrace.train.session import Session
 
     timed = Session(prepared, Path(), Console(quiet=True)).time_steps()
-    preflight = inspect(prepared, timed)
+    preflight = run_preflight(prepared, timed)
     print(json.dumps(preflight.to_json()) if as_json else "\n".join(preflight.lines()))
 
 

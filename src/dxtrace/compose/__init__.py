@@ -2,7 +2,8 @@
 ``knowledge/`` alone.
 """
 
-from dxtrace.compose._style import STYLES, Style
+from dxtrace.compose._style import Style
+from dxtrace.compose._styles import STYLES
 from dxtrace.compose.composer import Composer
 
 __all__ = ["STYLES", "Composer", "Style"]

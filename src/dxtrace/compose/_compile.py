@@ -6,13 +6,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
-from dxtrace.compose._ways import Ways, sides
+from dxtrace.compose._ways import Wordings, sides
 from dxtrace.knowledge import CategoryKnowledge, frequency, load, occurs, slug
-from dxtrace.knowledge.background import Background, Statement, WordIndex, background
-from dxtrace.knowledge.schema import CASE_PLACEHOLDERS, Finding, Negative, Neutral
+from dxtrace.knowledge.background import (
+    Background,
+    Statement,
+    WordIndex,
+    background,
+)
+from dxtrace.knowledge.schema import (
+    CASE_PLACEHOLDERS,
+    Finding,
+    Negative,
+    Neutral,
+)
 from dxtrace.knowledge.taxonomy import Category, Node, Taxonomy
 from dxtrace.knowledge.wordings import apart, divide, stable_hash
 
@@ -22,12 +32,12 @@ GROUPS = 10
 
 
 @dataclass(frozen=True)
-class Said:
+class CaseStatement:
     """A finding, negative or neutral statement of a category with its ways for both sides.
 
     ``openings`` are ways that present the patient ("A {age}-year-old {man} ..."): they begin a
     note, nothing else does.
-    ``hides`` are the background items that cannot stand beside it; ``topic`` ("social", "family",
+    ``excludes`` are the background items that cannot stand beside it; ``topic`` ("social", "family",
     "allergies" or none),
     ``system`` and ``modality`` say where in its section it is printed. ``traits`` are those of the
     background that its wording has; a ``compound`` result is of more tests than its row can show.
@@ -36,9 +46,9 @@ class Said:
     id: str
     section: str
     topic: str
-    ways: tuple[Ways, Ways]
+    ways: tuple[Wordings, Wordings]
     openings: tuple[tuple[str, ...], tuple[str, ...]]
-    hides: frozenset[str]
+    excludes: frozenset[str]
     system: str
     modality: str
     finding: Finding | None = None
@@ -57,7 +67,7 @@ class Target:
     """
 
     node: Node
-    findings: tuple[tuple[Said, float], ...]
+    findings: tuple[tuple[CaseStatement, float], ...]
 
 
 @dataclass(frozen=True)
@@ -70,8 +80,8 @@ class Compiled:
     category: Category
     knowledge: CategoryKnowledge
     targets: Mapping[str, Target]
-    negatives: tuple[Said, ...]
-    neutrals: tuple[Said, ...]
+    negatives: tuple[CaseStatement, ...]
+    neutrals: tuple[CaseStatement, ...]
     barred: frozenset[str]
 
 
@@ -84,13 +94,21 @@ def compiled(name: str) -> Compiled:
     """
     category = Taxonomy.default().category(name)
     knowledge = load(name)
-    findings = [_said(item, _findings_texts(item), finding=item) for item in knowledge.findings]
+    findings: list[CaseStatement] = []
+    for finding in knowledge.findings:
+        findings.append(_case_statement(finding, _findings_texts(finding), finding=finding))
+    negatives: list[CaseStatement] = []
+    for negative in knowledge.negatives:
+        negatives.append(_case_statement(negative, negative.says.all, negative=negative))
+    neutrals: list[CaseStatement] = []
+    for neutral in knowledge.neutral:
+        neutrals.append(_case_statement(neutral, neutral.says.all, neutral=neutral))
     return Compiled(
         category=category,
         knowledge=knowledge,
         targets={node.name: _target(node, findings) for node in category.diagnoses},
-        negatives=tuple(_said(item, item.says.all, negative=item) for item in knowledge.negatives),
-        neutrals=tuple(_said(item, item.says.all, neutral=item) for item in knowledge.neutral),
+        negatives=tuple(negatives),
+        neutrals=tuple(neutrals),
         barred=_barred(category, findings),
     )
 
@@ -101,42 +119,59 @@ def premise_id(category: str, finding: Finding) -> str:
 
 
 def _findings_texts(finding: Finding) -> tuple[str, ...]:
-    lab = (finding.lab.name,) if finding.lab else ()
-    return (finding.id.replace("-", " "), *finding.says.all, *finding.chief, *lab)
+    texts = [finding.id.replace("-", " "), *finding.says.all, *finding.chief]
+    if finding.lab:
+        texts.append(finding.lab.name)
+    return tuple(texts)
 
 
-def _target(node: Node, findings: Iterable[Said]) -> Target:
-    usable = [(said, said.finding) for said in findings if said.finding]
-    return Target(node, tuple((said, frequency(f, node)) for said, f in usable if occurs(f, node)))
+def _target(node: Node, findings: Iterable[CaseStatement]) -> Target:
+    shown: list[tuple[CaseStatement, float]] = []
+    for statement in findings:
+        if statement.finding and occurs(statement.finding, node):
+            shown.append((statement, frequency(statement.finding, node)))
+    return Target(node, tuple(shown))
 
 
-def _said(
+def _case_statement(
     item: Finding | Negative | Neutral,
     texts: tuple[str, ...],
     finding: Finding | None = None,
     negative: Negative | None = None,
     neutral: Neutral | None = None,
-) -> Said:
-    openings, says = apart(finding) if finding else ((), item.says)
-    chief = divide(finding.chief) if finding else ((), ())
-    return Said(
+) -> CaseStatement:
+    statement = CaseStatement(
         id=item.id,
         section=item.section,
-        topic=_topic(item.says.all) if item.section == "past_medical_history" else "",
-        ways=sides(says),
-        openings=divide(openings),
-        hides=_words().found("\n".join(texts)),
-        system=_system(texts, finding) if item.section == "physical_exam" else "",
-        modality=_first_match(background().modalities, texts, "other")
-        if item.section == "pertinent_results"
-        else "",
+        topic="",
+        ways=sides(item.says),
+        openings=((), ()),
+        excludes=_words().found("\n".join(texts)),
+        system="",
+        modality="",
         finding=finding,
         negative=negative,
         neutral=neutral,
-        chief=chief,
-        traits=_traits(item.section, item.says.all) if finding or neutral else frozenset(),
-        compound=finding is not None and _is_compound(finding),
-        by_age=finding is not None and finding.kind == "demographics" and _is_age(item.says.all),
+    )
+    if item.section == "past_medical_history":
+        statement = replace(statement, topic=_topic(item.says.all))
+    elif item.section == "physical_exam":
+        statement = replace(statement, system=_system(texts, finding))
+    elif item.section == "pertinent_results":
+        modality = _first_match(background().modalities, texts, "other")
+        statement = replace(statement, modality=modality)
+    if finding or neutral:
+        statement = replace(statement, traits=_traits(item.section, item.says.all))
+    if finding is None:
+        return statement
+    openings, says = apart(finding)
+    return replace(
+        statement,
+        ways=sides(says),
+        openings=divide(openings),
+        chief=divide(finding.chief),
+        compound=_is_compound(finding),
+        by_age=finding.kind == "demographics" and _is_age(item.says.all),
     )
 
 
@@ -145,12 +180,17 @@ def _first_match(patterns: Mapping[str, str], texts: Iterable[str], default: str
     a third of them.
     """
     texts = list(texts)
-    counts = {
-        key: sum(bool(pattern.search(text)) for text in texts)
-        for key, pattern in _compiled(patterns).items()
-    }
+    counts: dict[str, int] = {}
+    for key, pattern in _compiled(patterns).items():
+        counts[key] = _matches(pattern, texts)
     best = max(counts, key=lambda key: counts[key])
-    return best if counts[best] * 3 >= len(texts) else default
+    if counts[best] * 3 < len(texts):
+        return default
+    return best
+
+
+def _matches(pattern: re.Pattern[str], texts: Iterable[str]) -> int:
+    return sum(bool(pattern.search(text)) for text in texts)
 
 
 def _traits(section: str, texts: Sequence[str]) -> frozenset[str]:
@@ -158,40 +198,42 @@ def _traits(section: str, texts: Sequence[str]) -> frozenset[str]:
     only.
     """
     story = section in ("history_of_present_illness", "chief_complaint")
-    return frozenset(
-        name
-        for name, pattern in _compiled(background().traits).items()
-        if (story or name in ("silent", "grave"))
-        and 3 * sum(bool(pattern.search(text)) for text in texts) >= len(texts)
-    )
+    shown: set[str] = set()
+    for name, pattern in _compiled(background().traits).items():
+        counts = story or name in ("silent", "grave")
+        if counts and 3 * _matches(pattern, texts) >= len(texts):
+            shown.add(name)
+    return frozenset(shown)
 
 
 def _is_compound(finding: Finding) -> bool:
     """True if most ways give a number that the row of the laboratory table lacks."""
     if finding.lab is None:
         return False
-    shown = set(re.findall(r"\{(\w+)\}", finding.lab.name + finding.lab.value)) | {
-        *CASE_PLACEHOLDERS,
-    }
-    more = [bool(set(re.findall(r"\{(\w+)\}", text)) - shown) for text in finding.says.all]
-    return 2 * sum(more) >= len(more)
+    shown = _placeholders(finding.lab.name + finding.lab.value)
+    shown |= {*CASE_PLACEHOLDERS}
+    texts = finding.says.all
+    more = [text for text in texts if not _placeholders(text) <= shown]
+    return 2 * len(more) >= len(texts)
+
+
+def _placeholders(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", text))
 
 
 def _is_age(texts: Sequence[str]) -> bool:
     """True if the finding is the patient's age and sex, and nothing that an opening does not say."""
-    plain = [
-        set(re.findall(r"\{(\w+)\}", text)) <= {"age", "man", "he", "He", "his", "His"}
-        for text in texts
-    ]
-    return all(plain) and 3 * sum("{age}" in text for text in texts) >= len(texts)
+    for text in texts:
+        if not _placeholders(text) <= {"age", "man", "he", "He", "his", "His"}:
+            return False
+    with_age = [text for text in texts if "{age}" in text]
+    return 3 * len(with_age) >= len(texts)
 
 
 def _system(texts: Iterable[str], finding: Finding | None) -> str:
-    return (
-        "vital"
-        if finding and finding.vital
-        else _first_match(background().exam_words, texts, "other")
-    )
+    if finding and finding.vital:
+        return "vital"
+    return _first_match(background().exam_words, texts, "other")
 
 
 def _topic(texts: Sequence[str]) -> str:
@@ -204,12 +246,14 @@ def _topic(texts: Sequence[str]) -> str:
         "family": data.family_words,
         "allergies": data.allergy_words,
     }
-    counts = {
-        topic: sum(bool(re.search(words, text)) for text in texts)
-        for topic, words in patterns.items()
-    }
+    counts: dict[str, int] = {}
+    for topic, words in patterns.items():
+        counts[topic] = _matches(re.compile(words), texts)
     best = max(counts, key=lambda topic: counts[topic])
-    return best if 5 * counts[best] > 2 * len(texts) else ""
+    # More than two fifths of the ways.
+    if 5 * counts[best] <= 2 * len(texts):
+        return ""
+    return best
 
 
 def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
@@ -218,7 +262,13 @@ def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
 
 def statements(data: Background) -> Iterable[Statement]:
     """Yield every statement of the background."""
-    yield from (*data.allergies, *data.social, *data.family, *data.studies, *data.course)
+    yield from (
+        *data.allergies,
+        *data.social,
+        *data.family,
+        *data.studies,
+        *data.course,
+    )
     for items in data.exam.values():
         yield from items
     for report in data.reports.values():
@@ -229,27 +279,34 @@ def statements(data: Background) -> Iterable[Statement]:
 def _words() -> WordIndex:
     data = background()
     return WordIndex(
-        [*statements(data), *data.comorbidities, *data.surgeries, *data.ros, *data.tests],
+        [
+            *statements(data),
+            *data.comorbidities,
+            *data.surgeries,
+            *data.ros,
+            *data.tests,
+        ],
     )
 
 
-def _barred(category: Category, findings: Iterable[Said]) -> frozenset[str]:
+def _barred(category: Category, findings: Iterable[CaseStatement]) -> frozenset[str]:
     """Return what never stands in a note of the category: illnesses, habits, relatives that a
     finding is about.
     """
     data = background()
-    lasting = [*data.comorbidities, *data.surgeries, *data.social, *data.family, *data.allergies]
-    barred = {
-        item.id
-        for item in (*data.comorbidities, *data.surgeries)
-        if category.name in item.never_with
-    }
-    barred |= {item.id for item in statements(data) if category.name in item.never_with}
-    hidden: set[str] = set()
-    for said in findings:
-        hidden |= said.hides
-    barred |= set(data.not_normal.get(category.name, ()))
-    return frozenset(barred | (hidden & {item.id for item in lasting}))
+    barred = set(data.not_normal.get(category.name, ()))
+    for illness in (*data.comorbidities, *data.surgeries):
+        if category.name in illness.never_with:
+            barred.add(illness.id)
+    for normal in statements(data):
+        if category.name in normal.never_with:
+            barred.add(normal.id)
+    # What lasts is not there one day and gone the next: no finding of the category may be about it.
+    lasting = {item.id for item in (*data.comorbidities, *data.surgeries)}
+    lasting |= {item.id for item in (*data.social, *data.family, *data.allergies)}
+    for statement in findings:
+        barred |= statement.excludes & lasting
+    return frozenset(barred)
 
 
 @cache
@@ -265,21 +322,26 @@ def denied_by(illness: str) -> frozenset[str]:
     "sleeps well".
     """
     item = next(item for item in background().comorbidities if item.id == illness)
-    return _words().found("\n".join((*item.names.all, *item.medications))) - set(item.shifts)
+    texts = (*item.names.all, *item.medications)
+    return _words().found("\n".join(texts)) - set(item.shifts)
 
 
 @cache
-def says_of() -> dict[str, tuple[Ways, Ways]]:
+def says_of() -> dict[str, tuple[Wordings, Wordings]]:
     """Return the ways of every background statement and of the names of every illness, by id and
     side.
     """
     data = background()
-    found = {item.id: sides(item.says) for item in statements(data)}
-    return found | {item.id: sides(item.names) for item in (*data.comorbidities, *data.surgeries)}
+    says: dict[str, tuple[Wordings, Wordings]] = {}
+    for normal in statements(data):
+        says[normal.id] = sides(normal.says)
+    for illness in (*data.comorbidities, *data.surgeries):
+        says[illness.id] = sides(illness.names)
+    return says
 
 
 @cache
-def parted(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def by_side(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return a list of texts by side; a side that would be empty gets them all."""
     train, hard = divide(texts)
     return train, hard or train

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import math
 import random
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from typing import TypeVar
 
 from dxtrace.compose import _formula
-from dxtrace.compose._compile import Compiled, Said, Target, comorbidity_groups, denied_by
+from dxtrace.compose._compile import (
+    CaseStatement,
+    Compiled,
+    Target,
+    comorbidity_groups,
+    denied_by,
+)
+from dxtrace.compose._draft import Draft, by_node, finding_of
 from dxtrace.compose._style import Style
-from dxtrace.knowledge.background import Comorbidity, Statement, background
-from dxtrace.knowledge.schema import Finding, Quantity, Range, When
-from dxtrace.knowledge.taxonomy import Node
+from dxtrace.knowledge.background import Comorbidity, background
+from dxtrace.knowledge.schema import Quantity, Range
 
 T = TypeVar("T")
+
 
 #: Vital signs of a well adult: range and decimals.
 NORMAL_VITALS: dict[str, tuple[Range, int]] = {
@@ -29,19 +34,47 @@ NORMAL_VITALS: dict[str, tuple[Range, int]] = {
     "spo2": ((95, 99), 0),
 }
 
-#: Beyond these a vital sign is not normal, and statements that need it to be are not made.
-_LIMITS = {
-    "temp_c": (36.0, 37.7),
-    "hr": (58, 100),
-    "sbp": (100, 140),
-    "dbp": (55, 90),
-    "rr": (10, 20),
-    "spo2": (94, 100),
-}
 
 #: A symptom that fewer patients have is not what brings one for want of others.
 _USUAL = 0.2
 
+
+#: Diastolic pressure lies at least so far below systolic, in mmHg.
+_LEAST_PULSE_PRESSURE = 18
+
+#: A range is drawn on a logarithmic scale where its high end is so many times its low end.
+_WIDE = 8
+
+#: A mild case shows each finding so much less often than its frequency says.
+_MILDEST = 0.55
+
+#: A case has at least so many findings where its diagnosis has them.
+_FEWEST_FINDINGS = 3
+
+#: A finding and how often patients have it.
+Candidate = tuple[CaseStatement, float]
+
+#: Words for a man and for a woman.
+_PRONOUNS: dict[bool, dict[str, str]] = {
+    False: {
+        "He": "He",
+        "he": "he",
+        "His": "His",
+        "his": "his",
+        "him": "him",
+        "man": "man",
+    },
+    True: {
+        "He": "She",
+        "he": "she",
+        "His": "Her",
+        "his": "her",
+        "him": "her",
+        "man": "woman",
+    },
+}
+
+#: How many illnesses patients have besides, with weights.
 _COMORBIDITY_COUNTS = ((0, 8), (1, 18), (2, 26), (3, 22), (4, 16), (5, 10))
 #: People round how long they have been ill: above so many units, to multiples of so many.
 _ROUNDED = {
@@ -60,90 +93,15 @@ _LONGER = {
 }
 
 
-@dataclass
-class Draft:
-    """One patient: what the note will say, not yet in words.
-
-    ``side`` is 0 in training, 1 in the hard test.
-    """
-
-    rng: random.Random
-    compiled: Compiled
-    target: Target
-    style: Style
-    side: int
-    age: int
-    female: bool
-    findings: list[Said] = field(default_factory=list)
-    negatives: list[Said] = field(default_factory=list)
-    neutrals: list[Said] = field(default_factory=list)
-    comorbidities: list[Comorbidity] = field(default_factory=list)
-    surgeries: list[Comorbidity] = field(default_factory=list)
-    hidden: set[str] = field(default_factory=set)
-    numbers: dict[str, float] = field(default_factory=dict)
-    values: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def node(self) -> Node:
-        """The diagnosis."""
-        return self.target.node
-
-    @cached_property
-    def traits(self) -> frozenset[str]:
-        """What the framing of the note has to go with: traits of what is found, "acute", "ill" and
-        the like.
-        """
-        found = {trait for said in self.findings for trait in said.traits}
-        acute = is_acute(self.compiled, self.node)
-        grave = self.numbers["sbp"] < 90 or self.numbers["spo2"] < 86
-        own = {
-            "acute": acute,
-            "ill": bool(self.comorbidities),
-            "grave": grave,
-            "old": self.age > 64,
-        }
-        own["clinic"] = bool(
-            {self.compiled.category.name, *self.node.path} & set(background().clinic),
-        )
-        own["sudden"] = _by_node(self.compiled.knowledge.onset, self.node).unit in (
-            "minutes",
-            "hours",
-        )
-        return frozenset([*found, *(trait for trait, shown in own.items() if shown)])
-
-    def suits(self, text: str, everywhere: bool = False) -> bool:
-        """True if a text of the framing goes with the case; ``everywhere`` asks only the rules for
-        all statements.
-        """
-        return not any(_finds(pattern, text) for pattern in unsaid(self.traits, everywhere))
-
-    def normal(self, vital: str) -> bool:
-        """True if a vital sign lies in its normal range."""
-        low, high = _LIMITS[vital]
-        return low <= self.numbers[vital] <= high
-
-    def permits(self, item: Statement) -> bool:
-        """True if a background statement can stand in this patient's note."""
-        if item.id in self.hidden or not item.age[0] <= self.age <= item.age[1]:
-            return False
-        if self.traits & {"silent", "grave", "sudden", "well", "clinic"} and not all(
-            self.suits(text, everywhere=True) for text in item.says.all
-        ):
-            return False
-        return item.sex in (None, "female" if self.female else "male") and all(
-            map(self.normal, item.needs),
-        )
-
-    def allows(self, when: When) -> bool:
-        """True if a statement with this condition can be true of the patient."""
-        if when.sex and (when.sex == "female") != self.female:
-            return False
-        return when.age is None or when.age[0] <= self.age <= when.age[1]
-
-
-def draw(rng: random.Random, compiled: Compiled, target: Target, style: Style, side: int) -> Draft:
+def draw(
+    rng: random.Random,
+    compiled: Compiled,
+    target: Target,
+    style: Style,
+    side: int,
+) -> Draft:
     """Draw one patient with the target diagnosis for a note of the given style and side."""
-    patients = _by_node(compiled.knowledge.patients, target.node)
+    patients = by_node(compiled.knowledge.patients, target.node)
     draft = Draft(
         rng,
         compiled,
@@ -158,120 +116,139 @@ def draw(rng: random.Random, compiled: Compiled, target: Target, style: Style, s
     _draw_words(draft)
     _draw_other(draft)
     draft.hidden = set(compiled.barred)
-    for said in (*draft.findings, *draft.negatives, *draft.neutrals):
-        draft.hidden |= said.hides
+    for statement in (*draft.findings, *draft.negatives, *draft.neutrals):
+        draft.hidden |= statement.excludes
     draft.comorbidities = _draw_comorbidities(draft)
     for item in draft.comorbidities:
         draft.hidden |= denied_by(item.id)
-    eligible = [item for item in background().surgeries if _fits(draft, item)]
-    draft.surgeries = rng.sample(eligible, min(len(eligible), rng.choice((0, 0, 1, 1, 2))))
+    eligible = [item for item in background().surgeries if _is_eligible(draft, item)]
+    count = min(len(eligible), rng.choice((0, 0, 1, 1, 2)))
+    draft.surgeries = rng.sample(eligible, count)
     return draft
 
 
-def is_acute(compiled: Compiled, node: Node) -> bool:
-    """True if the illness has lasted for hours or days."""
-    return _by_node(compiled.knowledge.onset, node).unit in ("minutes", "hours", "days")
+def _draw_findings(draft: Draft) -> list[CaseStatement]:
+    """Draw what is found: what the path to the diagnosis rests on first, then by frequency.
 
-
-def _by_node(mapping: Mapping[str, T], node: Node) -> T:
-    for name in (*reversed(node.path), "default"):
-        if name in mapping:
-            return mapping[name]
-    return mapping[_some_leaf(node, tuple(mapping))]
-
-
-@cache
-def _some_leaf(node: Node, names: tuple[str, ...]) -> str:
-    """Return the first diagnosis below ``node`` that is named: an inner node takes the numbers of
-    one of its kinds.
+    Each node of the path gets a finding, a decisive one if it has any; what every patient has is
+    always found; somebody who comes has a symptom; the rest fill the note up to what its style
+    holds, each as often as it is seen, in a sicker or a milder patient.
     """
-    return next(inner.name for inner in node.walk() if inner.name in names)
-
-
-def _draw_findings(draft: Draft) -> list[Said]:
-    rng, candidates = draft.rng, []
-    for said, share in draft.target.findings:
-        assert said.finding is not None
-        if share > 0 and draft.allows(said.finding.when):
-            candidates.append((said, share))
-    chosen: list[Said] = []
+    rng = draft.rng
+    candidates: list[Candidate] = []
+    for statement, share in draft.target.findings:
+        if share > 0 and draft.meets_condition(finding_of(statement).when):
+            candidates.append((statement, share))
+    chosen: list[CaseStatement] = []
     for name in draft.node.path:
-        decisive = [
-            (s, p)
-            for s, p in candidates
-            if s.finding and s.finding.node == name and s.finding.decisive
-        ]
-        at_node = decisive or [
-            (s, p) for s, p in candidates if s.finding and s.finding.node == name
-        ]
-        free = [(s, p) for s, p in at_node if _compatible(s, chosen)]
-        if free:
-            chosen.append(rng.choices([s for s, _ in free], [p for _, p in free])[0])
-    for said, share in candidates:
-        if share >= 1 and said not in chosen and _compatible(said, chosen):
-            chosen.append(said)
-    told = [
-        (s, p)
-        for s, p in candidates
-        if p >= _USUAL and finding_of(s).kind == "symptom" and _compatible(s, chosen)
-    ]
-    if told and not any(finding_of(s).kind == "symptom" for s in chosen):
-        chosen.append(rng.choices([s for s, _ in told], [p for _, p in told])[0])
+        _choose_one(rng, _at_node(candidates, name), chosen)
+    for statement, share in candidates:
+        if share >= 1:
+            _add(statement, chosen)
+    if not any(finding_of(statement).kind == "symptom" for statement in chosen):
+        symptoms: list[Candidate] = []
+        for statement, share in candidates:
+            if share >= _USUAL and finding_of(statement).kind == "symptom":
+                symptoms.append((statement, share))
+        _choose_one(rng, symptoms, chosen)
     limit = rng.randint(*draft.style.findings)
-    thin = rng.uniform(0.55, 1.0)
+    severity = rng.uniform(_MILDEST, 1.0)
     rng.shuffle(candidates)
-    for said, share in candidates:
+    for statement, share in candidates:
         if len(chosen) >= limit:
             break
-        if rng.random() < share * thin and said not in chosen and _compatible(said, chosen):
-            chosen.append(said)
-    for said, _ in candidates:
-        if len(chosen) >= 3:
+        if rng.random() < share * severity:
+            _add(statement, chosen)
+    for statement, _ in candidates:
+        if len(chosen) >= _FEWEST_FINDINGS:
             break
-        if said not in chosen and _compatible(said, chosen):
-            chosen.append(said)
+        _add(statement, chosen)
     return chosen
 
 
-def _compatible(said: Said, chosen: Iterable[Said]) -> bool:
+def _at_node(candidates: Sequence[Candidate], name: str) -> list[Candidate]:
+    """Return the findings for a node: the decisive ones, or all if none is decisive."""
+    at_node = [pair for pair in candidates if finding_of(pair[0]).node == name]
+    decisive = [pair for pair in at_node if finding_of(pair[0]).decisive]
+    return decisive or at_node
+
+
+def _choose_one(
+    rng: random.Random,
+    candidates: Sequence[Candidate],
+    chosen: list[CaseStatement],
+) -> None:
+    """Add one of the candidates that go with what is chosen, by frequency."""
+    free: list[CaseStatement] = []
+    shares: list[float] = []
+    for statement, share in candidates:
+        if _compatible(statement, chosen):
+            free.append(statement)
+            shares.append(share)
+    if free:
+        chosen += rng.choices(free, shares)
+
+
+def _add(statement: CaseStatement, chosen: list[CaseStatement]) -> None:
+    if statement not in chosen and _compatible(statement, chosen):
+        chosen.append(statement)
+
+
+def _compatible(statement: CaseStatement, chosen: Iterable[CaseStatement]) -> bool:
     """False if another finding of its group, or one that sets the same quantity, is there already."""
-    new = said.finding
-    assert new is not None
+    new = finding_of(statement)
     for other in chosen:
-        old = other.finding
-        assert old is not None
-        if (new.group and new.group == old.group) or (new.sets.keys() & old.sets.keys()):
+        old = finding_of(other)
+        if new.group and new.group == old.group:
             return False
         if new.vital and new.vital == old.vital:
+            return False
+        if new.sets.keys() & old.sets.keys():
             return False
     return True
 
 
 def _draw_numbers(draft: Draft) -> None:
-    ranges = {name: (low_high, decimals) for name, (low_high, decimals) in NORMAL_VITALS.items()}
+    numbers = draft.numbers
     quantities = draft.compiled.knowledge.quantities
+    ranges, decimals = _ranges(draft)
+    for name, low_high in ranges.items():
+        numbers[name] = _number(draft.rng, low_high, decimals[name])
+    numbers["dbp"] = min(numbers["dbp"], numbers["sbp"] - _LEAST_PULSE_PRESSURE)
+    numbers["age"] = draft.age
+    formulas: dict[str, Quantity] = {}
+    for name, quantity in quantities.items():
+        if quantity.formula and name not in ranges:
+            formulas[name] = quantity
+            decimals[name] = quantity.decimals
+    _apply_formulas(numbers, formulas)
+    decimals["age"] = 0
+    for name, number in numbers.items():
+        draft.values[name] = f"{number:.{decimals[name]}f}"
+
+
+def _ranges(draft: Draft) -> tuple[dict[str, Range], dict[str, int]]:
+    """Return the range and the decimals of each quantity: normal, then of the illness, then of what
+    is found.
+    """
+    quantities = draft.compiled.knowledge.quantities
+    ranges: dict[str, Range] = {}
+    decimals: dict[str, int] = {}
+    for name, (low_high, places) in NORMAL_VITALS.items():
+        ranges[name] = low_high
+        decimals[name] = places
     for name, quantity in quantities.items():
         if quantity.ranges:
-            decimals = quantity.decimals or (1 if name == "temp_c" else 0)
-            ranges[name] = (_by_node(quantity.ranges, draft.node), decimals)
-    for said in draft.findings:
-        for name, low_high in said.finding.sets.items() if said.finding else ():
-            ranges[name] = (
-                low_high,
-                ranges[name][1] if name in ranges else quantities[name].decimals,
-            )
-    for name, (low_high, decimals) in ranges.items():
-        draft.numbers[name] = _number(draft.rng, low_high, decimals)
-    draft.numbers["dbp"] = min(draft.numbers["dbp"], draft.numbers["sbp"] - 18)
-    draft.numbers["age"] = draft.age
-    _apply_formulas(
-        draft.numbers,
-        {n: q for n, q in quantities.items() if q.formula and n not in ranges},
-    )
-    decimals_of = {name: decimals for name, (_, decimals) in ranges.items()} | {"age": 0}
-    for name, number in draft.numbers.items():
-        decimals = decimals_of.get(name, quantities[name].decimals if name in quantities else 0)
-        draft.values[name] = f"{number:.{decimals}f}"
+            ranges[name] = by_node(quantity.ranges, draft.node)
+            decimals[name] = quantity.decimals
+            if name == "temp_c":
+                decimals[name] = quantity.decimals or 1
+    for statement in draft.findings:
+        for name, low_high in finding_of(statement).sets.items():
+            if name not in ranges:
+                decimals[name] = quantities[name].decimals
+            ranges[name] = low_high
+    return ranges, decimals
 
 
 def _number(rng: random.Random, low_high: Range, decimals: int) -> float:
@@ -279,21 +256,20 @@ def _number(rng: random.Random, low_high: Range, decimals: int) -> float:
     will be printed.
     """
     low, high = low_high
-    wide = low > 0 and high / low >= 8
-    number = (
-        math.exp(rng.uniform(math.log(low), math.log(high))) if wide else rng.uniform(low, high)
-    )
+    if low > 0 and high / low >= _WIDE:
+        number = math.exp(rng.uniform(math.log(low), math.log(high)))
+    else:
+        number = rng.uniform(low, high)
     if decimals == 0 and high >= 2000 and number > 1000:
         number = round(number / 10) * 10
     return min(max(round(number, decimals), low), high)
 
 
 def _apply_formulas(numbers: dict[str, float], formulas: Mapping[str, Quantity]) -> None:
-    for name in _order(
-        tuple((name, quantity.formula or "") for name, quantity in formulas.items()),
-    ):
-        quantity = formulas[name]
-        numbers[name] = round(_formula.evaluate(quantity.formula or "", numbers), quantity.decimals)
+    texts = {name: quantity.formula or "" for name, quantity in formulas.items()}
+    for name in _order(tuple(texts.items())):
+        value = _formula.evaluate(texts[name], numbers)
+        numbers[name] = round(value, formulas[name].decimals)
 
 
 @cache
@@ -302,11 +278,11 @@ def _order(formulas: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     waiting = dict(formulas)
     ordered: list[str] = []
     while waiting:
-        ready = [
-            name
-            for name, formula in waiting.items()
-            if not (_formula.names(formula) & waiting.keys())
-        ]
+        ready: list[str] = []
+        for name, formula in waiting.items():
+            if _formula.names(formula).isdisjoint(waiting):
+                ready.append(name)
+        # In a circle nothing is ready: evaluating it names the quantity that is missing.
         for name in ready or list(waiting):
             ordered.append(name)
             del waiting[name]
@@ -317,105 +293,85 @@ def _draw_words(draft: Draft) -> None:
     rng = draft.rng
     for name, options in draft.compiled.knowledge.choices.items():
         draft.values[name] = rng.choice(options)
-    she = draft.female
-    draft.values |= {
-        "He": "She" if she else "He",
-        "he": "she" if she else "he",
-        "His": "Her" if she else "His",
-        "his": "her" if she else "his",
-        "him": "her" if she else "him",
-        "man": "woman" if she else "man",
-    }
-    onset = _by_node(draft.compiled.knowledge.onset, draft.node)
-    number, unit = max(1, round(_number(rng, onset.range, 0))), str(onset.unit)
+    draft.values |= _PRONOUNS[draft.female]
+    draft.values["onset"] = _onset(draft)
+
+
+def _onset(draft: Draft) -> str:
+    """Draw how long the illness has lasted, as people say it: "2 weeks", not "14 days"."""
+    onset = by_node(draft.compiled.knowledge.onset, draft.node)
+    number = max(1, round(_number(draft.rng, onset.range, 0)))
+    unit = str(onset.unit)
     above, step = _ROUNDED.get(unit, (number, 1))
-    number = max(step, round(number / step) * step) if number > above else number
-    while unit in _LONGER and number >= _LONGER[unit][0] and number % _LONGER[unit][0] == 0:
-        number, unit = number // _LONGER[unit][0], _LONGER[unit][1]
-    draft.values["onset"] = f"{number} {unit if number > 1 else unit.removesuffix('s')}"
+    if number > above:
+        number = max(step, round(number / step) * step)
+    while unit in _LONGER:
+        size, longer = _LONGER[unit]
+        if number < size or number % size:
+            break
+        number //= size
+        unit = longer
+    if number == 1:
+        unit = unit.removesuffix("s")
+    return f"{number} {unit}"
 
 
 def _draw_other(draft: Draft) -> None:
-    rng, present = draft.rng, {said.id for said in draft.findings}
-    negatives = [
-        s for s in draft.compiled.negatives if s.negative and not present & set(s.negative.absent)
-    ]
-    neutrals = [
-        s
-        for s in draft.compiled.neutrals
-        if s.neutral and not present & set(s.neutral.absent) and draft.allows(s.neutral.when)
-    ]
-    draft.negatives = _sample(rng, negatives, draft.style.negatives)
-    alike = [s for s in neutrals if s.neutral and s.neutral.points_to]
-    plain = [s for s in neutrals if s.neutral and not s.neutral.points_to]
-    draft.neutrals = _sample(rng, alike, draft.style.alike) + _sample(
-        rng,
-        plain,
-        draft.style.neutral,
-    )
+    """Draw what is absent and what means nothing, looking like another illness or not."""
+    present = {statement.id for statement in draft.findings}
+    negatives: list[CaseStatement] = []
+    for statement in draft.compiled.negatives:
+        if statement.negative and present.isdisjoint(statement.negative.absent):
+            negatives.append(statement)
+    lookalikes: list[CaseStatement] = []
+    plain: list[CaseStatement] = []
+    for statement in draft.compiled.neutrals:
+        neutral = statement.neutral
+        if neutral is None or not present.isdisjoint(neutral.absent):
+            continue
+        if draft.meets_condition(neutral.when):
+            (lookalikes if neutral.points_to else plain).append(statement)
+    draft.negatives = _sample(draft.rng, negatives, draft.style.negatives)
+    draft.neutrals = _sample(draft.rng, lookalikes, draft.style.lookalikes)
+    draft.neutrals += _sample(draft.rng, plain, draft.style.neutral)
 
 
 def _sample(rng: random.Random, items: Sequence[T], low_high: tuple[int, int]) -> list[T]:
-    return rng.sample(items, min(len(items), rng.randint(*low_high)))
+    count = min(len(items), rng.randint(*low_high))
+    return rng.sample(items, count)
 
 
-@cache
-def unsaid(traits: frozenset[str], everywhere: bool) -> tuple[str, ...]:
-    """Return what is not said of a case with such traits: see
-    :class:`dxtrace.knowledge.background.Unsaid`.
-    """
-    rules = [
-        rule
-        for rule in background().unsaid
-        if traits & set(rule.beside) and (rule.everywhere or not everywhere)
-    ]
-    return tuple(rule.says for rule in rules)
-
-
-@cache
-def _finds(pattern: str, text: str) -> bool:
-    """True if the pattern finds something; the texts are those of the knowledge, so there are not
-    too many.
-    """
-    return re.search(pattern, text, re.IGNORECASE) is not None
-
-
-def _fits(draft: Draft, item: Comorbidity) -> bool:
-    if item.id in draft.hidden or not item.age[0] <= draft.age <= item.age[1]:
+def _is_eligible(draft: Draft, item: Comorbidity) -> bool:
+    youngest, oldest = item.age
+    if item.id in draft.hidden or not youngest <= draft.age <= oldest:
         return False
-    return item.sex is None or (item.sex == "female") == draft.female
+    return item.sex in (None, draft.sex)
 
 
 def _draw_comorbidities(draft: Draft) -> list[Comorbidity]:
     """Draw illnesses: from different groups in training, all from one group in the hard test (see
     ``GROUPS``).
     """
-    rng, groups = draft.rng, comorbidity_groups()
+    rng = draft.rng
+    groups = comorbidity_groups()
     counts, weights = zip(*_COMORBIDITY_COUNTS, strict=True)
-    wanted = min(
-        rng.choices(counts, weights)[0] + draft.style.long * rng.randint(0, 3),
-        draft.style.most_comorbidities,
-    )
-    pool = [item for item in background().comorbidities if _fits(draft, item)]
+    wanted = rng.choices(counts, weights)[0]
+    wanted += draft.style.long * rng.randint(0, 3)
+    wanted = min(wanted, draft.style.most_comorbidities)
+    pool = [item for item in background().comorbidities if _is_eligible(draft, item)]
     rng.shuffle(pool)
     if draft.side:
-        sizes = [
-            sum(groups[item.id] == group for item in pool)
-            for group in range(max(groups.values()) + 1)
-        ]
-        group = max(
-            range(len(sizes)),
-            key=lambda number: (min(sizes[number], wanted), rng.random()),
+        members: dict[int, list[Comorbidity]] = {group: [] for group in sorted({*groups.values()})}
+        for item in pool:
+            members[groups[item.id]].append(item)
+        # A group that has enough of them, at random among those; else the largest.
+        fullest = max(
+            members.values(),
+            key=lambda own: (min(len(own), wanted), rng.random()),
         )
-        return [item for item in pool if groups[item.id] == group][:wanted]
+        return fullest[:wanted]
     chosen: dict[int, Comorbidity] = {}
     for item in pool:
         if len(chosen) < wanted:
             chosen.setdefault(groups[item.id], item)
     return list(chosen.values())
-
-
-def finding_of(said: Said) -> Finding:
-    """Return the finding behind a statement that has one."""
-    assert said.finding is not None
-    return said.finding

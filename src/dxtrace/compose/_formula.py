@@ -32,7 +32,11 @@ def evaluate(formula: str, values: Mapping[str, float]) -> float:
 
 def names(formula: str) -> frozenset[str]:
     """Return the names that a formula uses."""
-    return frozenset(node.id for node in ast.walk(_tree(formula)) if isinstance(node, ast.Name))
+    used: set[str] = set()
+    for node in ast.walk(_tree(formula)):
+        if isinstance(node, ast.Name):
+            used.add(node.id)
+    return frozenset(used)
 
 
 @cache
@@ -49,5 +53,6 @@ def _value(node: ast.expr, values: Mapping[str, float]) -> float:
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_value(operand, values)
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _OPERATORS:
-            return _OPERATORS[type(sign)](_value(left, values), _value(right, values))
+            apply = _OPERATORS[type(sign)]
+            return apply(_value(left, values), _value(right, values))
     raise TypeError("only numbers, names, + - * / and parentheses")

@@ -22,7 +22,17 @@ _ENDED = re.compile(
     r"|paramedics?|mother|father|sister|brother|wife|husband)\b",
 )
 
-_OFTEN = {"qd": "daily", "twice a day": "twice daily", "three times a day": "three times daily"}
+_OFTEN = {
+    "qd": "daily",
+    "twice a day": "twice daily",
+    "three times a day": "three times daily",
+}
+
+#: Share of illnesses with medicines that are treated, where the note does not say.
+_TREATED = 0.95
+
+#: A first word of up to so many letters does not name a medicine in a sentence.
+_SHORT_STEM = 6
 
 _SENTENCES = re.compile(r"(?<=[.;!?])\s+")
 
@@ -31,17 +41,20 @@ def prescribed(voice: Voice) -> list[str]:
     """Return what the patient takes: for the illnesses besides, what people with the present one
     take, small things.
     """
-    rng, draft = voice.rng, voice.draft
+    rng = voice.rng
+    draft = voice.draft
     named = _named(voice.told)
-    drugs: list[str] = []
+    drugs = list(named)
     for item in draft.comorbidities:
+        if not item.medications:
+            continue
         told = voice.named.get(item.id, "")
         fitting = [drug for drug in item.medications if _stem(drug) in told.lower()]
-        if item.medications and (fitting or mentions(told) or rng.random() < 0.95):
+        if fitting or mentions(told) or rng.random() < _TREATED:
             drugs.append(rng.choice(fitting or item.medications))
-    drugs = [*named, *drugs]
     usual = draft.compiled.knowledge.medications
-    drugs += rng.sample(usual, min(len(usual), rng.choice((0, 1, 1, 2, 3))))
+    count = min(len(usual), rng.choice((0, 1, 1, 2, 3)))
+    drugs += rng.sample(usual, count)
     if voice.style.long:
         drugs += rng.sample(background().drugs, rng.randint(2, 12))
     return _one_of_a_class(voice, drugs, len(named))
@@ -49,10 +62,9 @@ def prescribed(voice: Voice) -> list[str]:
 
 def mentions(text: str) -> bool:
     """True if the text says that medicines are taken."""
-    return bool(
-        _pattern(background().medicated).search(text)
-        or any(_pattern(c.names).search(text) for c in _classes()),
-    )
+    if _pattern(background().medicated).search(text):
+        return True
+    return bool(classes_of(text))
 
 
 def _named(texts: Iterable[str]) -> list[str]:
@@ -63,43 +75,69 @@ def _named(texts: Iterable[str]) -> list[str]:
         for sentence in _SENTENCES.split(text):
             if not _ENDED.search(sentence):
                 for name, dose, often in _DOSED.findall(sentence):
-                    found.setdefault(
-                        name.lower(),
-                        f"{name.lower()} {dose} {_OFTEN.get(often, often)}",
-                    )
+                    often = _OFTEN.get(often, often)
+                    found.setdefault(name.lower(), f"{name.lower()} {dose} {often}")
             if refused.search(sentence):
                 continue
-            by_name = {
-                stem: drug for stem, drug in _formulary().items() if stem in sentence.lower()
-            }
-            by_kind = {
-                c.id: c.example for c in _classes() if c.lay and _pattern(c.lay).search(sentence)
-            }
-            for key, drug in (by_name or by_kind).items():
+            mentioned = _by_name(sentence) or _by_class(sentence)
+            for key, drug in mentioned.items():
                 found.setdefault(key, drug)
     return list(found.values())
+
+
+def _by_name(sentence: str) -> dict[str, str]:
+    """Return the medicines that a sentence names, by their first word."""
+    mentioned: dict[str, str] = {}
+    for stem, drug in _formulary().items():
+        if stem in sentence.lower():
+            mentioned[stem] = drug
+    return mentioned
+
+
+def _by_class(sentence: str) -> dict[str, str]:
+    """Return an example of each class that a sentence names as patients do ("a water pill")."""
+    mentioned: dict[str, str] = {}
+    for drug_class in _classes():
+        if drug_class.lay and _pattern(drug_class.lay).search(sentence):
+            mentioned[drug_class.id] = drug_class.example
+    return mentioned
 
 
 def _one_of_a_class(voice: Voice, drugs: Sequence[str], sure: int) -> list[str]:
     """Keep the first of each class; what the note names itself (the first ``sure``) stays whatever
     the illnesses.
     """
-    present, category = (
-        {item.id for item in voice.draft.comorbidities},
-        voice.draft.compiled.category.name,
-    )
+    illnesses = {item.id for item in voice.draft.comorbidities}
+    category = voice.draft.compiled.category.name
     taken: set[str] = set()
     chosen: list[str] = []
     for number, drug in enumerate(drugs):
-        classes = classes_of(drug)
-        ids = {c.id for c in classes} or {_stem(drug)}
-        avoided = {other for c in classes for other in c.never_beside}
-        clash = bool(avoided & (taken | present)) or any(category in c.never_with for c in classes)
-        clash = clash or any(c.id in taken and ids & set(c.never_beside) for c in _classes())
-        if not ids & taken and (number < sure or not clash):
+        ids = {drug_class.id for drug_class in classes_of(drug)} or {_stem(drug)}
+        if ids & taken:
+            continue
+        if number < sure or not _clashes(drug, ids, taken, illnesses, category):
             taken |= ids
             chosen.append(drug)
     return chosen
+
+
+def _clashes(
+    drug: str,
+    ids: set[str],
+    taken: set[str],
+    illnesses: set[str],
+    category: str,
+) -> bool:
+    """True if a medicine does not go with the illnesses, or with a class that is taken; either of
+    two classes may name the other.
+    """
+    for drug_class in classes_of(drug):
+        if category in drug_class.never_with:
+            return True
+        if set(drug_class.never_beside) & (taken | illnesses):
+            return True
+    others = [drug_class for drug_class in _classes() if drug_class.id in taken]
+    return any(ids & set(other.never_beside) for other in others)
 
 
 @cache
@@ -124,8 +162,13 @@ def _stem(drug: str) -> str:
 @cache
 def _formulary() -> dict[str, str]:
     """Return, by its first word, how a list gives each medicine of the background."""
-    every = [drug for item in background().comorbidities for drug in item.medications]
-    every = [*background().formulary, *every]
-    return {
-        _stem(drug): drug for drug in reversed(every) if len(_stem(drug)) > 6 and classes_of(drug)
-    }
+    every = [*background().formulary]
+    for item in background().comorbidities:
+        every += item.medications
+    formulary: dict[str, str] = {}
+    for drug in reversed(every):
+        stem = _stem(drug)
+        # Short first words ("iron") are words of other things too.
+        if len(stem) > _SHORT_STEM and classes_of(drug):
+            formulary[stem] = drug
+    return formulary

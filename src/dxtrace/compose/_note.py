@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 
 from dxtrace.compose._blocks import BLOCKS, Block
-from dxtrace.compose._compile import Said
-from dxtrace.compose._draw import Draft
+from dxtrace.compose._compile import CaseStatement
+from dxtrace.compose._draft import Draft
 from dxtrace.compose._exam import emergency, examination, vitals
 from dxtrace.compose._results import laboratory
 from dxtrace.compose._studies import BENCH, studies
@@ -40,60 +41,104 @@ _HOMES = {
 }
 
 _BULLETS = {"lines": "", "dashes": "- ", "plus": "+ ", "numbers": "1"}
+_BULLET_SIGNS = ("- ", "* ", "• ", "– ", "-", "o ")
 _SEPARATORS = {"stops": ". ", "semicolons": "; ", "commas": ", "}
+
+#: Share of notes with all headings in capitals, among the plain styles.
+_CAPITALS = 0.12
+
+#: How headings are printed: shares of notes, on one roll a note so that its headings are alike.
+_SECOND_LEVEL = 0.6
+_STARRED_INLINE = 0.4
+_STARRED = 0.8
+_INLINE_LINES = 0.3
+_INLINE_OF_OTHERS = 0.25
 
 
 def write_note(draft: Draft) -> tuple[str, dict[str, tuple[int, int]]]:
     """Return the note of a draft, and where each finding may be quoted: {finding id: (start, end)}."""
-    voice, writer = Voice(draft), Writer()
+    voice = Voice(draft)
+    writer = Writer()
     statements = [*draft.findings, *draft.negatives, *draft.neutrals]
     parts = _parts(voice, statements)
-    blocks = [block for part in parts for block in part.blocks]
-    homes: dict[str, list[Said]] = {block: [] for block in blocks}
-    for said in statements:
-        home = _home(said, blocks)
-        if said.finding or not said.topic or home != "story":
-            homes[home].append(said)
-    if "vitals" in homes:
-        homes["vitals"] = [
-            said for said in homes.get("exam", ()) if said.finding and said.finding.vital
-        ]
+    homes = _statements_by_block(parts, statements)
+    # All words come before the first heading: the generator's order decides the bytes of a note.
     rendered = [_items(voice, part, homes) for part in parts]
-    caps = voice.rng.random() < 0.12 and draft.style.heading in ("line", "inline")
-    bullet = voice.choose(("- ", "* ", "• ", "– ", "-", "o "))
-    style = voice.rng.random()
+    caps = voice.rng.random() < _CAPITALS and draft.style.heading in (
+        "line",
+        "inline",
+    )
+    bullet = voice.choose(_BULLET_SIGNS)
+    heading_roll = voice.rng.random()
     for part, items in zip(parts, rendered, strict=True):
         if items:
-            _write_part(voice, writer, part, items, _heading(voice, part, caps, style), bullet)
+            heading = _heading(voice, part, caps, heading_roll)
+            _write_part(voice, writer, part, items, heading, bullet)
     note = writer.note
     if voice.rng.random() < draft.style.wraps:
         note = wrapped(note, voice.rng.randint(64, 92))
     return note, writer.marks
 
 
-def _parts(voice: Voice, statements: list[Said]) -> list[Part]:
+def _statements_by_block(
+    parts: Sequence[Part],
+    statements: Sequence[CaseStatement],
+) -> dict[str, list[CaseStatement]]:
+    """Return what each block of the note has to say."""
+    blocks = _blocks(parts)
+    homes: dict[str, list[CaseStatement]] = {block: [] for block in blocks}
+    for statement in statements:
+        home = _home(statement, blocks)
+        # Habits and relatives that mean nothing are left out where no part is theirs.
+        if statement.finding or not statement.topic or home != "story":
+            homes[home].append(statement)
+    if "vitals" in homes:
+        homes["vitals"] = []
+        for statement in homes.get("exam", ()):
+            if statement.finding and statement.finding.vital:
+                homes["vitals"].append(statement)
+    return homes
+
+
+def _blocks(parts: Iterable[Part]) -> list[str]:
+    return list(chain.from_iterable(part.blocks for part in parts))
+
+
+def _parts(voice: Voice, statements: list[CaseStatement]) -> list[Part]:
     """The parts that this note has: those drawn, and those that a finding needs."""
-    rolled = [(part, voice.rng.random() < part.share) for part in voice.style.parts]
-    every = [block for part in voice.style.parts for block in part.blocks]
-    needed = {_home(said, every) for said in statements if said.finding}
-    return [part for part, kept in rolled if kept or needed & set(part.blocks)]
+    blocks = _blocks(voice.style.parts)
+    needed = {_home(statement, blocks) for statement in statements if statement.finding}
+    parts: list[Part] = []
+    for part in voice.style.parts:
+        drawn = voice.rng.random() < part.share
+        if drawn or needed & set(part.blocks):
+            parts.append(part)
+    return parts
 
 
-def _home(said: Said, blocks: list[str]) -> str:
+def _home(statement: CaseStatement, blocks: list[str]) -> str:
     """Return the block that says a statement."""
-    if said.section == "pertinent_results" and _is_laboratory(said) and "labs" in blocks:
+    if statement.section == "pertinent_results" and _is_laboratory(statement) and "labs" in blocks:
         return "labs"
-    return next((block for block in _HOMES[said.topic or said.section] if block in blocks), "story")
+    for block in _HOMES[statement.topic or statement.section]:
+        if block in blocks:
+            return block
+    return "story"
 
 
-def _is_laboratory(said: Said) -> bool:
-    if said.finding:
-        return said.finding.lab is not None or said.finding.kind == "lab" or said.modality in BENCH
-    return said.modality in ("other", *BENCH)
+def _is_laboratory(statement: CaseStatement) -> bool:
+    if statement.finding:
+        if statement.finding.lab is not None or statement.finding.kind == "lab":
+            return True
+        return statement.modality in BENCH
+    return statement.modality in ("other", *BENCH)
 
 
-def _items(voice: Voice, part: Part, homes: Mapping[str, list[Said]]) -> list[Item]:
-    return [item for block in part.blocks for item in _ALL_BLOCKS[block](voice, part, homes[block])]
+def _items(voice: Voice, part: Part, homes: Mapping[str, list[CaseStatement]]) -> list[Item]:
+    items: list[Item] = []
+    for block in part.blocks:
+        items += _ALL_BLOCKS[block](voice, part, homes[block])
+    return items
 
 
 @cache
@@ -102,9 +147,8 @@ def _headings(category: str, headings: tuple[str, ...]) -> tuple[str, ...]:
     embolism.
     """
     entry = Taxonomy.default().category(category)
-    return (
-        tuple(heading for heading in headings if not leaked_names(heading, entry)) or headings[-1:]
-    )
+    silent = [heading for heading in headings if not leaked_names(heading, entry)]
+    return tuple(silent) or headings[-1:]
 
 
 def _heading(voice: Voice, part: Part, caps: bool, roll: float) -> str:
@@ -114,24 +158,40 @@ def _heading(voice: Voice, part: Part, caps: bool, roll: float) -> str:
     name = voice.rng.choice(_headings(voice.draft.compiled.category.name, part.headings))
     kind = voice.style.heading
     if kind == "markdown":
-        return f"{'##' if roll < 0.6 else '###'} {name}\n"
+        return _markdown_heading(name, roll)
     if kind == "stars":
-        return (
-            f"**{name}:** "
-            if roll < 0.4 and part.layout in _SEPARATORS
-            else f"**{name}**\n"
-            if roll < 0.8
-            else f"{name}:\n"
-        )
+        return _starred_heading(name, roll, part)
     if caps or kind.startswith("caps"):
         name = name.upper()
-    if kind in ("inline", "caps-inline") and part.layout not in ("dashes", "bullets", "plus"):
-        return f"{name}: " if part.layout != "lines" or roll < 0.3 else f"{name}:\n"
-    return (
-        f"{name}: "
-        if roll < 0.25 and part.layout not in _BULLETS and part.layout != "bullets"
-        else f"{name}:\n"
-    )
+    if _stands_in_line(kind, roll, part):
+        return f"{name}: "
+    return f"{name}:\n"
+
+
+def _markdown_heading(name: str, roll: float) -> str:
+    if roll < _SECOND_LEVEL:
+        return f"## {name}\n"
+    return f"### {name}\n"
+
+
+def _starred_heading(name: str, roll: float, part: Part) -> str:
+    if roll < _STARRED_INLINE and part.layout in _SEPARATORS:
+        return f"**{name}:** "
+    if roll < _STARRED:
+        return f"**{name}**\n"
+    return f"{name}:\n"
+
+
+def _stands_in_line(kind: str, roll: float, part: Part) -> bool:
+    """True if the text follows the heading on its line."""
+    if kind in ("inline", "caps-inline") and part.layout not in (
+        "dashes",
+        "bullets",
+        "plus",
+    ):
+        return part.layout != "lines" or roll < _INLINE_LINES
+    listing = part.layout in _BULLETS or part.layout == "bullets"
+    return roll < _INLINE_OF_OTHERS and not listing
 
 
 def _write_part(
@@ -149,5 +209,7 @@ def _write_part(
         writer.prose(items)
     elif part.layout in _SEPARATORS:
         writer.chain(items, _SEPARATORS[part.layout])
+    elif part.layout == "bullets":
+        writer.lines(items, bullet)
     else:
-        writer.lines(items, bullet if part.layout == "bullets" else _BULLETS[part.layout])
+        writer.lines(items, _BULLETS[part.layout])

@@ -7,13 +7,42 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dxtrace.compose import _formula
-from dxtrace.compose._compile import Said
-from dxtrace.compose._draw import finding_of
+from dxtrace.compose._compile import CaseStatement
+from dxtrace.compose._draft import finding_of
 from dxtrace.compose._style import Part, Print
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, Piece, lowered
 from dxtrace.knowledge.background import Test, background
 from dxtrace.knowledge.schema import Range
+
+#: Share of findings with a row that are printed as one: in tables, and (True) in prose.
+_ROWS = {False: 0.7, True: 0.25}
+
+#: Share of long printouts with a second panel, of another day.
+_SECOND_PANEL = 0.8
+
+#: Share of notes with the table before what is said of results in words.
+_TABLE_FIRST = 0.7
+
+#: Share of the tests of a panel that are printed, where all fit.
+_OF_A_PANEL = 0.85
+
+#: How far a second result lies from the first, at most, as a share of the range.
+_DRIFT = 0.08
+
+#: Tries to draw inputs from which a computed test comes out normal.
+_REDRAWS = 60
+
+#: Longest name in dense print, and longest entry among pipes or commas, in characters.
+_DENSE_NAME = 16
+_SHORT_ENTRY = 40
+
+#: Share of time stamps without a masked date before them ("___ 06:10AM").
+_UNDATED = 0.5
+
+_SHORT_WITH_UNITS = 0.3
+_PROSE_WITH_REFERENCE = 0.3
+_ROWS_A_SENTENCE = 5
 
 
 @dataclass(frozen=True)
@@ -32,88 +61,138 @@ class Row:
     tag: str | None = None
 
 
-def laboratory(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+def laboratory(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """Laboratory results: abnormal rows among normal ones, the rest in words."""
-    kind = voice.rng.choice(voice.style.prints)
+    rng = voice.rng
+    kind = rng.choice(voice.style.prints)
     if part.layout == "prose":
         kind = "prose"
-    waiting = [said for said in own if said.id not in voice.said]
-    rows: list[Row] = []
-    for said in waiting:
-        lab = said.finding.lab if said.finding else None
-        if lab and not said.compound and voice.rng.random() < (0.25 if kind == "prose" else 0.7):
-            row = _row_of(voice, said)
-            if _fits(kind, row):
-                voice.said.add(said.id)
-                rows.append(row)
-    words = [voice.say(said, part) for said in waiting if said.id not in voice.said]
+    waiting = [statement for statement in own if statement.id not in voice.stated_ids]
+    rows = _own_rows(voice, waiting, kind)
+    words = [
+        voice.say(statement, part) for statement in waiting if statement.id not in voice.stated_ids
+    ]
     taken = {row.table.lower() for row in rows}
     rows += _normal_rows(voice, taken)
-    printed = _PRINTERS[kind](voice, rows) if rows else []
-    if voice.style.long and kind in ("dense", "chart") and voice.rng.random() < 0.8:
-        again = _normal_rows(voice, taken)[: voice.rng.randint(8, 22)]
-        printed += _PRINTERS[kind](voice, again) if again else []
-    return printed + words if voice.rng.random() < 0.7 else words + printed
+    printed: list[Item] = []
+    if rows:
+        printed += _PRINTERS[kind](voice, rows)
+    if voice.style.long and kind in ("dense", "chart") and rng.random() < _SECOND_PANEL:
+        again = _normal_rows(voice, taken)
+        again = again[: rng.randint(8, 22)]
+        if again:
+            printed += _PRINTERS[kind](voice, again)
+    if rng.random() < _TABLE_FIRST:
+        return printed + words
+    return words + printed
 
 
-def _fits(kind: Print, row: Row) -> bool:
+def _own_rows(voice: Voice, waiting: Sequence[CaseStatement], kind: Print) -> list[Row]:
+    """Return rows for those findings that are printed as one; they are then said."""
+    share = _ROWS[kind == "prose"]
+    rows: list[Row] = []
+    for statement in waiting:
+        if statement.finding is None or statement.finding.lab is None or statement.compound:
+            continue
+        if voice.rng.random() >= share:
+            continue
+        row = _row_of(voice, statement)
+        if _is_printable(kind, row):
+            voice.stated_ids.add(statement.id)
+            rows.append(row)
+    return rows
+
+
+def _is_printable(kind: Print, row: Row) -> bool:
     """True if the row can be printed so: dense print has room for short names and bare numbers
     only.
     """
     if kind in ("dense", "chart"):
-        return len(row.dense) <= 16 and bool(re.fullmatch(r"[<>]?[\d.,/]{1,9}", row.value))
-    return kind not in ("pipes", "short") or len(row.dense) + len(row.value) <= 40
+        bare_number = re.fullmatch(r"[<>]?[\d.,/]{1,9}", row.value)
+        return bare_number is not None and len(row.dense) <= _DENSE_NAME
+    if kind in ("pipes", "short"):
+        return len(row.dense) + len(row.value) <= _SHORT_ENTRY
+    return True
 
 
-def _row_of(voice: Voice, said: Said) -> Row:
-    lab = finding_of(said).lab
+def _row_of(voice: Voice, statement: CaseStatement) -> Row:
+    lab = finding_of(statement).lab
     assert lab is not None
-    name, value = lab.name.format_map(voice.values), lab.value.format_map(voice.values)
+    name = lab.name.format_map(voice.values)
+    value = lab.value.format_map(voice.values)
+    # A result in words ("positive") has no unit.
     unit = lab.unit if re.search(r"\d", value) else ""
-    return Row(name, name, name, value, unit, lab.reference, lab.flag, said.id)
+    return Row(
+        dense=name,
+        table=name,
+        prose=name,
+        value=value,
+        unit=unit,
+        reference=lab.reference,
+        flag=lab.flag,
+        tag=statement.id,
+    )
 
 
 def _normal_rows(voice: Voice, taken: set[str]) -> list[Row]:
-    draft, rng = voice.draft, voice.rng
-    shifts: dict[str, Range] = {
-        test: low_high for item in draft.comorbidities for test, low_high in item.shifts.items()
-    }
-    free = [
-        t
-        for t in background().tests
-        if t.id not in draft.hidden and not taken & {n.lower() for n in (*t.table, *t.dense)}
-    ]
+    """Return rows of tests that no finding is about, panel by panel."""
+    shifts: dict[str, Range] = {}
+    for item in voice.draft.comorbidities:
+        shifts |= item.shifts
+    chosen = _chosen_tests(voice, taken, shifts)
+    drawn = _values(voice, chosen, shifts)
+    rows: list[Row] = []
+    for test in chosen:
+        if test.id in drawn:
+            rows.append(_normal_row(voice, test, drawn[test.id]))
+    return rows
+
+
+def _chosen_tests(voice: Voice, taken: set[str], shifts: Mapping[str, Range]) -> list[Test]:
+    """Choose tests to print: those that an illness shifts always, whole panels but for gaps."""
+    rng = voice.rng
+    free: list[Test] = []
+    for test in background().tests:
+        names = {name.lower() for name in (*test.table, *test.dense)}
+        if test.id not in voice.draft.hidden and not taken & names:
+            free.append(test)
     count = min(len(free), rng.randint(*voice.style.normal_tests))
     panels = list(dict.fromkeys(test.panel for test in free))
     rng.shuffle(panels)
     order = sorted(free, key=lambda test: panels.index(test.panel))
-    chosen = [test for test in order if test.id in shifts or rng.random() < 0.85][:count]
-    chosen += [test for test in order if test.id in shifts and test not in chosen]
-    drawn = _values(voice, chosen, shifts)
-    return [_normal_row(voice, test, drawn[test.id]) for test in chosen if test.id in drawn]
+    chosen: list[Test] = []
+    for test in order:
+        if test.id in shifts or rng.random() < _OF_A_PANEL:
+            chosen.append(test)
+    del chosen[count:]
+    for test in order:
+        if test.id in shifts and test not in chosen:
+            chosen.append(test)
+    return chosen
 
 
 def _values(voice: Voice, tests: Sequence[Test], shifts: Mapping[str, Range]) -> dict[str, float]:
     """Draw the values of tests, rounded as printed; a second panel gives much the same as the
     first.
     """
-    rng, drawn = voice.rng, dict[str, float]()
-    ranges = {test.id: shifts.get(test.id, test.range_of(voice.draft.female)) for test in tests}
+    rng = voice.rng
+    drawn: dict[str, float] = {}
+    ranges: dict[str, Range] = {}
+    for test in tests:
+        ranges[test.id] = shifts.get(test.id, test.range_of(voice.draft.female))
     for test in tests:
         low, high = ranges[test.id]
         before = voice.results.get(test.id)
-        value = (
-            rng.uniform(low, high)
-            if before is None
-            else before + rng.uniform(-0.08, 0.08) * (high - low)
-        )
+        if before is None:
+            value = rng.uniform(low, high)
+        else:
+            value = before + rng.uniform(-_DRIFT, _DRIFT) * (high - low)
         drawn[test.id] = round(min(max(value, low), high), test.decimals)
     for test in tests:
         if test.follows in drawn:
-            drawn[test.id] = round(
-                drawn[test.follows] * test.times * rng.uniform(0.98, 1.02),
-                test.decimals,
-            )
+            # Haematocrit is about three times haemoglobin, and the like.
+            value = drawn[test.follows] * test.times * rng.uniform(0.98, 1.02)
+            drawn[test.id] = round(value, test.decimals)
     for test in tests:
         if test.formula and not _computed(voice, test, drawn, ranges):
             del drawn[test.id]
@@ -130,27 +209,38 @@ def _computed(
     """Compute a test from others, drawn anew until it is normal; false where one is missing or it
     never is.
     """
-    formula, (low, high) = test.formula or "", ranges[test.id]
+    formula = test.formula or ""
+    low, high = ranges[test.id]
     inputs = sorted(_formula.names(formula))
     if not drawn.keys() >= set(inputs):
         return False
-    for _ in range(60):
+    for _ in range(_REDRAWS):
         drawn[test.id] = round(_formula.evaluate(formula, drawn), test.decimals)
         if low <= drawn[test.id] <= high:
             return True
-        drawn |= {name: float(round(voice.rng.uniform(*ranges[name]))) for name in inputs}
+        for name in inputs:
+            drawn[name] = float(round(voice.rng.uniform(*ranges[name])))
     return False
 
 
 def _normal_row(voice: Voice, test: Test, number: float) -> Row:
     reference = test.reference_of(voice.draft.female)
-    *below, high = (float(limit) for limit in re.findall(r"[\d.]+", reference))
-    flag = "H" if number > high else "L" if below and number < below[0] else ""
-    dense, table, prose = (
-        voice.rng.choice(texts) for texts in (test.dense, test.table, test.prose)
+    # "0.6-1.2", or one limit only: "<200".
+    *low, high = map(float, re.findall(r"[\d.]+", reference))
+    flag = ""
+    if number > high:
+        flag = "H"
+    elif low and number < low[0]:
+        flag = "L"
+    return Row(
+        dense=voice.rng.choice(test.dense),
+        table=voice.rng.choice(test.table),
+        prose=voice.rng.choice(test.prose),
+        value=f"{number:.{test.decimals}f}",
+        unit=test.unit,
+        reference=reference,
+        flag=flag,
     )
-    value = f"{number:.{test.decimals}f}"
-    return Row(dense, table, prose, value, test.unit, reference, flag)
 
 
 def _joined(
@@ -173,8 +263,12 @@ def _joined(
 
 def _time(voice: Voice) -> str:
     hour = voice.rng.randint(1, 12)
-    stamp = f"{hour:02d}:{voice.rng.randrange(60):02d}{voice.rng.choice(('AM', 'PM'))}"
-    return stamp if voice.rng.random() < 0.5 else f"___ {stamp}"
+    minute = voice.rng.randrange(60)
+    half = voice.rng.choice(("AM", "PM"))
+    stamp = f"{hour:02d}:{minute:02d}{half}"
+    if voice.rng.random() < _UNDATED:
+        return stamp
+    return f"___ {stamp}"
 
 
 def _stamped(lines: list[Item], stamp: str) -> list[Item]:
@@ -182,37 +276,35 @@ def _stamped(lines: list[Item], stamp: str) -> list[Item]:
 
 
 def _dense(voice: Voice, rows: Sequence[Row]) -> list[Item]:
+    def text(row: Row) -> str:
+        return f"{row.dense.upper()}-{row.value}{_star(row)}"
+
     rows = _shuffled(voice, rows)
-    lines = _joined(
-        rows,
-        lambda r: f"{r.dense.upper()}-{r.value}{'*' if r.flag else ''}",
-        " ",
-        voice.rng.randint(3, 8),
-    )
+    lines = _joined(rows, text, " ", voice.rng.randint(3, 8))
     return _stamped(lines, f"{_time(voice)}   ")
 
 
 def _chart(voice: Voice, rows: Sequence[Row]) -> list[Item]:
+    def text(row: Row) -> str:
+        return f"{row.dense}-{row.value}{_star(row)}"
+
     rows = _shuffled(voice, rows)
-    lines = _joined(
-        rows,
-        lambda r: f"{r.dense}-{r.value}{'*' if r.flag else ''}",
-        " ",
-        voice.rng.randint(4, 9),
-    )
+    lines = _joined(rows, text, " ", voice.rng.randint(4, 9))
     return _stamped(lines, f"{_time(voice)} BLOOD ")
 
 
 def _table(voice: Voice, rows: Sequence[Row]) -> list[Item]:
-    reference, colon = (
-        voice.rng.choice((" (ref {})", " [{}]", " ({})", " (normal {})", "")),
-        voice.rng.choice((": ", " ", " - ")),
-    )
+    reference = voice.rng.choice((" (ref {})", " [{}]", " ({})", " (normal {})", ""))
+    colon = voice.rng.choice((": ", " ", " - "))
     mark = voice.rng.choice((" {}", " ({})", " *"))
 
     def text(row: Row) -> str:
-        tail = reference.format(row.reference) if row.reference and reference else ""
-        return f"{row.table}{colon}{row.value}{_unit(row)}{tail}{mark.format(row.flag) if row.flag else ''}"
+        line = f"{row.table}{colon}{row.value}{_unit(row)}"
+        if row.reference:
+            line += reference.format(row.reference)
+        if row.flag:
+            line += mark.format(row.flag)
+        return line
 
     return _joined(_shuffled(voice, rows), text, "", 1)
 
@@ -228,62 +320,77 @@ def _columns(voice: Voice, rows: Sequence[Row]) -> list[Item]:
 
 
 def _pipes(voice: Voice, rows: Sequence[Row]) -> list[Item]:
-    return _joined(
-        _shuffled(voice, rows),
-        lambda r: f"{r.dense} {r.value}{_arrow(r)}",
-        " | ",
-        voice.rng.randint(4, 8),
-    )
+    def text(row: Row) -> str:
+        return f"{row.dense} {row.value}{_flag(row)}"
+
+    rows = _shuffled(voice, rows)
+    return _joined(rows, text, " | ", voice.rng.randint(4, 8))
 
 
 def _short(voice: Voice, rows: Sequence[Row]) -> list[Item]:
-    units = voice.rng.random() < 0.3
+    units = voice.rng.random() < _SHORT_WITH_UNITS
     separator = voice.rng.choice((", ", ", ", "; ", "  "))
 
     def text(row: Row) -> str:
         unit = _unit(row) if units else ""
-        return f"{row.dense} {row.value}{unit}{_arrow(row)}"
+        return f"{row.dense} {row.value}{unit}{_flag(row)}"
 
-    return _joined(_shuffled(voice, rows), text, separator, voice.rng.randint(3, 9))
+    rows = _shuffled(voice, rows)
+    return _joined(rows, text, separator, voice.rng.randint(3, 9))
 
 
 def _prose(voice: Voice, rows: Sequence[Row]) -> list[Item]:
-    with_reference = voice.rng.random() < 0.3
+    with_reference = voice.rng.random() < _PROSE_WITH_REFERENCE
     items: list[Item] = []
     rows = _shuffled(voice, rows)
-    for at in range(0, len(rows), 5):
+    for start in range(0, len(rows), _ROWS_A_SENTENCE):
+        some = rows[start : start + _ROWS_A_SENTENCE]
+        # What stands before and after the list may be quoted with none of its results.
         frame = voice.filled(voice.frame("labs"), list="\0")
         before, _, after = frame.partition("\0")
-        some = rows[at : at + 5]
         pieces: list[Piece] = [(before, None)]
         for number, row in enumerate(some):
             if number:
-                last = " and " if len(some) == 2 else ", and "
-                pieces.append((last if number == len(some) - 1 else ", ", None))
-            tail = (
-                f" (reference range, {row.reference})" if with_reference and row.reference else ""
-            )
-            pieces.append(
-                (
-                    f"{lowered(row.prose)} {voice.rng.choice(('', '', 'of '))}{row.value}{_unit(row)}{tail}",
-                    row.tag,
-                ),
-            )
-        items.append(Item((*pieces, (after, None)), sentence=after.endswith(".")))
+                pieces.append((_comma(number, len(some)), None))
+            pieces.append((_in_words(voice, row, with_reference), row.tag))
+        pieces.append((after, None))
+        items.append(Item(tuple(pieces), sentence=after.endswith(".")))
     return items
 
 
+def _comma(number: int, count: int) -> str:
+    """Return what stands before entry ``number`` (from 0, not the first) of ``count``."""
+    if number < count - 1:
+        return ", "
+    return " and " if count == 2 else ", and "
+
+
+def _in_words(voice: Voice, row: Row, with_reference: bool) -> str:
+    joint = voice.rng.choice(("", "", "of "))
+    text = f"{lowered(row.prose)} {joint}{row.value}{_unit(row)}"
+    if with_reference and row.reference:
+        text += f" (reference range, {row.reference})"
+    return text
+
+
 def _unit(row: Row) -> str:
-    return row.unit if row.unit == "%" else f" {row.unit}" if row.unit else ""
+    if not row.unit or row.unit == "%":
+        return row.unit
+    return f" {row.unit}"
 
 
-def _arrow(row: Row) -> str:
-    return {"H": " (H)", "HH": " (HH)", "L": " (L)", "LL": " (LL)", "A": " (A)"}.get(row.flag, "")
+def _star(row: Row) -> str:
+    return "*" if row.flag else ""
+
+
+def _flag(row: Row) -> str:
+    return f" ({row.flag})" if row.flag in ("H", "HH", "L", "LL", "A") else ""
 
 
 def _shuffled(voice: Voice, rows: Sequence[Row]) -> list[Row]:
     """Put the case's own rows among the others, whose panels stay together."""
-    own, others = [r for r in rows if r.tag], [r for r in rows if not r.tag]
+    own = [row for row in rows if row.tag]
+    others = [row for row in rows if not row.tag]
     for row in own:
         others.insert(voice.rng.randint(0, len(others)), row)
     return others

@@ -7,11 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dxtrace.compose._compile import Said
+from dxtrace.compose._compile import CaseStatement
 from dxtrace.compose._style import Part
 from dxtrace.compose._voice import Voice
 from dxtrace.compose._write import Item, Piece, bare
-from dxtrace.knowledge.background import Report, background
+from dxtrace.knowledge.background import Report, Study, background
 
 #: How a fragment names its study: left out where a report's title names it.
 _LABEL = re.compile(
@@ -25,25 +25,51 @@ _LABEL = re.compile(
 #: heading of imaging.
 BENCH = ("blood", "urine", "microbiology", "tally")
 
+#: The parts of a printed report, as radiology prints them, and the shares of reports that have
+#: them; a finding is in the impression or in the body, to which an impression may refer.
+_COMPARISONS = (
+    "\nCOMPARISON: None.",
+    "\nCOMPARISON: ___.",
+    "\nCOMPARISON: No prior studies available.",
+)
+_FINDINGS = ("\nFINDINGS: ", "\nFINDINGS:\n", "\n")
+_IMPRESSIONS = ("\nIMPRESSION: ", "\nIMPRESSION:\n", "\nIMPRESSION:\n1. ")
+_AS_ABOVE = ("As above.", "See above.", "As described above.")
+_WITH_TECHNIQUE = 0.6
+_WITH_COMPARISON = 0.4
+_IN_IMPRESSION = 0.5
+_REFERS_BACK = 0.3
 
-def studies(voice: Voice, part: Part, own: Sequence[Said]) -> list[Item]:
+
+def studies(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """Findings of studies among normal studies of other kinds."""
-    items = [(said.modality, voice.say(said, part)) for said in own if said.id not in voice.said]
-    draft = voice.draft
-    seen = {said.modality for said in (*draft.findings, *draft.negatives, *draft.neutrals)}
-    seen |= set() if "labs" in part.blocks else set(BENCH)
-    free = [
-        study
-        for study in background().studies
-        if study.modality not in seen and draft.permits(study)
-    ]
-    count = min(len(free), voice.rng.randint(*voice.style.studies))
-    chosen = {study.modality: study for study in voice.rng.sample(free, count)}
-    items += [(modality, voice.background(study.id, part)) for modality, study in chosen.items()]
+    items: list[tuple[str, Item]] = []
+    for statement in own:
+        if statement.id not in voice.stated_ids:
+            items.append((statement.modality, voice.say(statement, part)))
+    normal = _normal_studies(voice, part)
+    for modality, study in normal.items():
+        items.append((modality, voice.background(study.id, part)))
     voice.rng.shuffle(items)
     if part.layout != "lines" or voice.style.heading == "inline":
         return [item for _, item in items]
-    return _printed(voice, part, items, set(chosen))
+    return _printed(voice, part, items, set(normal))
+
+
+def _normal_studies(voice: Voice, part: Part) -> dict[str, Study]:
+    """Draw normal studies of kinds that no statement of the case is of."""
+    draft = voice.draft
+    seen = {
+        statement.modality for statement in (*draft.findings, *draft.negatives, *draft.neutrals)
+    }
+    if "labs" not in part.blocks:
+        seen |= set(BENCH)
+    free: list[Study] = []
+    for study in background().studies:
+        if study.modality not in seen and draft.allows_statement(study):
+            free.append(study)
+    count = min(len(free), voice.rng.randint(*voice.style.studies))
+    return {study.modality: study for study in voice.rng.sample(free, count)}
 
 
 def _printed(
@@ -57,13 +83,12 @@ def _printed(
     reported: set[str] = set()
     for modality, item in items:
         form = background().reports.get(modality)
-        if form and modality not in reported and voice.rng.random() < voice.style.reports:
-            reported.add(modality)
-            lines.append(
-                _report(voice, part, form, None if modality in normal else bare(item, _LABEL)),
-            )
-        else:
+        if form is None or modality in reported or voice.rng.random() >= voice.style.reports:
             lines.append(_headed(voice, modality, item))
+            continue
+        reported.add(modality)
+        finding = None if modality in normal else bare(item, _LABEL)
+        lines.append(_report(voice, part, form, finding))
     return lines
 
 
@@ -71,9 +96,12 @@ def _headed(voice: Voice, modality: str, item: Item) -> Item:
     """Print a study under its name, where the wording does not name it already."""
     labels = background().modality_labels.get(modality, ())
     named = background().modalities.get(modality)
-    if not labels or (named and re.search(named, item.text, re.IGNORECASE)):
+    if not labels:
         return item
-    return Item(((f"{voice.choose(labels)}: ", None), *item.pieces), item.sentence)
+    if named and re.search(named, item.text, re.IGNORECASE):
+        return item
+    label = voice.choose(labels)
+    return Item(((f"{label}: ", None), *item.pieces), item.sentence)
 
 
 def _report(voice: Voice, part: Part, form: Report, finding: Item | None) -> Item:
@@ -81,48 +109,42 @@ def _report(voice: Voice, part: Part, form: Report, finding: Item | None) -> Ite
     impression.
     """
     rng = voice.rng
-    normal = [voice.background(item.id, part) for item in form.normal if voice.draft.permits(item)]
-    concludes = finding is not None and rng.random() < 0.5
-    body = list(normal)
+    body: list[Item] = []
+    for normal in form.normal:
+        if voice.draft.allows_statement(normal):
+            body.append(voice.background(normal.id, part))
+    concludes = finding is not None and rng.random() < _IN_IMPRESSION
     if finding is not None and not concludes:
         body.insert(rng.randint(0, len(body)), finding)
     pieces: list[Piece] = [(voice.choose(form.titles), None)]
-    if rng.random() < 0.6:
-        pieces.append((f"\n{voice.choose(form.technique)}", None))
-    if rng.random() < 0.4:
-        pieces.append(
-            (
-                rng.choice(
-                    (
-                        "\nCOMPARISON: None.",
-                        "\nCOMPARISON: ___.",
-                        "\nCOMPARISON: No prior studies available.",
-                    ),
-                ),
-                None,
-            ),
-        )
+    if rng.random() < _WITH_TECHNIQUE:
+        technique = voice.choose(form.technique)
+        pieces.append((f"\n{technique}", None))
+    if rng.random() < _WITH_COMPARISON:
+        pieces.append((rng.choice(_COMPARISONS), None))
     if body:
-        pieces.append((rng.choice(("\nFINDINGS: ", "\nFINDINGS:\n", "\n")), None))
+        pieces.append((rng.choice(_FINDINGS), None))
         for number, item in enumerate(body):
-            pieces.append((" " if number else "", None))
-            pieces += [*_sentence(item)]
+            if number:
+                pieces.append((" ", None))
+            pieces += _sentence(item)
     if concludes and finding is not None:
-        pieces += [
-            (rng.choice(("\nIMPRESSION: ", "\nIMPRESSION:\n", "\nIMPRESSION:\n1. ")), None),
-            *_sentence(finding),
-        ]
-    elif finding is None or rng.random() < 0.3:
-        text = (
-            voice.choose(form.impression)
-            if finding is None
-            else rng.choice(("As above.", "See above.", "As described above."))
-        )
+        pieces.append((rng.choice(_IMPRESSIONS), None))
+        pieces += _sentence(finding)
+    elif finding is None:
+        text = voice.choose(form.impression)
+        pieces.append((f"\nIMPRESSION: {text}", None))
+    elif rng.random() < _REFERS_BACK:
+        text = rng.choice(_AS_ABOVE)
         pieces.append((f"\nIMPRESSION: {text}", None))
     return Item(tuple(pieces), sentence=True)
 
 
 def _sentence(item: Item) -> tuple[Piece, ...]:
-    (text, tag), *rest = item.pieces
-    first = (text[0].upper() + text[1:], tag) if text[1:2].islower() else (text, tag)
-    return (first, *rest) if item.sentence else (first, *rest, (".", None))
+    """Return the pieces of an item as a whole sentence, with its capital and its stop."""
+    text = item.pieces[0][0]
+    if text[1:2].islower():
+        item = item.beginning_with(text[0].upper() + text[1:])
+    if item.sentence:
+        return item.pieces
+    return (*item.pieces, (".", None))

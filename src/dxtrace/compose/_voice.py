@@ -5,15 +5,21 @@ places.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from dxtrace.compose._compile import Said, parted, says_of
-from dxtrace.compose._draw import Draft
+from dxtrace.compose._compile import CaseStatement, by_side, says_of
+from dxtrace.compose._draft import Draft
 from dxtrace.compose._style import Part
-from dxtrace.compose._ways import Ways
-from dxtrace.compose._write import Item, lowered, statement
+from dxtrace.compose._ways import Wordings
+from dxtrace.compose._write import Item, item_from, lowered
 from dxtrace.knowledge.background import background
 from dxtrace.knowledge.wordings import Register
+
+#: Words of the frames for a man and for a woman.
+_SEX: dict[bool, dict[str, str]] = {
+    False: {"sex": "M", "male": "male", "himself": "himself"},
+    True: {"sex": "F", "male": "female", "himself": "herself"},
+}
 
 #: Long form and what residents type for it.
 ABBREVIATIONS = (
@@ -103,25 +109,71 @@ _NO_TYPO = re.compile(
 )
 
 
+#: How often a letter slips in a long word of a note with slips of the keyboard.
+_SLIP = 0.012
+
+#: Shares of titles whose name is masked, as in de-identified records ("Ms. ___"); others have an
+#: initial. I, F and the letters that look like a numeral or begin few names are left out.
+_MASKED_NAME = 0.7
+_INITIALS = "ABCDEGHJKLMNPRSTW"
+
+#: Words of up to so many letters have no slips.
+_LONGEST_SAFE = 6
+
+#: Other wordings tried of a statement, before one that does not go with the case is taken.
+_TRIES = 6
+
+#: Share of notes in prose that spell out how long the illness has lasted ("two weeks").
+_SPELLED_ONSET = 0.5
+
+#: Share of sentences on "He" that name the patient instead, and by what.
+_NAMED_SUBJECT = 0.18
+_PT_FOR_PATIENT = 0.6
+_TITLE_FOR_PATIENT = 0.4
+
+#: Which of the findings, in the order drawn, a patient may complain of.
+_FIRST_COMPLAINTS = 3
+
+
+def _swap(word: str, at: int) -> str:
+    return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+
+
+def _drop(word: str, at: int) -> str:
+    return word[:at] + word[at + 1 :]
+
+
+def _double(word: str, at: int) -> str:
+    return word[:at] + word[at] + word[at:]
+
+
+#: Slips of the keyboard: a roll below the number, and below no number before, makes the slip.
+TYPOS: tuple[tuple[float, Callable[[str, int], str]], ...] = (
+    (0.5, _swap),
+    (0.8, _drop),
+    (1.0, _double),
+)
+
+
 class Voice:
     """The words of one note: everything random about wording is decided here, once a note or once a
     statement.
     """
 
     def __init__(self, draft: Draft) -> None:
-        self.draft, self.rng, self.style = draft, draft.rng, draft.style
+        self.draft = draft
+        self.rng = draft.rng
+        self.style = draft.style
         self.short = self._abbreviations()
-        self.typing = 0.012 if self.rng.random() < self.style.typos else 0.0
+        self.typing = 0.0
+        if self.rng.random() < self.style.typos:
+            self.typing = _SLIP
         self.title = self._title()
-        self.values = draft.values | {
-            "age": str(draft.age),
-            "title": self.title,
-            "sex": "F" if draft.female else "M",
-        }
-        self.values["male"] = "female" if draft.female else "male"
-        self.values["himself"] = "herself" if draft.female else "himself"
+        self.values = draft.values | _SEX[draft.female]
+        self.values["age"] = str(draft.age)
+        self.values["title"] = self.title
         self.values |= self._onset()
-        self.said: set[str] = set()
+        self.stated_ids: set[str] = set()
         self.denied: set[str] = set()
         self.named: dict[str, str] = {}
         self.linked: set[str] = set()
@@ -132,45 +184,48 @@ class Voice:
     def _abbreviations(self) -> list[tuple[str, str]]:
         if self.rng.random() >= self.style.abbreviates:
             return []
+        # Each writer has a vocabulary of short forms: few, most, or something between.
         share = self.rng.uniform(0.2, 0.8)
-        return [(long, short) for long, short in ABBREVIATIONS if self.rng.random() < share]
+        return [pair for pair in ABBREVIATIONS if self.rng.random() < share]
 
     def _title(self) -> str:
-        mark = (
-            "___"
-            if self.rng.random() < 0.7 or self.style.masks
-            else self.rng.choice("ABCDEGHJKLMNPRSTW") + "."
-        )
-        return f"{'Ms.' if self.draft.female else 'Mr.'} {mark}"
+        if self.rng.random() < _MASKED_NAME or self.style.masks:
+            name = "___"
+        else:
+            name = self.rng.choice(_INITIALS) + "."
+        title = "Ms." if self.draft.female else "Mr."
+        return f"{title} {name}"
 
     def _onset(self) -> dict[str, str]:
         """Return how long the illness has lasted ("2 weeks", "2-week"); half of the notes in prose
         spell it out.
         """
         number, unit = self.draft.values["onset"].split(" ")
-        if (
-            self.style.prints == ("prose",)
-            and int(number) < len(_NUMBERS)
-            and self.rng.random() < 0.5
-        ):
+        can_spell = self.style.prints == ("prose",) and int(number) < len(_NUMBERS)
+        if can_spell and self.rng.random() < _SPELLED_ONSET:
             number = _NUMBERS[int(number)]
-        return {"onset": f"{number} {unit}", "onset_adj": f"{number}-{unit.removesuffix('s')}"}
+        singular = unit.removesuffix("s")
+        return {
+            "onset": f"{number} {unit}",
+            "onset_adj": f"{number}-{singular}",
+        }
 
-    def _complaint(self) -> tuple[str, Said | None]:
+    def _complaint(self) -> tuple[str, CaseStatement | None]:
         """Return the chief complaint in words and the finding that it is of."""
-        chiefs = [
-            s for s in self.draft.findings if any(map(self.draft.suits, s.chief[self.draft.side]))
-        ]
+        side = self.draft.side
+        chiefs: list[CaseStatement] = []
+        for statement in self.draft.findings:
+            if any(map(self.draft.allows_text, statement.chief[side])):
+                chiefs.append(statement)
         if not chiefs:
             return self.frame("complaints"), None
-        said = self.rng.choice(chiefs[:3])
-        return self.rng.choice(self.suiting(said.chief[self.draft.side])).format_map(
-            self.values,
-        ), said
+        statement = self.rng.choice(chiefs[:_FIRST_COMPLAINTS])
+        complaint = self.rng.choice(self.suiting(statement.chief[side]))
+        return complaint.format_map(self.values), statement
 
     def choose(self, texts: Sequence[str]) -> str:
         """Return one of ``texts`` that this note's side may use."""
-        return self.rng.choice(parted(tuple(texts))[self.draft.side])
+        return self.rng.choice(by_side(tuple(texts))[self.draft.side])
 
     def frame(self, name: str) -> str:
         """Return one of the frames called ``name``, not yet filled."""
@@ -178,7 +233,7 @@ class Voice:
 
     def suiting(self, texts: Sequence[str]) -> Sequence[str]:
         """Return those of ``texts`` that go with the case, or all if none does."""
-        return [text for text in texts if self.draft.suits(text)] or texts
+        return [text for text in texts if self.draft.allows_text(text)] or texts
 
     def connective(self) -> str:
         """Return words that link a sentence to the one before, seldom the same twice."""
@@ -192,10 +247,10 @@ class Voice:
 
     def filled(self, text: str, **values: str) -> str:
         """Fill the placeholders, then let this note's habits of typing have their way."""
-        if text.startswith("{He} ") and self.rng.random() < 0.18:
-            text = self._subject() + text[4:]
+        if text.startswith("{He} ") and self.rng.random() < _NAMED_SUBJECT:
+            text = self._subject() + text.removeprefix("{He}")
         text = text.replace("{onset} history", "{onset_adj} history")
-        text = text.format_map(self.values | values if values else self.values)
+        text = text.format_map(self.values | values)
         text = _VOWEL_NUMBER.sub(r"\1n ", text)
         for long, short in self.short:
             if long in text:
@@ -203,9 +258,13 @@ class Voice:
         return self.typed(text)
 
     def _subject(self) -> str:
-        if self.draft.style.opener in ("telegraphic", "triage"):
-            return "Pt" if self.rng.random() < 0.6 else "Patient"
-        return self.title if self.draft.style.masks and self.rng.random() < 0.4 else "The patient"
+        if self.style.opener in ("telegraphic", "triage"):
+            if self.rng.random() < _PT_FOR_PATIENT:
+                return "Pt"
+            return "Patient"
+        if self.style.masks and self.rng.random() < _TITLE_FOR_PATIENT:
+            return self.title
+        return "The patient"
 
     def typed(self, text: str) -> str:
         """Return ``text`` as this note's writer types it: now and then two letters swapped, one
@@ -215,54 +274,59 @@ class Voice:
             return text
         words = text.split(" ")
         for number, word in enumerate(words):
-            if len(word) > 6 and self.rng.random() < self.typing and not _NO_TYPO.search(word):
-                at = self.rng.randrange(2, len(word) - 2)
-                kind = self.rng.random()
-                swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-                words[number] = (
-                    swapped
-                    if kind < 0.5
-                    else word[:at] + word[at + 1 :]
-                    if kind < 0.8
-                    else word[:at] + word[at : at + 1] + word[at:]
-                )
+            slips = len(word) > _LONGEST_SAFE and self.rng.random() < self.typing
+            # A slip must not turn what a denial or a trend says ("denies", "increased").
+            if slips and not _NO_TYPO.search(word):
+                words[number] = self._misspelled(word)
         return " ".join(words)
+
+    def _misspelled(self, word: str) -> str:
+        # First and last letters are mostly right: readers and spelling checkers lean on them.
+        at = self.rng.randrange(2, len(word) - 2)
+        roll = self.rng.random()
+        slip = next(slip for below, slip in TYPOS if roll < below)
+        return slip(word, at)
 
     def register(self, part: Part) -> Register:
         """Draw the register of one statement."""
         return self.style.register(part, self.rng.random())
 
-    def pick(self, ways: tuple[Ways, Ways], part: Part) -> str:
+    def pick(self, ways: tuple[Wordings, Wordings], part: Part) -> str:
         """Return one way of this side, filled in."""
-        way = ways[self.draft.side].pick(self.rng, self.register(part))[0]
-        for _ in range(6):
-            if self.draft.suits(way, everywhere=True):
+        own = ways[self.draft.side]
+        way, _ = own.pick(self.rng, self.register(part))
+        for _ in range(_TRIES):
+            if self.draft.allows_text(way, everywhere=True):
                 break
-            way = ways[self.draft.side].pick(self.rng, "full")[0]
+            way, _ = own.pick(self.rng, "full")
         text = self.filled(way)
         self.told.append(text)
         return text
 
-    def say(self, said: Said, part: Part) -> Item:
+    def say(self, statement: CaseStatement, part: Part) -> Item:
         """Return a finding, negative or neutral statement in words; a finding may be quoted from
         it.
         """
-        self.said.add(said.id)
-        return statement(self.pick(said.ways, part), said.id if said.finding else None)
+        self.stated_ids.add(statement.id)
+        tag = statement.id if statement.finding else None
+        return item_from(self.pick(statement.ways, part), tag)
 
-    def open_with(self, said: Said) -> Item:
+    def open_with(self, statement: CaseStatement) -> Item:
         """Return a finding in words that present the patient."""
-        self.said.add(said.id)
-        return statement(self.filled(self.rng.choice(said.openings[self.draft.side])), said.id)
+        self.stated_ids.add(statement.id)
+        opening = self.rng.choice(statement.openings[self.draft.side])
+        return item_from(self.filled(opening), statement.id)
 
     def background(self, id: str, part: Part) -> Item:
         """Return a background statement in words."""
-        return statement(self.pick(says_of()[id], part))
+        return item_from(self.pick(says_of()[id], part))
 
     def names(self, id: str, register: Register) -> str:
         """Return an illness by one of its names: the same one wherever the note names it."""
         if id not in self.named:
-            self.named[id] = self.filled(says_of()[id][self.draft.side].pick(self.rng, register)[0])
+            names = says_of()[id][self.draft.side]
+            name, _ = names.pick(self.rng, register)
+            self.named[id] = self.filled(name)
         return self.named[id]
 
     def complaint_phrase(self) -> str | None:

@@ -18,7 +18,7 @@ _FALLBACK: dict[Register, tuple[Register, ...]] = {
 
 
 @dataclass(frozen=True)
-class Ways:
+class Wordings:
     """The ways of one side (training or hard test) by register."""
 
     by_register: dict[Register, tuple[str, ...]]
@@ -28,6 +28,7 @@ class Ways:
         for near in _FALLBACK[register]:
             texts = self.by_register[near]
             if near == "full":
+                # Wordings of examination questions are full sentences too.
                 texts += self.by_register["vignette"]
             if texts:
                 return rng.choice(texts), near
@@ -38,12 +39,12 @@ class Ways:
         return bool(self.by_register[register])
 
 
-def sides(says: Says) -> tuple[Ways, Ways]:
+def sides(says: Says) -> tuple[Wordings, Wordings]:
     """Divide the ways of ``says`` into (training, hard test), within each register; each side gets
     at least one.
     """
     train, hard = divide_says(says)
-    return Ways(train), Ways(hard)
+    return Wordings(train), Wordings(hard)
 
 
 def choose(rng: random.Random, texts: Sequence[str], other: Sequence[str] = ()) -> str:

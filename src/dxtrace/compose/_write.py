@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 Piece = tuple[str, str | None]
 
+#: Share of lists of three or more with a comma before the last ("fever, cough, and chills").
+SERIAL_COMMA = 0.7
+
 
 @dataclass(frozen=True)
 class Item:
@@ -26,8 +29,13 @@ class Item:
         """The text of all pieces."""
         return "".join(text for text, _ in self.pieces)
 
+    def beginning_with(self, text: str) -> Item:
+        """Return the item with ``text`` in place of that of its first piece."""
+        (_, tag), *rest = self.pieces
+        return Item(((text, tag), *rest), self.sentence)
 
-def statement(text: str, tag: str | None = None) -> Item:
+
+def item_from(text: str, tag: str | None = None) -> Item:
     """Make an item of one text; the final stop of a sentence stays outside what is quoted."""
     if text.endswith("."):
         return Item(((text[:-1], tag), (".", None)), sentence=True)
@@ -38,24 +46,25 @@ def capitalised(item: Item) -> Item:
     """Return the item with its first letter raised, unless its first word has a spelling of its own
     ("pH", "eGFR").
     """
-    (text, tag), *rest = item.pieces
+    text = item.pieces[0][0]
     word = text.split(" ", 1)[0]
-    if word[:1].islower() and word[1:].islower() | (len(word) == 1) | ("," in word) | ("-" in word):
-        return Item(((text[0].upper() + text[1:], tag), *rest), item.sentence)
-    return item
+    if not word[:1].islower():
+        return item
+    ordinary = word[1:].islower() or len(word) == 1
+    if not ordinary and "," not in word and "-" not in word:
+        return item
+    return item.beginning_with(text[0].upper() + text[1:])
 
 
 def bare(item: Item, label: re.Pattern[str]) -> Item:
     """Return the item without a label at its start: under the heading "FHx", a fragment needs no
     "FHx:" of its own.
     """
-    (text, tag), *rest = item.pieces
+    text = item.pieces[0][0]
     found = label.match(text)
-    return (
-        Item(((text[found.end() :], tag), *rest), item.sentence)
-        if found and found.end() < len(text) - 2
-        else item
-    )
+    if found is None or found.end() >= len(text) - 2:
+        return item
+    return item.beginning_with(text[found.end() :])
 
 
 def lowered(text: str) -> str:
@@ -63,7 +72,9 @@ def lowered(text: str) -> str:
     "I".
     """
     word = re.split(r"[ ,'’/-]", text, maxsplit=1)[0]
-    return text if len(word) < 2 or not word[1:].islower() else text[0].lower() + text[1:]
+    if len(word) < 2 or not word[1:].islower():
+        return text
+    return text[0].lower() + text[1:]
 
 
 def chained(items: Sequence[Item], separator: str) -> tuple[Piece, ...]:
@@ -74,15 +85,24 @@ def chained(items: Sequence[Item], separator: str) -> tuple[Piece, ...]:
     previous: Item | None = None
     for item in items:
         if previous is not None:
-            pieces.append(
-                (" " if previous.sentence else ". " if item.sentence else separator, None),
-            )
-        starts = previous is None or previous.sentence or item.sentence or separator == ". "
-        pieces += (capitalised(item) if starts else item).pieces
+            pieces.append((_between(previous, item, separator), None))
+        starts = previous is None or previous.sentence or item.sentence
+        if starts or separator == ". ":
+            item = capitalised(item)
+        pieces += item.pieces
         previous = item
     if previous is not None and not previous.sentence and separator == ". ":
         pieces.append((".", None))
     return tuple(pieces)
+
+
+def _between(before: Item, after: Item, separator: str) -> str:
+    """Return what stands between two items on one line."""
+    if before.sentence:
+        return " "
+    if after.sentence:
+        return ". "
+    return separator
 
 
 class Writer:
@@ -104,8 +124,10 @@ class Writer:
     def add(self, text: str, tag: str | None = None) -> None:
         """Append ``text``; the first text with a tag is the one that is quoted."""
         if tag is not None and tag not in self.marks:
-            left = len(text) - len(text.lstrip())
-            self.marks[tag] = (self._length + left, self._length + len(text.rstrip()))
+            # White space at the ends is not part of a quote.
+            start = self._length + len(text) - len(text.lstrip())
+            end = self._length + len(text.rstrip())
+            self.marks[tag] = (start, end)
         self._parts.append(text)
         self._length += len(text)
 
@@ -117,7 +139,8 @@ class Writer:
     def prose(self, items: Sequence[Item]) -> None:
         """Append items as running sentences; fragments become short sentences."""
         for number, item in enumerate(items):
-            self.add(" " if number else "")
+            if number:
+                self.add(" ")
             self.item(capitalised(item))
             if not item.sentence and not item.text.endswith((".", ":", "?", ",")):
                 self.add(".")
@@ -130,8 +153,12 @@ class Writer:
     def lines(self, items: Sequence[Item], bullet: str) -> None:
         """Append each item on a line of its own after ``bullet`` ("1" numbers them)."""
         for number, item in enumerate(items, 1):
-            self.add("\n" if number > 1 else "")
-            self.add(f"{number}. " if bullet == "1" else bullet)
+            if number > 1:
+                self.add("\n")
+            if bullet == "1":
+                self.add(f"{number}. ")
+            else:
+                self.add(bullet)
             self.item(item)
 
 
@@ -157,5 +184,7 @@ def listed(words: Sequence[str], last: str, rng: random.Random | None = None) ->
     """
     if len(words) < 3:
         return f" {last} ".join(words)
-    comma = "," if rng is None or rng.random() < 0.7 else ""
-    return f"{', '.join(words[:-1])}{comma} {last} {words[-1]}"
+    joined = ", ".join(words[:-1])
+    if rng is None or rng.random() < SERIAL_COMMA:
+        joined += ","
+    return f"{joined} {last} {words[-1]}"

@@ -9,18 +9,26 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, PremiseRef, Span, Step
-from dxtrace.compose._compile import Compiled, Said, compiled, premise_id
-from dxtrace.compose._draw import Draft, draw, finding_of, is_acute
+from dxtrace.compose._compile import (
+    CaseStatement,
+    Compiled,
+    compiled,
+    premise_id,
+)
+from dxtrace.compose._draft import Draft, finding_of, is_acute
+from dxtrace.compose._draw import draw
 from dxtrace.compose._note import write_note
-from dxtrace.compose._style import STYLES, Style
+from dxtrace.compose._style import Style
+from dxtrace.compose._styles import STYLES
 from dxtrace.errors import DxtraceError
 from dxtrace.knowledge import leaked_names, written
 from dxtrace.knowledge.rationales import fitting
+from dxtrace.knowledge.taxonomy import Node
 from dxtrace.notes.case import Case
 
 #: Share of cases whose diagnosis is an inner node ("Asthma"): the findings do not tell which kind.
@@ -29,7 +37,14 @@ INCOMPLETE = 0.1
 #: Cases are dealt in rounds of this many, each with every diagnosis in its due number.
 ROUND = 1000
 
+#: Notes written of a case, each from a new draw, before the knowledge is said to leak.
 _ATTEMPTS = 40
+
+#: Stands for a fraction of zero in the weighted sample: such a key comes last, but can come.
+_LEAST_WEIGHT = 1e-9
+
+#: A category and one of its diagnoses.
+Key = tuple[str, str]
 
 
 class Composer:
@@ -37,8 +52,8 @@ class Composer:
 
     def __init__(self, seed: int = 0, categories: Iterable[str] | None = None) -> None:
         self.seed = seed
-        self.categories = tuple(categories) if categories is not None else tuple(written())
-        self._decks: dict[tuple[int, int], list[tuple[str, str]]] = {}
+        self.categories = tuple(written() if categories is None else categories)
+        self._decks: dict[tuple[int, int], list[Key]] = {}
 
     @cached_property
     def compiled(self) -> dict[str, Compiled]:
@@ -56,7 +71,8 @@ class Composer:
         category, diagnosis = self._dealt(number, side)
         entry = self.compiled[category]
         target = entry.targets[diagnosis]
-        name = f"{'hard' if hard else 'case'}-{self.seed}-{number:06d}"
+        prefix = "hard" if hard else "case"
+        name = f"{prefix}-{self.seed}-{number:06d}"
         for attempt in range(_ATTEMPTS):
             rng = random.Random(f"{self.seed}/{side}/{number}/{attempt}")
             style = _style(rng, side, is_acute(entry, target.node))
@@ -68,52 +84,83 @@ class Composer:
             f"{category}: every note for {diagnosis} holds the label; check its knowledge file",
         )
 
-    def _dealt(self, number: int, side: int) -> tuple[str, str]:
-        turn, place = divmod(number, ROUND)
-        if (turn, side) not in self._decks:
-            self._decks[turn, side] = self._deck(random.Random(f"{self.seed}/{side}/deck/{turn}"))
-        return self._decks[turn, side][place]
+    def _dealt(self, number: int, side: int) -> Key:
+        round_number, index = divmod(number, ROUND)
+        if (round_number, side) not in self._decks:
+            rng = random.Random(f"{self.seed}/{side}/deck/{round_number}")
+            self._decks[round_number, side] = self._deck(rng)
+        return self._decks[round_number, side][index]
 
-    def _deck(self, rng: random.Random) -> list[tuple[str, str]]:
-        """Deal one round: categories by the root of how many diagnoses they have, diagnoses alike
-        within one.
+    def _deck(self, rng: random.Random) -> list[Key]:
+        """Return the diagnoses of one round, shuffled, each as often as its weight says.
+
+        The whole part of each due number is dealt for sure; the places that are left go to a
+        weighted sample by the fractions, so that the numbers are right on average over rounds.
         """
-        weights: dict[tuple[str, str], float] = {}
-        inner = [
-            (name, node)
-            for name, c in self.compiled.items()
-            for node in c.category.diagnoses
-            if not node.is_leaf
-        ]
-        total = sum(_weight(c) for c in self.compiled.values())
-        for name, c in self.compiled.items():
-            leaves = [node for node in c.category.diagnoses if node.is_leaf]
-            for node in leaves:
-                weights[name, node.name] = (
-                    (1 - INCOMPLETE * bool(inner)) * _weight(c) / total / len(leaves)
-                )
-        for name, node in inner:
-            weights[name, node.name] = INCOMPLETE / len(inner)
-        whole = {key: int(weight * ROUND) for key, weight in weights.items()}
-        rest = ROUND - sum(whole.values())
-        extra = sorted(
-            weights,
-            key=lambda key: (rng.random() ** (1 / max(weights[key] * ROUND % 1, 1e-9)), key),
-        )[-rest:]
-        deck = [key for key, count in whole.items() for _ in range(count)] + (extra if rest else [])
+        due: dict[Key, float] = {}
+        for key, weight in self._weights().items():
+            due[key] = weight * ROUND
+        deck: list[Key] = []
+        for key, number in due.items():
+            deck += [key] * int(number)
+        fractions = {key: number % 1 for key, number in due.items()}
+        deck += _weighted_sample(rng, fractions, ROUND - len(deck))
         rng.shuffle(deck)
         return deck
 
+    def _weights(self) -> dict[Key, float]:
+        """Return the share of each diagnosis in a round; the shares sum to 1.
 
-def _weight(entry: Compiled) -> float:
-    return math.sqrt(sum(node.is_leaf for node in entry.category.diagnoses))
+        A category weighs the root of how many diagnoses it has, so that neither big nor small ones
+        rule; its leaves share that equally. All inner nodes together have :data:`INCOMPLETE`.
+        """
+        inner: list[Key] = []
+        for name, entry in self.compiled.items():
+            for node in entry.category.diagnoses:
+                if not node.is_leaf:
+                    inner.append((name, node.name))
+        total = sum(_root_of_leaves(entry) for entry in self.compiled.values())
+        to_leaves = 1 - INCOMPLETE * bool(inner)
+        weights: dict[Key, float] = {}
+        for name, entry in self.compiled.items():
+            share = to_leaves * _root_of_leaves(entry) / total
+            leaves = _leaves(entry)
+            for node in leaves:
+                weights[name, node.name] = share / len(leaves)
+        for key in inner:
+            weights[key] = INCOMPLETE / len(inner)
+        return weights
+
+
+def _leaves(entry: Compiled) -> list[Node]:
+    return [node for node in entry.category.diagnoses if node.is_leaf]
+
+
+def _root_of_leaves(entry: Compiled) -> float:
+    return math.sqrt(len(_leaves(entry)))
+
+
+def _weighted_sample(rng: random.Random, weights: Mapping[Key, float], count: int) -> list[Key]:
+    """Return ``count`` keys, drawn without replacement with probability by weight.
+
+    Efraimidis and Spirakis (2006), "Weighted random sampling with a reservoir": give each key the
+    priority u ** (1 / weight), u uniform in (0, 1), and keep the highest.
+    """
+    priority: dict[Key, float] = {}
+    for key, weight in weights.items():
+        priority[key] = rng.random() ** (1 / max(weight, _LEAST_WEIGHT))
+    ascending = sorted(weights, key=lambda key: (priority[key], key))
+    return ascending[len(ascending) - count :]
 
 
 def _style(rng: random.Random, side: int, acute: bool) -> Style:
-    styles = [
-        style for style in STYLES if style.hard == bool(side) and not (acute and style.planned)
-    ]
-    return rng.choices(styles, [style.weight for style in styles])[0]
+    styles: list[Style] = []
+    for style in STYLES:
+        too_slow = acute and style.planned
+        if style.hard == bool(side) and not too_slow:
+            styles.append(style)
+    weights = [style.weight for style in styles]
+    return rng.choices(styles, weights)[0]
 
 
 def _annotated(
@@ -124,47 +171,50 @@ def _annotated(
     hard: bool,
 ) -> AnnotatedCase:
     case = Case.from_text(note, name)
+    steps: list[Step] = []
+    for statement in _in_order(draft, marks):
+        steps.append(_step(draft, case, statement, marks[statement.id]))
     chain = Chain(
         id=name,
         note=note,
         diagnosis=draft.node.name,
         category=draft.compiled.category.name,
         path=draft.node.path,
-        steps=tuple(_step(draft, case, said, marks[said.id]) for said in _in_order(draft, marks)),
+        steps=tuple(steps),
     )
     chain.verify()
-    tags = {
-        "style": draft.style.name,
-        "split": "hard" if hard else "",
-        "complete": str(draft.node.is_leaf).lower(),
-    }
-    if not hard:
-        del tags["split"]
+    tags = {"style": draft.style.name}
+    if hard:
+        tags["split"] = "hard"
+    tags["complete"] = str(draft.node.is_leaf).lower()
     return AnnotatedCase(case, chain, f"patient-{name}", tags)
 
 
-def _in_order(draft: Draft, marks: dict[str, tuple[int, int]]) -> list[Said]:
+def _in_order(draft: Draft, marks: dict[str, tuple[int, int]]) -> list[CaseStatement]:
     """Findings as a chain of reasoning goes: along the path, what decides last, else as they stand
     in the note.
     """
-    place = {node: number for number, node in enumerate(draft.node.path)}
-    return sorted(
-        (said for said in draft.findings if said.id in marks),
-        key=lambda said: (
-            place[finding_of(said).node],
-            finding_of(said).decisive,
-            marks[said.id][0],
-        ),
-    )
+    depth = {node: number for number, node in enumerate(draft.node.path)}
+
+    def position(statement: CaseStatement) -> tuple[int, bool, int]:
+        finding = finding_of(statement)
+        start, _ = marks[statement.id]
+        return depth[finding.node], finding.decisive, start
+
+    shown = [statement for statement in draft.findings if statement.id in marks]
+    return sorted(shown, key=position)
 
 
-def _step(draft: Draft, case: Case, said: Said, span: tuple[int, int]) -> Step:
-    finding, (start, end) = finding_of(said), span
+def _step(draft: Draft, case: Case, statement: CaseStatement, span: tuple[int, int]) -> Step:
+    finding = finding_of(statement)
+    start, end = span
     quote = case.note[start:end]
     ways = (*finding.says.all, *finding.chief)
+    rationales = fitting(finding.rationales, quote, ways, finding.id, draft.age)
+    premise = premise_id(draft.compiled.category.name, finding)
     return Step(
         supports=finding.node,
-        rationale=draft.rng.choice(fitting(finding.rationales, quote, ways, finding.id, draft.age)),
+        rationale=draft.rng.choice(rationales),
         evidence=Span(quote, start, end, case.section_at(start)),
-        premise=PremiseRef(premise_id(draft.compiled.category.name, finding), finding.source),
+        premise=PremiseRef(premise, finding.source),
     )

@@ -8,9 +8,20 @@ from dxtrace.corpus.readers.direct import read_direct
 from dxtrace.corpus.readers.direct_taxonomy import read_direct_taxonomy
 from dxtrace.corpus.readers.jsonl import read_jsonl, write_jsonl
 from dxtrace.corpus.readers.medcasereasoning import read_medcasereasoning
-from dxtrace.corpus.registry import NAMES, guess_kind, load_corpus, open_corpus, parse_spec
+from dxtrace.corpus.registry import (
+    NAMES,
+    guess_kind,
+    load_corpus,
+    open_corpus,
+    parse_spec,
+)
 from dxtrace.corpus.split import SHARES, split_by_patient
-from dxtrace.corpus.split_manifest import diagnosis_of, read_split, select, write_split
+from dxtrace.corpus.split_manifest import (
+    diagnosis_of,
+    read_split,
+    select,
+    write_split,
+)
 from dxtrace.corpus.teaching import (
     SPLITS,
     corpus_info,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dxtrace.chain import Chain, Span, Step, flatten
-from dxtrace.corpus.base import Problem, tidy
+from dxtrace.corpus.base import Problem, replace_surrogates
 from dxtrace.errors import suggest
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
@@ -67,13 +67,15 @@ def unknown_name(kind: str, name: str, note: str, taxonomy: Taxonomy) -> str:
     """Return what to say about a name that the taxonomy lacks; the name itself only if it is not
     the note's text.
     """
-    shown = (
-        f" {tidy(name)!r}"
-        if 0 < len(name) <= 60 and flatten(name).lower() not in flatten(note).lower()
-        else ""
-    )
+    shown = ""
+    of_note = flatten(name).lower() in flatten(note).lower()
+    if 0 < len(name) <= 60 and not of_note:
+        shown = f" {replace_surrogates(name)!r}"
+    hint = ""
     close = suggest(name, [node.name for node in taxonomy.nodes])
-    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+    if close:
+        choices = " or ".join(map(repr, close))
+        hint = f"; did you mean {choices}?"
     return f"the {kind}{shown} is not in the taxonomy{hint}"
 
 
@@ -95,7 +97,9 @@ def find_evidence(case: Case, step: RawStep) -> Span | None:
         if at >= 0:
             return _span(case, at, at + len(text))
     found = locate(case.note, text, ranges[0] if ranges else None)
-    return _span(case, *found) if found else None
+    if found is None:
+        return None
+    return _span(case, *found)
 
 
 def build_gold(
@@ -142,7 +146,7 @@ def build_gold(
                     "supports a node beside the path; now supports the diagnosis",
                 ),
             )
-        built.append(Step(supports, flatten(tidy(raw.rationale)), span))
+        built.append(Step(supports, flatten(replace_surrogates(raw.rationale)), span))
     built.sort(key=lambda step: path.index(step.supports))
     return Chain(case.id, case.note, path[-1], category, path, tuple(built)), problems
 

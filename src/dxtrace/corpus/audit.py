@@ -119,12 +119,16 @@ class Audit:
     def unaligned_share(self) -> float:
         """Observations that do not stand in their note, of all observations."""
         total = sum(self.sections.values()) + self.unaligned
-        return self.unaligned / total if total else 0.0
+        if not total:
+            return 0.0
+        return self.unaligned / total
 
     @property
     def leak_share(self) -> float:
         """Cases whose note holds the name of their diagnosis, of all annotated ones."""
-        return len(self.leaks) / self.annotated if self.annotated else 0.0
+        if not self.annotated:
+            return 0.0
+        return len(self.leaks) / self.annotated
 
     @property
     def majority(self) -> tuple[str, float]:
@@ -134,17 +138,18 @@ class Audit:
 
     def broken(self, limits: Thresholds) -> list[str]:
         """Return one line for each threshold that is passed."""
+        same = sum(len(group) - 1 for group in self.duplicates)
+        _, majority = self.majority
         found: dict[str, float] = {
             "problems": sum(self.problems.values()),
             "unaligned": self.unaligned_share,
             "conflicts": len(self.conflicts),
-            "duplicates": sum(len(group) - 1 for group in self.duplicates)
-            + len(self.near_duplicates),
+            "duplicates": same + len(self.near_duplicates),
             "leaks": self.leak_share,
             "crossing": len(self.crossing) + len(self.crossing_duplicates),
-            "majority": self.majority[1],
+            "majority": majority,
         }
-        lines = []
+        lines: list[str] = []
         for field in fields(limits):
             limit = getattr(limits, field.name)
             if limit is not None and found[field.name] > limit:
@@ -153,12 +158,14 @@ class Audit:
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as a JSON object; it holds ids and labels, no text of a note."""
-        data = asdict(self) | {
-            "unaligned_share": round(self.unaligned_share, 6),
-            "leak_share": round(self.leak_share, 6),
-            "majority": dict(zip(("diagnosis", "share"), self.majority, strict=True)),
-        }
-        return data | ({"rule": CREDENTIALED_RULE} if self.corpus.credentialed else {})
+        diagnosis, share = self.majority
+        data = asdict(self)
+        data["unaligned_share"] = round(self.unaligned_share, 6)
+        data["leak_share"] = round(self.leak_share, 6)
+        data["majority"] = {"diagnosis": diagnosis, "share": share}
+        if self.corpus.credentialed:
+            data["rule"] = CREDENTIALED_RULE
+        return data
 
 
 def audit_corpus(
@@ -169,7 +176,7 @@ def audit_corpus(
     tokens_of: str | None = None,
     near: float = NEAR,
 ) -> Audit:
-    """Look a corpus over.
+    """Audit a corpus: counts, lengths, problems, conflicts, duplicates, leaked labels, splits.
 
     Args:
         corpus: what :func:`dxtrace.corpus.open_corpus` returned.
@@ -182,25 +189,33 @@ def audit_corpus(
     cases = corpus.cases
     notes = [case.case.note for case in cases]
     groups, pairs = find_duplicates(notes, near)
-    counts = tokens(notes) if tokens else None
-    leaks = {case.id: names for case in corpus.annotated if (names := _leaked(case, taxonomy))}
-    amended = [case.tags["amended"] == "true" for case in cases if "amended" in case.tags]
-    problems = corpus.count_problems()
     same = [tuple(cases[index].id for index in group) for group in groups]
     near_pairs = [(cases[a].id, cases[b].id, round(score, 3)) for a, b, score in pairs]
+    token_spread = None
+    if tokens:
+        token_spread = Spread.of(tokens(notes))
+    leaks: dict[str, tuple[str, ...]] = {}
+    category_leaks: dict[str, tuple[str, ...]] = {}
+    for case in corpus.annotated:
+        own, all_names = _leaked(case, taxonomy)
+        if own:
+            leaks[case.id] = own
+        if all_names:
+            category_leaks[case.id] = all_names
+    problems = corpus.count_problems()
     by_id = {case.id: case for case in cases}
     return Audit(
         corpus=corpus.info,
         cases=len(cases),
         annotated=len(corpus.annotated),
         patients=len({case.patient for case in cases}),
-        amended=sum(amended) if amended else None,
+        amended=_amended(cases),
         splits=_count(case.tags["split"] for case in cases if "split" in case.tags),
-        categories=_count(category for case in cases if (category := _category(case))),
-        diagnoses=_count(diagnosis for case in cases if (diagnosis := diagnosis_of(case))),
+        categories=_count(filter(None, map(_category, cases))),
+        diagnoses=_count(filter(None, map(diagnosis_of, cases))),
         words=Spread.of(len(note.split()) for note in notes),
-        tokens=Spread.of(counts) if counts is not None else None,
-        tokens_of=tokens_of if counts is not None else None,
+        tokens=token_spread,
+        tokens_of=tokens_of if token_spread else None,
         observations=Spread.of(len(case.gold.steps) for case in cases if case.gold),
         sections=_sections(cases),
         unaligned=problems.get("unaligned", 0),
@@ -209,8 +224,8 @@ def audit_corpus(
         conflicts=tuple(_conflicts(by_id, same, near_pairs, taxonomy)),
         duplicates=tuple(same),
         near_duplicates=tuple(near_pairs),
-        leaks={id: own for id, (own, _) in leaks.items() if own},
-        category_leaks={id: names for id, (_, names) in leaks.items()},
+        leaks=leaks,
+        category_leaks=category_leaks,
         crossing=_crossing(cases),
         crossing_duplicates=tuple(
             _crossing_duplicates(by_id, [*same, *(pair[:2] for pair in near_pairs)]),
@@ -218,42 +233,46 @@ def audit_corpus(
     )
 
 
+def _amended(cases: Iterable[AnnotatedCase]) -> int | None:
+    known = [case.tags["amended"] for case in cases if "amended" in case.tags]
+    if not known:
+        return None
+    return known.count("true")
+
+
 def _count(names: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))
+    """Count names, the most frequent first."""
+    counts = Counter(names)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _category(case: AnnotatedCase) -> str:
-    return case.gold.category if case.gold else case.tags.get("expected_category", "")
+    if case.gold:
+        return case.gold.category
+    return case.tags.get("expected_category", "")
 
 
 def _sections(cases: Iterable[AnnotatedCase]) -> dict[str, int]:
-    found = Counter(
-        step.evidence.section for case in cases if case.gold for step in case.gold.steps
-    )
+    found: Counter[str] = Counter()
+    for case in cases:
+        if case.gold:
+            found.update(step.evidence.section for step in case.gold.steps)
     return {name: found[name] for name in SECTIONS}
 
 
-def _leaked(
-    case: AnnotatedCase,
-    taxonomy: Taxonomy,
-) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Return the names of the diagnosis, and all names of the category, that stand in a note; None
-    for none.
-    """
-    if case.gold is None:
-        return None
-    node = taxonomy.get(case.gold.diagnosis)
+def _leaked(case: AnnotatedCase, taxonomy: Taxonomy) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the diagnosis, and all names of the category, that stand in a note."""
+    node = taxonomy.get(case.gold.diagnosis) if case.gold else None
     if node is None:
-        return None
+        return (), ()
     note = case.case.note
-    # An abbreviation in other letters is another word: "ua" is no unstable angina.
-    found = [
-        name
-        for name in leaked_names(note, taxonomy.category_of(node))
-        if not _short(name) or _stands(name, note)
-    ]
+    found: list[str] = []
+    for name in leaked_names(note, taxonomy.category_of(node)):
+        # An abbreviation in other letters is another word: "ua" is no unstable angina.
+        if not _short(name) or _stands(name, note):
+            found.append(name)
     own = [name for name in found if name in (node.name, *node.aliases)]
-    return (tuple(own), tuple(found)) if found else None
+    return tuple(own), tuple(found)
 
 
 def _short(name: str) -> bool:
@@ -270,29 +289,40 @@ def _conflicts(
     near: Iterable[tuple[str, str, float]],
     taxonomy: Taxonomy,
 ) -> Iterable[Conflict]:
-    for what, ids in [
-        *(("same note", group) for group in same),
-        *(("nearly the same note", p[:2]) for p in near),
-    ]:
-        labels = {id: label for id in ids if (label := diagnosis_of(cases[id]))}
+    groups = [("same note", group) for group in same]
+    groups += [("nearly the same note", (one, other)) for one, other, _ in near]
+    for what, ids in groups:
+        labels: dict[str, str] = {}
+        for id in ids:
+            if label := diagnosis_of(cases[id]):
+                labels[id] = label
         if len(set(labels.values())) > 1:
             yield Conflict(what, tuple(labels), tuple(labels.values()))
     for case in cases.values():
-        folders = case.tags.get("folder", "").split("/")
-        if case.gold is None or not folders[0]:
-            continue
-        gold, folder = case.gold.diagnosis, folders[-1]
-        if len(folders) > 1 and _differ(folder, gold, taxonomy):
-            yield Conflict("folder and file", (case.id,), (folder, gold))
-        elif (
-            category := taxonomy.get_category(folders[0])
-        ) and category.name != case.gold.category:
-            yield Conflict("folder and file", (case.id,), (category.name, case.gold.category))
+        if labels_of_both := _folder_conflict(case, taxonomy):
+            yield Conflict("folder and file", (case.id,), labels_of_both)
+
+
+def _folder_conflict(case: AnnotatedCase, taxonomy: Taxonomy) -> tuple[str, str] | None:
+    """Return what the folder of a case says and what its file says, where they differ."""
+    folders = case.tags.get("folder", "").split("/")
+    if case.gold is None or not folders[0]:
+        return None
+    folder = folders[-1]
+    if len(folders) > 1 and _differ(folder, case.gold.diagnosis, taxonomy):
+        return folder, case.gold.diagnosis
+    category = taxonomy.get_category(folders[0])
+    if category and category.name != case.gold.category:
+        return category.name, case.gold.category
+    return None
 
 
 def _differ(folder: str, gold: str, taxonomy: Taxonomy) -> bool:
-    one, other = taxonomy.get(folder), taxonomy.get(gold)
-    return one.name != other.name if one and other else folder.lower() != gold.lower()
+    one = taxonomy.get(folder)
+    other = taxonomy.get(gold)
+    if one is None or other is None:
+        return folder.lower() != gold.lower()
+    return one.name != other.name
 
 
 def _crossing(cases: Iterable[AnnotatedCase]) -> dict[str, tuple[str, ...]]:
@@ -300,9 +330,11 @@ def _crossing(cases: Iterable[AnnotatedCase]) -> dict[str, tuple[str, ...]]:
     for case in cases:
         if "split" in case.tags:
             splits[case.patient].add(case.tags["split"])
-    return {
-        patient: tuple(sorted(found)) for patient, found in sorted(splits.items()) if len(found) > 1
-    }
+    crossing: dict[str, tuple[str, ...]] = {}
+    for patient, found in sorted(splits.items()):
+        if len(found) > 1:
+            crossing[patient] = tuple(sorted(found))
+    return crossing
 
 
 def _crossing_duplicates(
@@ -310,5 +342,6 @@ def _crossing_duplicates(
     groups: Iterable[Sequence[str]],
 ) -> Iterable[tuple[str, ...]]:
     for group in groups:
-        if len({cases[id].tags["split"] for id in group if "split" in cases[id].tags}) > 1:
+        splits = {cases[id].tags.get("split") for id in group} - {None}
+        if len(splits) > 1:
             yield tuple(group)

@@ -23,13 +23,13 @@ def audit_page(audit: Audit, every: bool = False) -> str:
     parts = [
         *_counts(audit, 2 * shown),
         *_section("Problems while reading", _problems(audit, shown)),
-        *_section("Labels that contradict each other", _listed(_conflicts(audit), shown)),
+        *_section(
+            "Labels that contradict each other",
+            _listed(_conflicts(audit), shown),
+        ),
         *_section("Duplicates", _listed(_duplicates(audit), shown)),
         *_section("Labels named in the note", _leaks(audit, shown)),
-        *_section(
-            "Across splits",
-            _listed(_crossing(audit), shown) if audit.splits else ["  no splits recorded"],
-        ),
+        *_section("Across splits", _splits(audit, shown)),
     ]
     return "\n".join(parts) + "\n"
 
@@ -64,10 +64,11 @@ def _head(audit: Audit) -> list[str]:
     if audit.amended is not None:
         lines.append(f"  amended   {audit.amended:,} (evidence was written into the note)")
     if audit.splits:
-        lines.append(
-            "  splits    " + ", ".join(f"{name} {count:,}" for name, count in audit.splits.items()),
-        )
-    return [*lines, *_wrapped(CREDENTIALED_RULE)] if info.credentialed else lines
+        counts = [f"{name} {count:,}" for name, count in audit.splits.items()]
+        lines.append("  splits    " + ", ".join(counts))
+    if info.credentialed:
+        lines += _wrapped(CREDENTIALED_RULE)
+    return lines
 
 
 def _lengths(audit: Audit) -> list[str]:
@@ -77,35 +78,47 @@ def _lengths(audit: Audit) -> list[str]:
     lines = [f"  {'':<28}{'least':>8}{'median':>8}{'mean':>8}{'95 %':>8}{'most':>8}"]
     lines += [f"  {name[:28]:<28}{_numbers(spread)}" for name, spread in spreads.items()]
     total = sum(audit.sections.values())
-    per = "; ".join(
-        f"{name.replace('_', ' ')} {count:,}" for name, count in audit.sections.items() if count
-    )
-    missing = (
-        f", {audit.unaligned:,} not found in their note ({audit.unaligned_share:.1%})"
-        if audit.unaligned
-        else ""
-    )
-    lines.append(f"  {total:,} observations placed{missing}")
-    return lines + (_wrapped(per) if per else [])
+    line = f"  {total:,} observations placed"
+    if audit.unaligned:
+        line += f", {audit.unaligned:,} not found in their note ({audit.unaligned_share:.1%})"
+    lines.append(line)
+    by_section: list[str] = []
+    for name, count in audit.sections.items():
+        if count:
+            words = name.replace("_", " ")
+            by_section.append(f"{words} {count:,}")
+    if by_section:
+        lines += _wrapped("; ".join(by_section))
+    return lines
 
 
 def _numbers(spread: Spread) -> str:
-    values = (spread.minimum, spread.median, spread.mean, spread.p95, spread.maximum)
-    return "".join(
-        f"{value:>8,.0f}" if value >= 100 or value == int(value) else f"{value:>8.1f}"
-        for value in values
+    values = (
+        spread.minimum,
+        spread.median,
+        spread.mean,
+        spread.p95,
+        spread.maximum,
     )
+    return "".join(map(_number, values))
+
+
+def _number(value: float) -> str:
+    whole = value >= 100 or value == int(value)
+    return f"{value:>8,.0f}" if whole else f"{value:>8.1f}"
 
 
 def _bars(counts: Mapping[str, int], shown: int) -> list[str]:
     if not counts:
         return ["  none"]
     most = max(counts.values())
-    lines = [
-        f"  {name[:44]:<44} {count:>6,}  {'#' * max(1, round(24 * count / most))}"
-        for name, count in list(counts.items())[:shown]
-    ]
-    return lines + ([f"  and {len(counts) - shown} more"] if len(counts) > shown else [])
+    lines: list[str] = []
+    for name, count in list(counts.items())[:shown]:
+        bar = "#" * max(1, round(24 * count / most))
+        lines.append(f"  {name[:44]:<44} {count:>6,}  {bar}")
+    if len(counts) > shown:
+        lines.append(f"  and {len(counts) - shown} more")
+    return lines
 
 
 def _balance(audit: Audit) -> list[str]:
@@ -144,8 +157,16 @@ def _leaks(audit: Audit, shown: int) -> list[str]:
         f"  of the diagnosis itself: {len(audit.leaks):,} of {audit.annotated:,} ({audit.leak_share:.1%})",
         f"  of any node of its category: {len(audit.category_leaks):,}",
     ]
-    named = (f"{id}: {', '.join(names)}" for id, names in audit.leaks.items())
-    return [*lines, *_listed(named, shown)] if audit.leaks else lines
+    if audit.leaks:
+        named = [f"{id}: {', '.join(names)}" for id, names in audit.leaks.items()]
+        lines += _listed(named, shown)
+    return lines
+
+
+def _splits(audit: Audit, shown: int) -> list[str]:
+    if not audit.splits:
+        return ["  no splits recorded"]
+    return _listed(_crossing(audit), shown)
 
 
 def _crossing(audit: Audit) -> Iterable[str]:
@@ -157,8 +178,11 @@ def _crossing(audit: Audit) -> Iterable[str]:
 
 def _listed(lines: Iterable[str], shown: int) -> list[str]:
     every = [f"  {line}" for line in lines]
-    more = [f"  and {len(every) - shown} more (--all shows them)"] if len(every) > shown else []
-    return (every[:shown] + more) or ["  none"]
+    if not every:
+        return ["  none"]
+    if len(every) <= shown:
+        return every
+    return [*every[:shown], f"  and {len(every) - shown} more (--all shows them)"]
 
 
 def _wrapped(text: str) -> list[str]:

@@ -121,7 +121,11 @@ def assemble(
     whole = hashlib.sha256(
         "".join(row_sha256(case) for case in unique.values()).encode(),
     ).hexdigest()
-    return Corpus(list(unique.values()), CorpusInfo(name, id, whole, licence, credentialed), found)
+    return Corpus(
+        list(unique.values()),
+        CorpusInfo(name, id, whole, licence, credentialed),
+        found,
+    )
 
 
 def renamed(case: AnnotatedCase, id: str) -> AnnotatedCase:
@@ -130,6 +134,6 @@ def renamed(case: AnnotatedCase, id: str) -> AnnotatedCase:
     return replace(case, case=Case(case.case.note, case.case.sections, id), gold=gold)
 
 
-def tidy(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """Return ``text`` with lone surrogates (which no file can hold) replaced by U+FFFD."""
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

@@ -23,7 +23,10 @@ GRAM = 5
 #: Similarity from which two notes count as near-duplicates.
 NEAR = 0.8
 
-_BANDS, _ROWS = 32, 4
+_BANDS = 32
+_ROWS = 4
+
+#: 2 ** 64 over the golden ratio, as odd: Knuth's multiplier (The Art of Computer Programming 3, 6.4).
 _MULTIPLIER = 0x9E3779B97F4A7C15
 
 Hashes = NDArray[np.uint64]
@@ -47,19 +50,26 @@ def find_duplicates(
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for index, note in enumerate(notes):
         groups[tuple(re.findall(r"\w+", note.lower()))].append(index)
-    shingles = {indices[0]: _shingles(words) for words, indices in groups.items()}
-    pairs = [(a, b, jaccard(shingles[a], shingles[b])) for a, b in _candidates(shingles)]
-    similar = sorted(
-        (pair for pair in pairs if pair[2] >= near),
-        key=lambda pair: (-pair[2], pair[0], pair[1]),
-    )
-    return [indices for indices in groups.values() if len(indices) > 1], similar
+    shingles: dict[int, Hashes] = {}
+    for words, indices in groups.items():
+        shingles[indices[0]] = _shingles(words)
+    similar: list[tuple[int, int, float]] = []
+    for one, other in _candidates(shingles):
+        similarity = jaccard(shingles[one], shingles[other])
+        if similarity >= near:
+            similar.append((one, other, similarity))
+    similar.sort(key=lambda pair: (-pair[2], pair[0], pair[1]))
+    equal = [indices for indices in groups.values() if len(indices) > 1]
+    return equal, similar
 
 
 def jaccard(one: Hashes, other: Hashes) -> float:
     """Return how many shingles two sorted sets share, of all that they have."""
+    if not one.size:
+        return 0.0
     shared = np.intersect1d(one, other, assume_unique=True).size
-    return shared / (one.size + other.size - shared) if one.size else 0.0
+    union = one.size + other.size - shared
+    return shared / union
 
 
 def _shingles(words: tuple[str, ...]) -> Hashes:
@@ -68,18 +78,23 @@ def _shingles(words: tuple[str, ...]) -> Hashes:
     """
     if not words:
         return np.empty(0, np.uint64)
-    hashes = np.array([zlib.crc32(word.encode()) for word in words], np.uint64)
+    checksums = [zlib.crc32(word.encode()) for word in words]
+    hashes = np.array(checksums, np.uint64)
     width = min(GRAM, len(words))
+    # Polynomial hash (Karp and Rabin 1987) of all runs at once, modulo 2 ** 64.
     total = np.zeros(len(words) - width + 1, np.uint64)
     for offset in range(width):
-        total = total * np.uint64(_MULTIPLIER) + hashes[offset : offset + total.size]
+        total *= np.uint64(_MULTIPLIER)
+        total += hashes[offset : offset + total.size]
+    # High bits vary most: fold them into the low ones.
     return np.unique(total ^ (total >> np.uint64(29)))
 
 
 def _candidates(shingles: dict[int, Hashes]) -> set[tuple[int, int]]:
     """Return the pairs that agree in at least one band of their signatures."""
     random = np.random.default_rng(20240801)
-    factors = random.integers(1, 2**63, (_BANDS * _ROWS, 1), np.uint64) | np.uint64(1)
+    factors = random.integers(1, 2**63, (_BANDS * _ROWS, 1), np.uint64)
+    factors |= np.uint64(1)
     buckets: dict[tuple[int, bytes], list[int]] = defaultdict(list)
     for index, hashes in shingles.items():
         if not hashes.size:
@@ -87,5 +102,9 @@ def _candidates(shingles: dict[int, Hashes]) -> set[tuple[int, int]]:
         # Multiply-shift hashing: the high half of each product is a hash of its own.
         signature = ((factors * hashes[None, :]) >> np.uint64(32)).min(axis=1)
         for band in range(_BANDS):
-            buckets[band, signature[band * _ROWS : (band + 1) * _ROWS].tobytes()].append(index)
-    return {pair for members in buckets.values() for pair in combinations(members, 2)}
+            rows = signature[band * _ROWS : (band + 1) * _ROWS]
+            buckets[band, rows.tobytes()].append(index)
+    pairs: set[tuple[int, int]] = set()
+    for members in buckets.values():
+        pairs.update(combinations(members, 2))
+    return pairs

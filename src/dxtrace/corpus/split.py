@@ -38,14 +38,21 @@ def split_by_patient(
         patients[patient].append(id)
         strata[patient] = min(strata.get(patient, diagnosis), diagnosis)
     order = sorted(patients, key=lambda patient: (strata[patient], _rank(patient, seed)))
-    total, given = sum(shares.values()), dict.fromkeys(shares, 0.0)
+    total = sum(shares.values())
+    given = dict.fromkeys(shares, 0.0)
     result: dict[str, str] = {}
     dealt = 0
+
+    def behind(split: str) -> float:
+        # Cases that a split is short of; largest remainder, patient by patient.
+        return shares[split] / total * dealt - given[split]
+
     for patient in order:
-        dealt += len(patients[patient])
-        split = max(shares, key=lambda name: shares[name] / total * dealt - given[name])
-        given[split] += len(patients[patient])
-        result |= dict.fromkeys(patients[patient], split)
+        ids = patients[patient]
+        dealt += len(ids)
+        split = max(shares, key=behind)
+        given[split] += len(ids)
+        result |= dict.fromkeys(ids, split)
     return result
 
 

@@ -122,7 +122,12 @@ def select(corpus: Corpus, manifest: Mapping[str, Any], split: str | None, place
                     f"{place}: the case {key!r} {fate} since the split was made; split the corpus again",
                 )
             chosen.append(
-                AnnotatedCase(case.case, case.gold, case.patient, {**case.tags, "split": name}),
+                AnnotatedCase(
+                    case.case,
+                    case.gold,
+                    case.patient,
+                    {**case.tags, "split": name},
+                ),
             )
     info = corpus.info
     wanted = f"{info.id}:{split or 'all'}@seed{manifest.get('seed', 0)}"

@@ -5,13 +5,16 @@ An engine knows tokens and probabilities; it knows nothing of notes, diagnoses o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from dxtrace.notes.prompt import PromptPart
 
-__all__ = ["Branch", "Engine", "PromptPart", "Work"]
+__all__ = ["Branch", "Engine", "PromptPart", "Work", "common_prefix", "token_tree"]
+
+#: Passes of more tokens count as prefill (reading a prompt), shorter ones as decoding.
+_MOST_DECODED = 32
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,35 @@ class Work:
     prefill_s: float = 0.0
     decode_tokens: int = 0
     decode_s: float = 0.0
+
+    def add(self, tokens: int, seconds: float) -> None:
+        """Count one pass over so many tokens."""
+        if tokens > _MOST_DECODED:
+            self.prefill_tokens += tokens
+            self.prefill_s += seconds
+        else:
+            self.decode_tokens += tokens
+            self.decode_s += seconds
+
+
+def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return how many tokens two texts share at their start."""
+    for index, (token, opposite) in enumerate(zip(one, other, strict=False)):
+        if token != opposite:
+            return index
+    return min(len(one), len(other))
+
+
+def token_tree(prefixes: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Return the nodes of the trie of some prefixes, each as the path to it, parents first.
+
+    Tokens that several branches share are so computed once.
+    """
+    paths: set[tuple[int, ...]] = set()
+    for prefix in prefixes:
+        for length in range(1, len(prefix) + 1):
+            paths.add(prefix[:length])
+    return sorted(paths)
 
 
 @runtime_checkable

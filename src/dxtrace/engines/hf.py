@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dxtrace.engines.base import Branch, PromptPart, Work
+from dxtrace.engines.base import Branch, PromptPart, Work, common_prefix, token_tree
 from dxtrace.engines.guard import check_grammar
 from dxtrace.errors import EngineError, ModelError
 from dxtrace.notes.prompt import with_start_token
@@ -26,7 +26,12 @@ class HuggingFaceEngine:
 
     packs = True
 
-    def __init__(self, model: str, adapter: Path | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        adapter: Path | None = None,
+        threads: int | None = None,
+    ) -> None:
         """Load a model.
 
         Args:
@@ -47,7 +52,10 @@ class HuggingFaceEngine:
             self.model = _with_adapter(self.model, adapter)
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = self.model.to(self._device).eval()
-        self.context = min(8192, int(getattr(self.model.config, "max_position_embeddings", 8192)))
+        self.context = min(
+            8192,
+            int(getattr(self.model.config, "max_position_embeddings", 8192)),
+        )
         self.chat_template = with_start_token(
             self.tokenizer.chat_template,
             self.tokenizer.bos_token,
@@ -61,25 +69,25 @@ class HuggingFaceEngine:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        return [
-            self.tokenizer.encode(t, add_special_tokens=False, split_special_tokens=True)
-            if t
-            else []
-            for t in texts
-        ]
+        return [self._encode(text, special=False) for text in texts]
+
+    def _encode(self, text: str, special: bool) -> list[int]:
+        """Return the tokens of a text; ``special``: control tokens in it are meant."""
+        if not text:
+            return []
+        ids: list[int] = self.tokenizer.encode(
+            text,
+            add_special_tokens=False,
+            split_special_tokens=not special,
+        )
+        return ids
 
     def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        return [
-            token
-            for text, special in parts
-            if text
-            for token in self.tokenizer.encode(
-                text,
-                add_special_tokens=False,
-                split_special_tokens=not special,
-            )
-        ]
+        ids: list[int] = []
+        for text, special in parts:
+            ids += self._encode(text, special)
+        return ids
 
     def distributions(
         self,
@@ -92,14 +100,14 @@ class HuggingFaceEngine:
         else:
             self._logits(list(prompt))
             logits = self._packed_logits([branch.prefix for branch in branches])
-        return [
-            self._share(row, branch.candidates)
-            for row, branch in zip(logits, branches, strict=True)
-        ]
+        shares: list[Mapping[int, float]] = []
+        for row, branch in zip(logits, branches, strict=True):
+            shares.append(self._share(row, branch.candidates))
+        return shares
 
     def _share(self, logits: Any, candidates: tuple[int, ...]) -> Mapping[int, float]:
-        chosen = logits[list(candidates)].float().softmax(-1).tolist()
-        return dict(zip(candidates, chosen, strict=True))
+        scores = logits[list(candidates)].float()
+        return dict(zip(candidates, scores.softmax(-1).tolist(), strict=True))
 
     def _logits(self, ids: list[int]) -> Any:
         """Return the logits (vocabulary,) after ``ids``; what the cache already holds is not
@@ -109,8 +117,8 @@ class HuggingFaceEngine:
             raise EngineError(f"the prompt has {len(ids)} tokens; the model reads {self.context}")
         if ids == self._ids:
             return self._last
-        shared = _common_prefix(ids, self._ids)
-        shared = min(shared, len(ids) - 1)
+        # At least one token is read: its pass gives the logits.
+        shared = min(common_prefix(ids, self._ids), len(ids) - 1)
         self._crop(shared)
         self._last = self._forward(ids[shared:])[0, -1]
         self._ids = list(ids)
@@ -131,7 +139,9 @@ class HuggingFaceEngine:
         every = "position_ids" in kwargs
         with torch.inference_mode():
             inputs = torch.tensor([ids], device=self._device)
-            keep = {} if every else {"logits_to_keep": 1}
+            keep = {}
+            if not every:
+                keep["logits_to_keep"] = 1
             out = self.model(
                 input_ids=inputs,
                 past_key_values=self._cache,
@@ -139,47 +149,42 @@ class HuggingFaceEngine:
                 **keep,
                 **kwargs,
             )
-        spent = time.perf_counter() - started
-        if len(ids) > 32:
-            self.work.prefill_tokens += len(ids)
-            self.work.prefill_s += spent
-        else:
-            self.work.decode_tokens += len(ids)
-            self.work.decode_s += spent
+        self.work.add(len(ids), time.perf_counter() - started)
         return out.logits
 
     def _packed_logits(self, prefixes: Sequence[tuple[int, ...]]) -> list[Any]:
-        """Return the logits after each prefix on the cached prompt, in one pass over the tree of
-        their tokens.
-        """
-        torch = self._torch
-        paths = sorted({prefix[:n] for prefix in prefixes for n in range(1, len(prefix) + 1)})
-        place = {path: index for index, path in enumerate(paths)}
-        past, count = len(self._ids), len(paths)
-        rows: dict[tuple[int, ...], Any] = {(): self._last}
+        """Return the logits after each prefix on the cached prompt, in one pass over the tree of their tokens."""
+        paths = token_tree(prefixes)
+        after: dict[tuple[int, ...], Any] = {(): self._last}
         if paths:
-            dtype = self.model.dtype
-            mask = torch.full(
-                (count, past + count),
-                torch.finfo(dtype).min,
-                dtype=dtype,
-                device=self._device,
-            )
-            mask[:, :past] = 0
-            for path, row in place.items():
-                mask[row, [past + place[path[:n]] for n in range(1, len(path) + 1)]] = 0
-            positions = torch.tensor(
-                [[past + len(path) - 1 for path in paths]],
-                device=self._device,
-            )
+            past = len(self._ids)
+            positions = [past + len(path) - 1 for path in paths]
             logits = self._forward(
                 [path[-1] for path in paths],
-                attention_mask=mask[None, None],
-                position_ids=positions,
+                attention_mask=self._tree_mask(paths, past)[None, None],
+                position_ids=self._torch.tensor([positions], device=self._device),
             )
-            self._cache.crop(-count)
-            rows |= {path: logits[0, row] for path, row in place.items()}
-        return [rows[tuple(prefix)] for prefix in prefixes]
+            self._cache.crop(-len(paths))
+            for row, path in enumerate(paths):
+                after[path] = logits[0, row]
+        return [after[tuple(prefix)] for prefix in prefixes]
+
+    def _tree_mask(self, paths: Sequence[tuple[int, ...]], past: int) -> Any:
+        """Return what is added to attention's scores: each token sees the prompt and its ancestors."""
+        torch = self._torch
+        dtype = self.model.dtype
+        mask = torch.full(
+            (len(paths), past + len(paths)),
+            torch.finfo(dtype).min,
+            dtype=dtype,
+            device=self._device,
+        )
+        mask[:, :past] = 0
+        rows = {path: row for row, path in enumerate(paths)}
+        for path, row in rows.items():
+            ancestors = [past + rows[path[:length]] for length in range(1, len(path) + 1)]
+            mask[row, ancestors] = 0
+        return mask
 
     def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
         """See :class:`dxtrace.engines.base.Engine`."""
@@ -187,7 +192,8 @@ class HuggingFaceEngine:
 
         check_grammar(grammar)
         matcher = LLMatcher(self._matcher_tokenizer(), grammar, log_level=0)
-        ids, written = list(prompt), ""
+        ids = list(prompt)
+        written = ""
         done: list[int] = []
         while len(done) < max_tokens and not matcher.is_stopped():
             forced = matcher.compute_ff_tokens()
@@ -229,7 +235,9 @@ class HuggingFaceEngine:
 
     def forget(self) -> None:
         """See :class:`dxtrace.engines.base.Engine`."""
-        self._ids, self._cache, self._last = [], None, None
+        self._ids = []
+        self._cache = None
+        self._last = None
 
     def close(self) -> None:
         """See :class:`dxtrace.engines.base.Engine`."""
@@ -254,23 +262,22 @@ def load_pretrained(model: str) -> tuple[Any, Any]:
     try:
         if path.suffix == ".gguf":
             return _from_gguf(path, dtype)
-        return AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(
-            model,
-            dtype=dtype,
-        )
+        tokenizer = AutoTokenizer.from_pretrained(model)
+        return tokenizer, AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = (
-            "the hub cannot be reached, or there is no such model"
-            if not path.exists()
-            else type(error).__name__
-        )
+        reason = type(error).__name__
+        if not path.exists():
+            reason = "the hub cannot be reached, or there is no such model"
         raise ModelError(f"{model}: transformers cannot load this model ({reason})") from None
 
 
 def _from_gguf(path: Path, dtype: Any) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    where = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
+    where = {
+        "pretrained_model_name_or_path": str(path.parent),
+        "gguf_file": path.name,
+    }
     # transformers shows a progress bar here that its own switch does not turn off
     with contextlib.redirect_stderr(io.StringIO()):
         tokenizer = AutoTokenizer.from_pretrained(**where)
@@ -293,7 +300,10 @@ def _mend_words(tokenizer: Any, path: Path) -> None:
 
     field = GGUFReader(path).fields.get("tokenizer.ggml.pre")
     if field is not None and field.contents() == "smollm":
-        parts = [Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)]
+        parts = [
+            Digits(individual_digits=True),
+            ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
         tokenizer.backend_tokenizer.pre_tokenizer = Sequence(parts)
 
 
@@ -309,14 +319,10 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
 
 
 def _end_tokens(tokenizer: Any, model: Any) -> tuple[int, ...]:
-    found = model.generation_config.eos_token_id if model.generation_config else None
-    ids = found if isinstance(found, list) else [found]
-    ids = [tokenizer.eos_token_id, *ids]
-    return tuple(dict.fromkeys(i for i in ids if i is not None))
-
-
-def _common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    for index, (x, y) in enumerate(zip(a, b, strict=False)):
-        if x != y:
-            return index
-    return min(len(a), len(b))
+    ids = [tokenizer.eos_token_id]
+    if model.generation_config:
+        # One token, a list of them, or none.
+        more = model.generation_config.eos_token_id
+        ids += more if isinstance(more, list) else [more]
+    known = [id for id in ids if id is not None]
+    return tuple(dict.fromkeys(known))

@@ -30,7 +30,10 @@ from dxtrace.notes.prompt import with_start_token
 #: Context in tokens unless asked otherwise: what a note of 5,000 words needs.
 DEFAULT_CONTEXT = 8192
 
+#: Added to the logit of each candidate: no other token then has a share that a float can tell.
 _BIAS = 1000.0
+
+#: A token between texts that are encoded in one request.
 _SEPARATOR = 0
 
 
@@ -73,15 +76,11 @@ class LlamaCppEngine:
         self._address = str(self._server.listening_address)
         about = self._call("/props")
         self.chat_template = with_start_token(about.get("chat_template"), about.get("bos_token"))
-        self.context = min(
-            self.context,
-            int(self._call("/v1/models")["data"][0]["meta"]["n_ctx_train"]),
-        )
-        self.end_tokens = (
-            tuple(self.encode_prompt([(about["eos_token"], True)]))
-            if about.get("eos_token")
-            else ()
-        )
+        (loaded, *_) = self._call("/v1/models")["data"]
+        self.context = min(self.context, int(loaded["meta"]["n_ctx_train"]))
+        self.end_tokens: tuple[int, ...] = ()
+        if about.get("eos_token"):
+            self.end_tokens = tuple(self.encode_prompt([(about["eos_token"], True)]))
 
     def _start(self, model: Path) -> Any:
         import xllamacpp
@@ -129,23 +128,35 @@ class LlamaCppEngine:
 
     def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        return [
-            token for text, special in parts if text for token in self._tokenize([text], special)
-        ]
+        ids: list[int] = []
+        for text, special in parts:
+            if text:
+                ids += self._tokenize([text], special)
+        return ids
 
     def _tokenize(self, content: list[str | int], special: bool) -> list[int]:
         found = self._call(
             "/tokenize",
-            {"content": content, "add_special": False, "parse_special": special},
+            {
+                "content": content,
+                "add_special": False,
+                "parse_special": special,
+            },
         )
         tokens: list[int] = found["tokens"]
         return tokens
 
     def _call(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = None
+        if body:
+            data = json.dumps(body).encode()
         request = urllib.request.Request(
             self._address + path,
-            json.dumps(body).encode() if body else None,
-            {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"},
+            data,
+            {
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {self._key}",
+            },
         )
         try:
             with _LOCAL.open(request, timeout=120) as answer:
@@ -160,9 +171,11 @@ class LlamaCppEngine:
         branches: Sequence[Branch],
     ) -> list[Mapping[int, float]]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        return [
-            self._distribution([*prompt, *branch.prefix], branch.candidates) for branch in branches
-        ]
+        shares: list[Mapping[int, float]] = []
+        for branch in branches:
+            ids = [*prompt, *branch.prefix]
+            shares.append(self._distribution(ids, branch.candidates))
+        return shares
 
     def _distribution(self, ids: list[int], candidates: tuple[int, ...]) -> Mapping[int, float]:
         if len(candidates) == 1:
@@ -179,13 +192,16 @@ class LlamaCppEngine:
                 "post_sampling_probs": True,
             },
         )
-        found = answer["choices"][0]["logprobs"]["content"][0]["top_probs"]
+        (choice, *_) = answer["choices"]
+        (token, *_) = choice["logprobs"]["content"]
         shares = dict.fromkeys(candidates, 0.0)
-        shares |= {entry["id"]: entry["prob"] for entry in found if entry["id"] in shares}
+        for entry in token["top_probs"]:
+            if entry["id"] in shares:
+                shares[entry["id"]] = entry["prob"]
         total = sum(shares.values())
         if not total > 0:
             raise EngineError("the model gave no probability to any candidate")
-        return {token: share / total for token, share in shares.items()}
+        return {id: share / total for id, share in shares.items()}
 
     def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
         """See :class:`dxtrace.engines.base.Engine`."""
@@ -238,11 +254,10 @@ class LlamaCppEngine:
             self._fresh = False
             started = time.perf_counter()
             try:
-                answer = (
-                    self._server.handle_completions(body, receive)
-                    if receive
-                    else self._server.handle_completions(body)
-                )
+                if receive:
+                    answer = self._server.handle_completions(body, receive)
+                else:
+                    answer = self._server.handle_completions(body)
             except Exception as error:
                 raise EngineError(f"llama.cpp failed ({type(error).__name__})") from None
             spent = time.perf_counter() - started
@@ -250,21 +265,12 @@ class LlamaCppEngine:
             self.work.decode_s += spent
             return {}
         if "error" in answer:
-            raise EngineError(
-                f"llama.cpp refused the request ({answer['error'].get('type', 'error')})",
-            )
-        self._count(answer.get("timings", {}), spent)
+            kind = answer["error"].get("type", "error")
+            raise EngineError(f"llama.cpp refused the request ({kind})")
+        timings = answer.get("timings", {})
+        self.work.add(int(timings.get("prompt_n", 0)), spent)
         result: dict[str, Any] = answer
         return result
-
-    def _count(self, timings: dict[str, Any], spent: float) -> None:
-        prefilled = int(timings.get("prompt_n", 0))
-        if prefilled > 32:
-            self.work.prefill_tokens += prefilled
-            self.work.prefill_s += spent
-        else:
-            self.work.decode_tokens += prefilled
-            self.work.decode_s += spent
 
     def forget(self) -> None:
         """See :class:`dxtrace.engines.base.Engine`.

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dxtrace.engines.base import Branch, PromptPart, Work
+from dxtrace.engines.base import Branch, PromptPart, Work, common_prefix, token_tree
 from dxtrace.engines.guard import check_grammar
 from dxtrace.engines.numpy_llama import (
     Array,
@@ -38,9 +38,6 @@ CHUNK = 192
 
 #: Longest prompt plus answer, if the model itself reads more.
 DEFAULT_CONTEXT = 8192
-
-#: Passes of more tokens count as reading, shorter ones as writing.
-_READING = 32
 
 
 class NumpyEngine:
@@ -91,18 +88,22 @@ class NumpyEngine:
         """See :class:`dxtrace.engines.base.Engine`."""
         ids: list[int] = []
         for text, special in parts:
-            for piece in self._split(text) if special else [text]:
-                control = self._control.get(piece) if special else None
-                if control is None:
-                    ids += self.encode([piece])[0]
+            if not special:
+                ids += self.encode([text])[0]
+                continue
+            for piece in self._split(text):
+                if piece in self._control:
+                    ids.append(self._control[piece])
                 else:
-                    ids.append(control)
+                    ids += self.encode([piece])[0]
         return ids
 
     def _split(self, text: str) -> list[str]:
         """Cut a text before and after each control token."""
-        longest_first = sorted(self._control, key=len, reverse=True)
-        return re.split(f"({'|'.join(map(re.escape, longest_first))})", text)
+        # Longest first: one control token may begin with another.
+        names = sorted(self._control, key=len, reverse=True)
+        pattern = "|".join(map(re.escape, names))
+        return re.split(f"({pattern})", text)
 
     def distributions(
         self,
@@ -110,8 +111,12 @@ class NumpyEngine:
         branches: Sequence[Branch],
     ) -> list[Mapping[int, float]]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        open_branches = [branch for branch in branches if len(branch.candidates) > 1]
-        hidden = self._read_branches(list(prompt), {branch.prefix for branch in open_branches})
+        # A branch with one candidate is certain: the model need not read it.
+        prefixes: set[tuple[int, ...]] = set()
+        for branch in branches:
+            if len(branch.candidates) > 1:
+                prefixes.add(branch.prefix)
+        hidden = self._read_branches(list(prompt), prefixes)
         result: list[Mapping[int, float]] = []
         for branch in branches:
             if len(branch.candidates) == 1:
@@ -121,9 +126,11 @@ class NumpyEngine:
         return result
 
     def _share(self, hidden: Array, candidates: tuple[int, ...]) -> Mapping[int, float]:
-        found = logits(self.weights, hidden, candidates).astype(np.float64)
-        shares = np.exp(found - found.max())
-        return dict(zip(candidates, (shares / shares.sum()).tolist(), strict=True))
+        scores = logits(self.weights, hidden, candidates).astype(np.float64)
+        # Softmax over the candidates alone; the maximum is taken off against overflow.
+        shares = np.exp(scores - scores.max())
+        shares /= shares.sum()
+        return dict(zip(candidates, shares.tolist(), strict=True))
 
     def _read_prompt(self, ids: list[int]) -> Array:
         """Return the hidden state (d,) after a prompt; pieces in the cache are not read again."""
@@ -132,15 +139,19 @@ class NumpyEngine:
         self._expect_room(len(ids))
         if ids == self._ids:
             return self._last
-        start = _common_prefix(ids, self._ids) // CHUNK * CHUNK
-        start = min(start, (len(ids) - 1) // CHUNK * CHUNK)
+        # Whole pieces that the cache holds are kept, but the last piece is always read: it gives
+        # the hidden state.
+        shared = common_prefix(ids, self._ids)
+        start = min(shared, len(ids) - 1) // CHUNK * CHUNK
         self._ids = []
         self._cache.reserve(len(ids))
         for begin in range(start, len(ids), CHUNK):
             piece = ids[begin : begin + CHUNK]
-            rows = [len(piece) - 1] if begin + CHUNK >= len(ids) else []
-            found = self._run(begin, piece, causal_mask(len(piece)), rows)
-        self._ids, self._last = ids, found[0]
+            is_last = begin + CHUNK >= len(ids)
+            rows = [len(piece) - 1] if is_last else []
+            hidden = self._run(begin, piece, causal_mask(len(piece)), rows)
+        self._ids = ids
+        self._last = hidden[0]
         return self._last
 
     def _read_branches(
@@ -152,25 +163,26 @@ class NumpyEngine:
 
         A token of the tree stands behind its parent and sees the prompt and its own ancestors.
         """
-        paths = sorted({path[:n] for path in prefixes for n in range(1, len(path) + 1)})
+        paths = token_tree(prefixes)
         self._expect_room(len(prompt) + max(map(len, paths), default=0))
         hidden: dict[tuple[int, ...], Array] = {(): self._read_prompt(prompt)}
-        place = {path: row for row, path in enumerate(paths)}
+        rows = {path: row for row, path in enumerate(paths)}
         mask = np.full((len(paths), len(paths)), -np.inf, np.float32)
-        for path, row in place.items():
-            mask[row, [place[path[:n]] for n in range(1, len(path) + 1)]] = 0
+        for path, row in rows.items():
+            ancestors = [rows[path[:length]] for length in range(1, len(path) + 1)]
+            mask[row, ancestors] = 0
         for begin in range(0, len(paths), CHUNK):
             piece = paths[begin : begin + CHUNK]
             end = begin + len(piece)
             wanted = [path for path in piece if path in prefixes]
-            found = self._run(
+            states = self._run(
                 len(prompt) + begin,
-                [path[-1] for path in piece],
-                mask[begin:end, :end],
-                [place[path] - begin for path in wanted],
-                [len(prompt) + len(path) - 1 for path in piece],
+                tokens=[path[-1] for path in piece],
+                mask=mask[begin:end, :end],
+                rows=[rows[path] - begin for path in wanted],
+                positions=[len(prompt) + len(path) - 1 for path in piece],
             )
-            hidden |= dict(zip(wanted, found, strict=True))
+            hidden |= dict(zip(wanted, states, strict=True))
         return hidden
 
     def _run(
@@ -182,17 +194,11 @@ class NumpyEngine:
         positions: Sequence[int] | None = None,
     ) -> Array:
         began = time.perf_counter()
-        where = positions or range(start, start + len(tokens))
-        batch = Batch(tokens, where, start, mask, rows)
-        found = forward(self.config, self.weights, self._cache, batch)
-        spent = time.perf_counter() - began
-        if len(tokens) > _READING:
-            self.work.prefill_tokens += len(tokens)
-            self.work.prefill_s += spent
-        else:
-            self.work.decode_tokens += len(tokens)
-            self.work.decode_s += spent
-        return found
+        positions = positions or range(start, start + len(tokens))
+        batch = Batch(tokens, positions, start, mask, rows)
+        hidden = forward(self.config, self.weights, self._cache, batch)
+        self.work.add(len(tokens), time.perf_counter() - began)
+        return hidden
 
     def _expect_room(self, tokens: int) -> None:
         if tokens > self.context:
@@ -204,9 +210,11 @@ class NumpyEngine:
 
         check_grammar(grammar)
         matcher = LLMatcher(self._matcher_tokenizer(), grammar, log_level=0)
-        last, written = self._read_prompt(list(prompt)), ""
+        last = self._read_prompt(list(prompt))
+        written = ""
         done: list[int] = []
         while len(done) < max_tokens and not matcher.is_stopped():
+            # Tokens that the grammar leaves no choice about ("fast-forward") are not asked for.
             tokens = matcher.compute_ff_tokens() or [self._greedy(last, matcher)]
             tokens = [token for token in tokens if token not in self.end_tokens]
             if not tokens or not matcher.consume_tokens(tokens):
@@ -220,6 +228,7 @@ class NumpyEngine:
             )
             done += tokens
             text = self.tokenizer.decode(done)
+            # U+FFFD at the end: a character of which not all bytes are there yet.
             if not text.endswith("\ufffd"):
                 yield text[len(written) :]
                 written = text
@@ -231,11 +240,12 @@ class NumpyEngine:
         allowed = np.flatnonzero(np.unpackbits(bits, bitorder="little")[: self.config.vocabulary])
         if not len(allowed):
             raise EngineError("the grammar allows no token")
-        few = len(allowed) < self.config.vocabulary // 4
-        found = (
-            logits(self.weights, hidden, allowed) if few else logits(self.weights, hidden)[allowed]
-        )
-        return int(allowed[found.argmax()])
+        # Rows picked from the head are copied: worth it for few of them only.
+        if len(allowed) < self.config.vocabulary // 4:
+            scores = logits(self.weights, hidden, allowed)
+        else:
+            scores = logits(self.weights, hidden)[allowed]
+        return int(allowed[scores.argmax()])
 
     def _matcher_tokenizer(self) -> Any:
         if self._grammar_tokenizer is None:
@@ -258,10 +268,3 @@ class NumpyEngine:
         self.forget()
         del self.weights
         self._limits.restore_original_limits()
-
-
-def _common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    for index, (x, y) in enumerate(zip(a, b, strict=False)):
-        if x != y:
-            return index
-    return min(len(a), len(b))

@@ -41,6 +41,10 @@ class LlamaConfig:
     tied: bool
 
 
+#: Weights of a layer: the fields of :class:`Layer`.
+_MATRICES = 6
+
+
 @dataclass(frozen=True)
 class Layer:
     """The weights of one layer. Matrices stand as (numbers in, numbers out): ``y = x @ weight``."""
@@ -94,7 +98,8 @@ def unpack(config: LlamaConfig, flat: Array) -> Weights:
     Raises:
         ValueError: it has not :func:`size` numbers.
     """
-    parts, start = [], 0
+    parts: list[Array] = []
+    start = 0
     for shape in shapes(config):
         stop = start + int(np.prod(shape))
         parts.append(flat[start:stop].reshape(shape))
@@ -104,8 +109,10 @@ def unpack(config: LlamaConfig, flat: Array) -> Weights:
     embedding, frequencies, *rest = parts
     head = embedding if config.tied else rest.pop()
     norm = rest.pop()
-    layers = tuple(Layer(*rest[i : i + 6]) for i in range(0, len(rest), 6))
-    return Weights(embedding, frequencies, layers, norm, head)
+    layers: list[Layer] = []
+    for first in range(0, len(rest), _MATRICES):
+        layers.append(Layer(*rest[first : first + _MATRICES]))
+    return Weights(embedding, frequencies, tuple(layers), norm, head)
 
 
 class Cache:
@@ -118,7 +125,10 @@ class Cache:
 
     def _room(self, tokens: int) -> Array:
         config = self._config
-        return np.empty((config.layers, config.kv_heads, tokens, config.head_size), np.float32)
+        return np.empty(
+            (config.layers, config.kv_heads, tokens, config.head_size),
+            np.float32,
+        )
 
     def reserve(self, tokens: int) -> None:
         """Make room for so many tokens."""
@@ -155,13 +165,15 @@ def causal_mask(tokens: int) -> Array:
 def rms_norm(x: Array, weight: Array, epsilon: float) -> Array:
     """Return x (n, d) scaled to a mean square of 1, then weighted."""
     mean_square = np.einsum("nd,nd->n", x, x) / np.float32(x.shape[1])
-    scaled: Array = x / np.sqrt(mean_square + np.float32(epsilon))[:, None] * weight
+    root = np.sqrt(mean_square + np.float32(epsilon))
+    scaled: Array = x / root[:, None] * weight
     return scaled
 
 
 def turns(frequencies: Array, positions: Sequence[int]) -> Turns:
     """Return complex numbers (n, s/2) of length 1: how far each pair turns at each position."""
     angles = np.asarray(positions, np.float32)[:, None] * frequencies
+    # e ** (i angle)
     turn: Turns = (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex64)
     return turn
 
@@ -203,12 +215,14 @@ def attend(queries: Array, keys: Array, values: Array, mask: Array) -> Array:
     """
     count, heads, head_size = queries.shape
     shared = heads // len(keys)
+    newest = mask.shape[1]
     queries = queries * np.float32(head_size**-0.5)
     found = np.empty((count, heads, head_size), np.float32)
     for head in range(heads):
-        scores = queries[:, head] @ keys[head // shared].T
-        scores[:, -mask.shape[1] :] += mask
-        found[:, head] = softmax_average(scores, values[head // shared])
+        group = head // shared
+        scores = queries[:, head] @ keys[group].T
+        scores[:, -newest:] += mask
+        found[:, head] = softmax_average(scores, values[group])
     return found.reshape(count, heads * head_size)
 
 
@@ -237,14 +251,23 @@ def attention(
     Keys and values of all n tokens are written behind those in the cache: ``keys`` and ``values``
     (h', room, s).
     """
-    count, stop = len(x), batch.start + len(x)
-    heads, kv_heads = config.heads, config.kv_heads
-    split = (x @ layer.qkv).reshape(count, heads + 2 * kv_heads, config.head_size)
-    turned = rotate(split[:, : heads + kv_heads], turn)
-    keys[:, batch.start : stop] = turned[:, heads:].swapaxes(0, 1)
-    values[:, batch.start : stop] = split[:, heads + kv_heads :].swapaxes(0, 1)
-    queries = turned[rows, :heads]
-    return attend(queries, keys[:, :stop], values[:, :stop], batch.mask[rows]) @ layer.output
+    start = batch.start
+    stop = start + len(x)
+    heads = config.heads
+    # Heads stand as queries, then keys, then values; only the first two turn with the position.
+    turning = heads + config.kv_heads
+    split = x @ layer.qkv
+    split = split.reshape(len(x), turning + config.kv_heads, config.head_size)
+    turned = rotate(split[:, :turning], turn)
+    keys[:, start:stop] = turned[:, heads:].swapaxes(0, 1)
+    values[:, start:stop] = split[:, turning:].swapaxes(0, 1)
+    found = attend(
+        queries=turned[rows, :heads],
+        keys=keys[:, :stop],
+        values=values[:, :stop],
+        mask=batch.mask[rows],
+    )
+    return found @ layer.output
 
 
 def forward(config: LlamaConfig, weights: Weights, cache: Cache, batch: Batch) -> Array:
@@ -263,9 +286,12 @@ def forward(config: LlamaConfig, weights: Weights, cache: Cache, batch: Batch) -
             if index == config.layers - 1:
                 rows = list(batch.rows)
             normed = rms_norm(x, layer.attention_norm, config.epsilon)
-            memory = cache.keys[index], cache.values[index]
-            x = x[rows] + attention(normed, layer, config, turn, batch, *memory, rows)
-            x += swiglu(rms_norm(x, layer.mlp_norm, config.epsilon), layer)
+            keys = cache.keys[index]
+            values = cache.values[index]
+            found = attention(normed, layer, config, turn, batch, keys, values, rows)
+            x = x[rows] + found
+            normed = rms_norm(x, layer.mlp_norm, config.epsilon)
+            x += swiglu(normed, layer)
     return rms_norm(x, weights.norm, config.epsilon)
 
 

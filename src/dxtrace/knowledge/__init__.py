@@ -2,7 +2,15 @@
 
 from dxtrace.knowledge.checks import VITALS, find_problems
 from dxtrace.knowledge.leaks import leaked_names
-from dxtrace.knowledge.loading import Premise, frequency, load, occurs, premises, slug, written
+from dxtrace.knowledge.loading import (
+    Premise,
+    frequency,
+    load,
+    occurs,
+    premises,
+    slug,
+    written,
+)
 from dxtrace.knowledge.schema import CategoryKnowledge, Finding, Says
 from dxtrace.knowledge.taxonomy import Category, Node, Taxonomy
 from dxtrace.knowledge.wordings import Wordings

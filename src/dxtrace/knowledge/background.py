@@ -15,7 +15,13 @@ from importlib import resources
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from dxtrace.errors import KnowledgeError
 from dxtrace.files import parse_yaml
@@ -214,7 +220,13 @@ class Background(_Strict):
     def _problems(self) -> Iterator[str]:
         known = {category.name for category in Taxonomy.default().categories}
         tests = {test.id for test in self.tests}
-        statements = [*self.allergies, *self.social, *self.family, *self.studies, *self.course]
+        statements = [
+            *self.allergies,
+            *self.social,
+            *self.family,
+            *self.studies,
+            *self.course,
+        ]
         statements += [item for items in self.exam.values() for item in items]
         statements += [item for report in self.reports.values() for item in report.normal]
         illnesses = [*self.comorbidities, *self.surgeries]

@@ -62,7 +62,10 @@ def _unknown_names(
     diagnoses: set[str],
 ) -> Iterator[str]:
     known_categories = {category.name for category in Taxonomy.default().categories}
-    for other in {*knowledge.lookalikes, *(n.points_to for n in knowledge.neutral if n.points_to)}:
+    for other in {
+        *knowledge.lookalikes,
+        *(n.points_to for n in knowledge.neutral if n.points_to),
+    }:
         if other not in known_categories:
             yield f"look-alike {other!r} is not a category"
     keyed: list[tuple[str, dict[str, Any]]] = [
@@ -90,13 +93,18 @@ def _unknown_names(
             yield f"finding {finding.id}: only {sorted(unknown)} not in the tree"
         if unknown := set(finding.sets) - set(knowledge.quantities) - VITALS:
             yield f"finding {finding.id}: sets unknown quantities {sorted(unknown)}"
-    silent: tuple[Negative | Neutral, ...] = (*knowledge.negatives, *knowledge.neutral)
+    silent: tuple[Negative | Neutral, ...] = (
+        *knowledge.negatives,
+        *knowledge.neutral,
+    )
     for item in silent:
         if unknown := set(item.absent) - ids:
             yield f"{item.id}: absent {sorted(unknown)} are not findings"
 
 
-def _items(knowledge: CategoryKnowledge) -> tuple[Finding | Negative | Neutral, ...]:
+def _items(
+    knowledge: CategoryKnowledge,
+) -> tuple[Finding | Negative | Neutral, ...]:
     """Return everything that a note may say."""
     return (*knowledge.findings, *knowledge.negatives, *knowledge.neutral)
 

@@ -16,7 +16,9 @@ def leaked_names(text: str, category: Category) -> list[str]:
 
 
 @cache
-def _name_patterns(category: Category) -> tuple[tuple[str, re.Pattern[str]], ...]:
+def _name_patterns(
+    category: Category,
+) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple(
         (
             name,

@@ -41,7 +41,10 @@ _PLAIN = frozenset(
 #: Ages of which a rationale speaks, and at which it may.
 _OF_AGE = (
     (re.compile(r"\b(?:young|younger|early adult)\b(?! relative)"), range(46)),
-    (re.compile(r"\b(?:elderly|older (?:adult|pa|pe|wo|man|men|ones))\b"), range(60, 121)),
+    (
+        re.compile(r"\b(?:elderly|older (?:adult|pa|pe|wo|man|men|ones))\b"),
+        range(60, 121),
+    ),
 )
 
 

@@ -105,18 +105,14 @@ class Taxonomy:
             raise KnowledgeError(f"taxonomy: the name {name!r} is used twice")
 
     def _add_derived_names(self, category: Category) -> None:
-        leaves = [node for node in category.nodes if node.is_leaf]
-        whole = [node for node in category.nodes if node.name == category.name] or leaves[
-            : len(leaves) == 1
-        ]
+        whole = _whole(category)
         names = [category.name, *category.aliases]
-        names += [name for node in whole for name in (node.name, *node.aliases)]
+        for node in whole:
+            names += [node.name, *node.aliases]
+        strong = _strongly_suspected(category)
         for name in names:
-            self._nodes.setdefault(_key("Suspected " + name), category.root)
-            self._nodes.setdefault(
-                _key("Strongly Suspected " + name),
-                _strongly_suspected(category),
-            )
+            self._nodes.setdefault(_key(f"Suspected {name}"), category.root)
+            self._nodes.setdefault(_key(f"Strongly Suspected {name}"), strong)
             self._categories.setdefault(_key(name), category)
             for node in whole:
                 self._nodes.setdefault(_key(name), node)
@@ -124,7 +120,10 @@ class Taxonomy:
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
         """Every node of every tree."""
-        return tuple(node for category in self.categories for node in category.nodes)
+        nodes: list[Node] = []
+        for category in self.categories:
+            nodes += category.nodes
+        return tuple(nodes)
 
     @cached_property
     def diagnoses(self) -> tuple[Node, ...]:
@@ -144,11 +143,10 @@ class Taxonomy:
         """
         found = self.get_category(name)
         if found is None:
-            raise UnknownName(
-                "category",
-                name,
-                [n for c in self.categories for n in (c.name, *c.aliases)],
-            )
+            known: list[str] = []
+            for category in self.categories:
+                known += [category.name, *category.aliases]
+            raise UnknownName("category", name, known)
         return found
 
     def find(self, name: str) -> Node:
@@ -161,8 +159,11 @@ class Taxonomy:
         """
         found = self.get(name)
         if found is None:
-            known = [n for node in self.nodes for n in (node.name, *node.aliases)]
-            raise UnknownName("diagnosis", name, known + [c.name for c in self.categories])
+            known: list[str] = []
+            for node in self.nodes:
+                known += [node.name, *node.aliases]
+            known += [category.name for category in self.categories]
+            raise UnknownName("diagnosis", name, known)
         return found
 
     def get(self, name: str) -> Node | None:
@@ -173,14 +174,17 @@ class Taxonomy:
 
     def get_category(self, name: str) -> Category | None:
         """Look a category up like :meth:`category`; None if there is none."""
+        category = self._categories.get(_key(name))
         node = self.get(name)
-        return self._categories.get(_key(name)) or (
-            self._categories[_key(node.category)] if node else None
-        )
+        if category is None and node is not None:
+            return self._categories[_key(node.category)]
+        return category
 
     def category_of(self, node: Node | str) -> Category:
         """Return the category that a node (or a node's name) belongs to."""
-        return self.category((self.find(node) if isinstance(node, str) else node).category)
+        if isinstance(node, str):
+            node = self.find(node)
+        return self.category(node.category)
 
     @classmethod
     def from_records(
@@ -204,22 +208,32 @@ class Taxonomy:
     @cache
     def default(cls) -> Taxonomy:
         """The taxonomy that ships with dxtrace."""
-        text = (
-            resources.files("dxtrace.knowledge")
-            .joinpath("data", "taxonomy.yaml")
-            .read_text("utf-8")
-        )
-        return cls.from_records(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        file = resources.files("dxtrace.knowledge").joinpath("data", "taxonomy.yaml")
+        # The loader in C is ten times as fast, but not in every build of PyYAML.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        return cls.from_records(yaml.load(file.read_text("utf-8"), loader))
 
 
 def _key(name: str) -> str:
     """Fold case, punctuation and spacing: what makes two spellings of a name equal."""
-    return re.sub(r"[^a-z0-9]+", " ", name.lower().replace("\u2019", "'").replace("'s", "")).strip()
+    name = name.lower().replace("\u2019", "'").replace("'s", "")
+    return re.sub(r"[^a-z0-9]+", " ", name).strip()
+
+
+def _whole(category: Category) -> list[Node]:
+    """Return the nodes that the category's name may mean: those called so, else its only leaf."""
+    namesakes = [node for node in category.nodes if node.name == category.name]
+    leaves = [node for node in category.nodes if node.is_leaf]
+    if not namesakes and len(leaves) == 1:
+        return leaves
+    return namesakes
 
 
 def _strongly_suspected(category: Category) -> Node:
-    strong = [node for node in category.nodes if node.name.startswith("Strongly Suspected")]
-    return strong[0] if strong else category.root
+    for node in category.nodes:
+        if node.name.startswith("Strongly Suspected"):
+            return node
+    return category.root
 
 
 def _read_category(record: Mapping[str, Any]) -> Category:
@@ -239,18 +253,21 @@ def _read_node(
     category: str,
     above: tuple[str, ...],
 ) -> Node:
-    body = body or {}
-    plain = not (_ATTRIBUTES & body.keys())
+    attributes = dict(body or {})
+    if not (_ATTRIBUTES & attributes.keys()):
+        # Without attributes a node is its children.
+        attributes = {"children": attributes}
     path = (*above, name)
-    below = body if plain else body.get("children", {})
-    children = tuple(_read_node(child, inner, category, path) for child, inner in below.items())
+    children: list[Node] = []
+    for child, inner in attributes.get("children", {}).items():
+        children.append(_read_node(child, inner, category, path))
     return Node(
         name=name,
         category=category,
         path=path,
-        aliases=() if plain else tuple(body.get("aliases", ())),
-        short=() if plain else tuple(body.get("short", ())),
-        icd10cm=None if plain else body.get("icd10cm"),
-        final=not children or (not plain and bool(body.get("final"))),
-        children=children,
+        aliases=tuple(attributes.get("aliases", ())),
+        short=tuple(attributes.get("short", ())),
+        icd10cm=attributes.get("icd10cm"),
+        final=not children or bool(attributes.get("final")),
+        children=tuple(children),
     )

@@ -19,6 +19,9 @@ HELD_OUT = 1 / 3
 Register = Literal["terse", "full", "lay", "vignette"]
 REGISTERS: tuple[Register, ...] = ("terse", "full", "lay", "vignette")
 
+#: The ways of one side.
+ByRegister = dict[Register, tuple[str, ...]]
+
 _OPENING = re.compile(r"(?:An?|This|The patient is an?) (?:[\w-]+ ){0,2}\{age\}")
 
 #: Which ways of ``knowledge/`` are looked for in a note: all, or those that training cases use. On
@@ -28,7 +31,8 @@ Wordings = Literal["all", "training"]
 
 def stable_hash(text: str) -> int:
     """Return a 64-bit hash that is the same in every process and version of Python."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
 
 
 def divide(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -36,21 +40,26 @@ def divide(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     text is training's.
     """
     unique = list(dict.fromkeys(texts))
-    count = max(1, round(len(unique) * HELD_OUT)) if len(unique) > 1 else 0
-    held = set(sorted(unique, key=stable_hash)[:count])
-    return tuple(t for t in unique if t not in held), tuple(t for t in unique if t in held)
+    count = 0
+    if len(unique) > 1:
+        count = max(1, round(len(unique) * HELD_OUT))
+    held_out = set(sorted(unique, key=stable_hash)[:count])
+    train = [text for text in unique if text not in held_out]
+    hard = [text for text in unique if text in held_out]
+    return tuple(train), tuple(hard)
 
 
-def divide_says(
-    says: Says,
-) -> tuple[dict[Register, tuple[str, ...]], dict[Register, tuple[str, ...]]]:
+def divide_says(says: Says) -> tuple[ByRegister, ByRegister]:
     """Divide the ways of ``says`` into (training, hard test), within each register; each side gets
     at least one.
     """
-    divided = {register: divide(getattr(says, register)) for register in REGISTERS}
-    train = {register: parts[0] for register, parts in divided.items()}
-    hard = {register: parts[1] for register, parts in divided.items()}
+    train: ByRegister = {}
+    hard: ByRegister = {}
+    for register in REGISTERS:
+        train[register], hard[register] = divide(getattr(says, register))
     if not any(hard.values()):
+        # One way in each register at most: the hard test gets the last, shared if it is the only
+        # one.
         last = [register for register in REGISTERS if train[register]][-1]
         hard[last] = train[last]
         if sum(map(len, train.values())) > 1:
@@ -62,18 +71,30 @@ def apart(finding: Finding) -> tuple[tuple[str, ...], Says]:
     """Return the ways that present the patient ("A {age}-year-old {man} ..."): they begin a note;
     and the others.
     """
-    openings = tuple(way for way in finding.says.full if _OPENING.match(way))
-    others = tuple(way for way in finding.says.full if way not in openings)
-    return openings, finding.says.model_copy(update={"full": others})
+    openings: list[str] = []
+    others: list[str] = []
+    for way in finding.says.full:
+        if _OPENING.match(way):
+            openings.append(way)
+        else:
+            others.append(way)
+    says = finding.says.model_copy(update={"full": tuple(others)})
+    return tuple(openings), says
 
 
 def ways_of(finding: Finding, wordings: Wordings = "all") -> tuple[str, ...]:
     """Return the ways in which a note may say a finding, as a complaint and as the name of a test
     included.
     """
-    test = (finding.lab.name,) if finding.lab else ()
+    ways: list[str] = []
     if wordings == "all":
-        return finding.says.all + finding.chief + test
-    openings, others = apart(finding)
-    said = [way for ways in divide_says(others)[0].values() for way in ways]
-    return (*said, *divide(openings)[0], *divide(finding.chief)[0], *test)
+        ways += finding.says.all
+        ways += finding.chief
+    else:
+        openings, others = apart(finding)
+        train, _ = divide_says(others)
+        for texts in (*train.values(), divide(openings)[0], divide(finding.chief)[0]):
+            ways += texts
+    if finding.lab:
+        ways.append(finding.lab.name)
+    return tuple(ways)

@@ -17,7 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from dxtrace.engines.numpy_llama import Array, Layer, LlamaConfig, Weights, size, unpack
+from dxtrace.engines.numpy_llama import (
+    Array,
+    Layer,
+    LlamaConfig,
+    Weights,
+    size,
+    unpack,
+)
 from dxtrace.errors import ModelError
 from dxtrace.models import store
 from dxtrace.models.gguf_files import LoraAdapter, read_lora
@@ -101,7 +108,11 @@ def is_prepared(base_sha256: str, folder: Path, adapter: Path | None) -> bool:
 
 
 def _drop_oldest(folder: Path) -> None:
-    found = sorted(folder.glob("f32-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = sorted(
+        folder.glob("f32-*"),
+        key=lambda path: path.stat().st_mtime,
+        reverse=True,
+    )
     for path in found[_KEPT:]:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -157,7 +168,12 @@ def _read_config(base: Path, reader: Any) -> LlamaConfig:
     tied = "output.weight" not in names
     try:
         heads, width, layers = (
-            int(get[name]) for name in ("attention.head_count", "embedding_length", "block_count")
+            int(get[name])
+            for name in (
+                "attention.head_count",
+                "embedding_length",
+                "block_count",
+            )
         )
         config = LlamaConfig(
             vocabulary=len(reader.fields["tokenizer.ggml.tokens"].data),

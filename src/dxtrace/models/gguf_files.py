@@ -85,13 +85,15 @@ def read_lora(folder: Path, heads: int, kv_heads: int) -> LoraAdapter:
     for name, half in halves.items():
         if half.keys() != {"A", "B"}:
             raise ModelError(f"{folder}: one half of {name} is missing")
-        count = heads if "attn_q." in name else kv_heads if "attn_k." in name else 0
-        pairs[name] = (half["A"], _interleave(half["B"], count) if count else half["B"])
-    return LoraAdapter(
-        alpha / rank if not config.get("use_rslora") else alpha / rank**0.5,
-        alpha,
-        pairs,
-    )
+        output = half["B"]
+        if "attn_q." in name:
+            output = _interleave(output, heads)
+        elif "attn_k." in name:
+            output = _interleave(output, kv_heads)
+        pairs[name] = (half["A"], output)
+    # Rank-stabilised LoRA (Kalajdzievski 2023, arXiv 2312.03732) divides by the root of the rank.
+    divisor = rank**0.5 if config.get("use_rslora") else rank
+    return LoraAdapter(alpha / divisor, alpha, pairs)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -208,7 +210,10 @@ def _copy_header(reader: Any, path: Path) -> Any:
 
     writer = gguf.GGUFWriter(path, reader.fields["general.architecture"].contents())
     for key, field in reader.fields.items():
-        if key.startswith("GGUF.") or key in ("general.architecture", "general.file_type"):
+        if key.startswith("GGUF.") or key in (
+            "general.architecture",
+            "general.file_type",
+        ):
             continue
         sub_type = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
         writer.add_key_value(key, field.contents(), field.types[0], sub_type)

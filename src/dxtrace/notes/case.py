@@ -12,7 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dxtrace.errors import CaseError
-from dxtrace.notes.sections import SECTIONS, TITLES, Section, find_sections, is_visible
+from dxtrace.notes.sections import (
+    SECTIONS,
+    TITLES,
+    Section,
+    find_sections,
+    is_visible,
+)
 
 #: Longest note that is read, in code points.
 MAX_CHARACTERS = 1_000_000

@@ -142,7 +142,11 @@ def _after_heading(note: str, start: int, end: int) -> int:
     if (
         heading is None
         or section is None
-        or re.match(r"(?:cxr|ct|mri|tte|echo\w*|e[ck]g|egd|chest x-ray)$", heading[1], re.I)
+        or re.match(
+            r"(?:cxr|ct|mri|tte|echo\w*|e[ck]g|egd|chest x-ray)$",
+            heading[1],
+            re.I,
+        )
     ):
         return start
     body = note[heading.end() : end]

@@ -6,6 +6,17 @@ import re
 
 from dxtrace.notes.sections import INVISIBLE
 
+_GAP = r"[\s" + INVISIBLE + "]+"
+
+#: Up to so many characters a text is found whole or not at all.
+_CLIPPABLE = 4
+
+
+def _spaced(text: str) -> str:
+    """Return a pattern of the words of ``text`` with any white space between them."""
+    words = [re.escape(word) for word in re.split(_GAP, text) if word]
+    return _GAP.join(words)
+
 
 def locate(note: str, text: str, section: tuple[int, int] | None = None) -> tuple[int, int] | None:
     """Find ``text`` in ``note``: exactly, then with any white space, in any case, without a clipped
@@ -22,20 +33,17 @@ def locate(note: str, text: str, section: tuple[int, int] | None = None) -> tupl
     text = text.strip()
     if not text:
         return None
-    words = [re.escape(word) for word in re.split(r"[\s" + INVISIBLE + r"]+", text) if word]
-    gap = r"[\s" + INVISIBLE + "]+"
     attempts = [
         re.compile(re.escape(text)),
-        re.compile(gap.join(words)),
-        re.compile(gap.join(words), re.IGNORECASE),
+        re.compile(_spaced(text)),
+        re.compile(_spaced(text), re.IGNORECASE),
     ]
-    if len(text) > 4:
-        clipped = (
-            [re.escape(word) for word in re.split(gap, text[1:]) if word],
-            [re.escape(word) for word in re.split(gap, text[:-1]) if word],
-        )
-        attempts += [re.compile(gap.join(part), re.IGNORECASE) for part in clipped]
-    ranges = ([section] if section else []) + [(0, len(note))]
+    if len(text) > _CLIPPABLE:
+        for clipped in (text[1:], text[:-1]):
+            attempts.append(re.compile(_spaced(clipped), re.IGNORECASE))
+    ranges = [(0, len(note))]
+    if section:
+        ranges.insert(0, section)
     for pattern in attempts:
         for start, end in ranges:
             if match := pattern.search(note, start, end):

@@ -38,9 +38,12 @@ def readable(text: str) -> str:
     empty lines.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_INVISIBLE)
-    lines = [" ".join(line.split()) for line in text.split("\n")]
-    kept = [line for index, line in enumerate(lines) if line or (index and lines[index - 1])]
-    return "\n".join(kept).strip()
+    lines: list[str] = []
+    for line in text.split("\n"):
+        line = " ".join(line.split())
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines).strip()
 
 
 _INVISIBLE = {ord(char): None for char in INVISIBLE}
@@ -80,7 +83,10 @@ def chat_parts(template: str | None, system: str, text: str) -> list[PromptPart]
     """
     if template is None:
         return [(f"{system}\n\n", False), (text, False), ("\n\n", False)]
-    messages = [{"role": "system", "content": system}, {"role": "user", "content": _MARKER}]
+    messages = [
+        {"role": "system", "content": system},
+        {"role": "user", "content": _MARKER},
+    ]
     rendered = _template(template).render(
         messages=messages,
         add_generation_prompt=True,
@@ -100,7 +106,10 @@ def _template(source: str) -> Any:
         raise ValueError(f"the model's chat template refuses the messages: {message}")
 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    environment.globals |= {"raise_exception": refuse, "strftime_now": lambda _: DATE}
+    environment.globals |= {
+        "raise_exception": refuse,
+        "strftime_now": lambda _: DATE,
+    }
     return environment.from_string(source)
 
 
@@ -112,7 +121,12 @@ def answer_segments(answer: Answer) -> list[str]:
     """
     segments = [f" {answer.diagnosis}"]
     for number, step in enumerate(answer.steps, 1):
-        segments += [step_head(number, step.supports), f" {step.rationale}", MARK, f" {step.quote}"]
+        segments += [
+            step_head(number, step.supports),
+            f" {step.rationale}",
+            MARK,
+            f" {step.quote}",
+        ]
     return segments
 
 

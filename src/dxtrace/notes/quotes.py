@@ -48,26 +48,37 @@ def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> l
     """
     found: dict[str, Quote] = {}
     for sentence in sentences(note):
-        if keep is not None and not any(a < sentence[1] and sentence[0] < b for a, b in keep):
+        if keep is not None and not _touches(sentence, keep):
             continue
         clauses = list(split_clauses(note, *sentence))
         longest = max(1, _MAX_RUNS // max(1, len(clauses)))
         for first in range(len(clauses)):
             for last in range(first, min(first + longest, len(clauses))):
-                if clauses[last][1] - clauses[first][0] > 4 * MAX_QUOTE:
+                start, _ = clauses[first]
+                last_start, end = clauses[last]
+                if end - start > 4 * MAX_QUOTE:
                     break
-                quote = _trim(note, clauses[first][0], clauses[last][1])
-                if quote is None or (
-                    keep is not None
-                    and not any(a <= quote.start and quote.end <= b for a, b in keep)
-                ):
+                quote = _trim(note, start, end)
+                if quote is None:
+                    continue
+                if keep is not None and not _within(quote, keep):
                     continue
                 if len(quote.text) > MAX_QUOTE:
                     break
-                if note[clauses[last][0] : clauses[last][1]].rstrip().endswith(":"):
+                # "Exam:" promises what follows it.
+                if note[last_start:end].rstrip().endswith(":"):
                     continue
                 found.setdefault(quote.text, quote)
     return list(found.values())
+
+
+def _touches(sentence: tuple[int, int], keep: Iterable[tuple[int, int]]) -> bool:
+    start, end = sentence
+    return any(first < end and start < last for first, last in keep)
+
+
+def _within(quote: Quote, keep: Iterable[tuple[int, int]]) -> bool:
+    return any(first <= quote.start and quote.end <= last for first, last in keep)
 
 
 def single_clauses(quotes: Iterable[Quote]) -> list[Quote]:
@@ -86,25 +97,26 @@ def _trim(note: str, start: int, end: int) -> Quote | None:
     is left.
     """
     bullet = BULLET.match(note, start, end)
-    if (
-        bullet
-        and bullet.end() < end
-        and not (note[bullet.end() - 1] == "-" and SIGNED.search(note, bullet.end(), end))
-    ):
-        start = bullet.end()
-    junk = " \t\r\n\v\f\u00a0\u2028\u2029\x85" + INVISIBLE
-    while start < end and (note[start] in junk or note[start].isspace() or note[start] in ",;:|"):
+    if bullet and bullet.end() < end:
+        # In a list of signs ("-fever +cough") the dash says no: it stays.
+        minus = note[bullet.end() - 1] == "-" and SIGNED.search(note, bullet.end(), end)
+        if not minus:
+            start = bullet.end()
+    while start < end and _is_junk(note[start], ",;:|"):
         start += 1
-    while end > start and (
-        note[end - 1] in junk or note[end - 1].isspace() or note[end - 1] in ",;:.|"
-    ):
+    while end > start and _is_junk(note[end - 1], ",;:.|"):
         end -= 1
     if lead := _LEAD.match(note, start, end):
         start = lead.end()
     text = note[start:end]
-    if sum(char.isalnum() for char in text) < 2 or not any(char.isalpha() for char in text):
+    letters = any(char.isalpha() for char in text)
+    if not letters or sum(char.isalnum() for char in text) < 2:
         return None
     return Quote(" ".join(text.split()), start, end)
+
+
+def _is_junk(char: str, punctuation: str) -> bool:
+    return char.isspace() or char in punctuation or char in INVISIBLE
 
 
 def span_of(case: Case, quote: Quote) -> Span:

@@ -129,7 +129,7 @@ def _case_from_text_or_json(text: str, place: str, id: str, json_file: bool = Fa
         refuse_other_text(text, place)
         return Case.from_text(text, id)
     except CaseError as error:
-        raise error if str(error).startswith(place) else CaseError(f"{place}: {error}") from None
+        raise (error if str(error).startswith(place) else CaseError(f"{place}: {error}")) from None
 
 
 def looks_like_json(text: str) -> bool:

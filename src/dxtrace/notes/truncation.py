@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dxtrace.notes.case import Case
@@ -27,6 +27,17 @@ _SHARES = {
 #: space.
 _LONGEST = 1200
 
+#: A stretch of a long sentence: up to white space, or of so many characters where there is none.
+_RUN = re.compile(rf"(?s)\S.{{0,{_LONGEST}}}(?!\S)|\S{{1,{_LONGEST}}}")
+
+#: No text has more characters a token: longer ones do not fit, and need not be counted.
+_CHARACTERS_A_TOKEN = 24
+
+#: A half-open range of the note.
+Range = tuple[int, int]
+
+#: A range and the tokens that it takes.
+Piece = tuple[int, int, int]
 
 Count = Callable[[Sequence[str]], list[int]]
 
@@ -48,10 +59,8 @@ class Fitted:
         """What was left out, in one line; None if nothing was."""
         if not self.left_out:
             return None
-        parts = ", ".join(
-            f"{count:,} characters of {name}" for name, count in self.left_out.items()
-        )
-        return f"the note is longer than the model can read: left out {parts}"
+        parts = [f"{count:,} characters of {name}" for name, count in self.left_out.items()]
+        return "the note is longer than the model can read: left out " + ", ".join(parts)
 
 
 def fit(case: Case, count: Count, budget: int) -> Fitted:
@@ -67,63 +76,94 @@ def fit(case: Case, count: Count, budget: int) -> Fitted:
         budget: tokens that the note may take.
     """
     whole = readable(case.note)
-    if len(whole) <= 24 * budget and count([whole])[0] <= budget:
+    if len(whole) <= _CHARACTERS_A_TOKEN * budget and count([whole])[0] <= budget:
         return Fitted(whole, ((0, len(case.note)),), {})
     pieces = {name: _pieces(case, name, count, budget) for name in SECTIONS}
     text, kept = _fill(case, pieces, count, budget)
-    left_out = {}
-    for name in SECTIONS:
-        total = sum(s.end - s.start for s in case.sections if s.name == name)
-        held = sum(end - start for start, end in kept if case.section_at(start) == name)
-        if total - held > 0.01 * total:
-            left_out[name] = total - held
+    left_out = _left_out(case, kept)
     return Fitted(text, tuple(_joined(case.note, kept)), left_out)
+
+
+def _left_out(case: Case, kept: Sequence[Range]) -> dict[str, int]:
+    """Return how many characters of each section are gone, where it is more than white space."""
+    total = dict.fromkeys(SECTIONS, 0)
+    held = dict.fromkeys(SECTIONS, 0)
+    for section in case.sections:
+        total[section.name] += section.end - section.start
+    for start, end in kept:
+        held[case.section_at(start)] += end - start
+    left_out: dict[str, int] = {}
+    for name in SECTIONS:
+        gone = total[name] - held[name]
+        if gone > 0.01 * total[name]:
+            left_out[name] = gone
+    return left_out
 
 
 def _fill(
     case: Case,
-    pieces: dict[str, list[tuple[int, int, int]]],
+    pieces: dict[str, list[Piece]],
     count: Count,
     budget: int,
-) -> tuple[str, list[tuple[int, int]]]:
+) -> tuple[str, list[Range]]:
     """Return the text that fits and the ranges in it; what headings and marks of omission take is
     known only after.
     """
-    wanted = {name: sum(cost for _, _, cost in items) for name, items in pieces.items()}
+    wanted = {name: _cost(items) for name, items in pieces.items()}
+    # First guess: headings and marks of omission take 40 tokens and a twenty-fifth of the rest.
     total = max(0, int(0.96 * budget) - 40)
     while True:
-        room = _allot(wanted, total)
-        kept = sorted(span for name in SECTIONS for span in _ends(pieces[name], room[name]))
+        room = _token_budget(wanted, total)
+        kept: list[Range] = []
+        for name in SECTIONS:
+            kept += _head_and_tail(pieces[name], room[name])
+        kept.sort()
         text = _render(case, kept)
         over = count([text])[0] - budget
-        if over <= 0 or not total:
-            return (text, kept) if over <= 0 else ("", [])
+        if over <= 0:
+            return text, kept
+        if not total:
+            return "", []
+        # A little more than what is over, so that the search ends in a few rounds.
         total = max(0, total - over - 8)
 
 
-def _pieces(case: Case, name: str, count: Count, budget: int) -> list[tuple[int, int, int]]:
+def _cost(pieces: Iterable[Piece]) -> int:
+    return sum(cost for _, _, cost in pieces)
+
+
+def _pieces(case: Case, name: str, count: Count, budget: int) -> list[Piece]:
     """Return (start, end, tokens) of the sentences of one section; only as much of its two ends as
     could ever fit.
     """
     parts = [(section.start, section.end) for section in case.sections if section.name == name]
-    if sum(end - start for start, end in parts) > 24 * budget:
-        back = [(-end, -start) for start, end in reversed(parts)]
-        parts = _first(parts, 12 * budget) + [
-            (-end, -start) for start, end in reversed(_first(back, 12 * budget))
-        ]
-    ranges: list[tuple[int, int]] = []
+    most = _CHARACTERS_A_TOKEN * budget
+    if sum(end - start for start, end in parts) > most:
+        parts = _first(parts, most // 2) + _mirrored(_first(_mirrored(parts), most // 2))
+    ranges: list[Range] = []
     for start, end in parts:
-        for a, b in sentences(case.note[start:end]):
-            ranges += [
-                (start + a + c, start + a + d) for c, d in _cut(case.note[start + a : start + b])
-            ]
-    costs = count([readable(case.note[start:end]) for start, end in ranges]) if ranges else []
-    return [(start, end, cost + 1) for (start, end), cost in zip(ranges, costs, strict=True)]
+        for first, last in sentences(case.note[start:end]):
+            sentence = case.note[start + first : start + last]
+            for left, right in _cut(sentence):
+                ranges.append((start + first + left, start + first + right))
+    if not ranges:
+        return []
+    costs = count([readable(case.note[start:end]) for start, end in ranges])
+    pieces: list[Piece] = []
+    for (start, end), cost in zip(ranges, costs, strict=True):
+        # One more for the white space between pieces.
+        pieces.append((start, end, cost + 1))
+    return pieces
 
 
-def _first(parts: list[tuple[int, int]], length: int) -> list[tuple[int, int]]:
+def _mirrored(parts: Sequence[Range]) -> list[Range]:
+    """Return ranges as seen from the end: what is first of these is last of those."""
+    return [(-end, -start) for start, end in reversed(parts)]
+
+
+def _first(parts: Sequence[Range], length: int) -> list[Range]:
     """Return the first ``length`` characters of ``parts``."""
-    taken: list[tuple[int, int]] = []
+    taken: list[Range] = []
     for start, end in parts:
         if length <= 0:
             break
@@ -138,40 +178,44 @@ def _cut(sentence: str) -> list[tuple[int, int]]:
     """
     if len(sentence) <= _LONGEST:
         return [(0, len(sentence))]
-    return [
-        match.span()
-        for match in re.finditer(rf"(?s)\S.{{0,{_LONGEST}}}(?!\S)|\S{{1,{_LONGEST}}}", sentence)
-    ]
+    return [match.span() for match in _RUN.finditer(sentence)]
 
 
-def _allot(wanted: dict[str, int], budget: int) -> dict[str, int]:
-    room = {name: min(wanted[name], int(_SHARES[name] * budget)) for name in SECTIONS}
+def _token_budget(wanted: dict[str, int], budget: int) -> dict[str, int]:
+    """Return the room of each section: its share, then what others leave, by importance."""
+    room: dict[str, int] = {}
+    for name in SECTIONS:
+        room[name] = min(wanted[name], int(_SHARES[name] * budget))
     for name in _SHARES:
         spare = budget - sum(room.values())
-        room[name] += max(0, min(spare, wanted[name] - room[name]))
+        missing = wanted[name] - room[name]
+        room[name] += max(0, min(spare, missing))
     return room
 
 
-def _ends(pieces: list[tuple[int, int, int]], room: int) -> list[tuple[int, int]]:
-    if sum(cost for _, _, cost in pieces) <= room:
+def _head_and_tail(pieces: Sequence[Piece], room: int) -> list[Range]:
+    """Return the pieces at the start, up to two thirds of the room, and those at the end."""
+    if _cost(pieces) <= room:
         return [(start, end) for start, end, _ in pieces]
-    head: list[tuple[int, int]] = []
-    tail: list[tuple[int, int]] = []
-    used, index, last = 0, 0, len(pieces) - 1
-    while index <= last and used + pieces[index][2] <= 2 * room // 3:
-        head.append(pieces[index][:2])
-        used += pieces[index][2]
-        index += 1
-    while last >= index and used + pieces[last][2] <= room:
-        tail.append(pieces[last][:2])
-        used += pieces[last][2]
-        last -= 1
+    head: list[Range] = []
+    used = 0
+    for start, end, cost in pieces:
+        if used + cost > 2 * room // 3:
+            break
+        head.append((start, end))
+        used += cost
+    tail: list[Range] = []
+    for start, end, cost in reversed(pieces[len(head) :]):
+        if used + cost > room:
+            break
+        tail.append((start, end))
+        used += cost
     return head + tail[::-1]
 
 
-def _joined(note: str, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _joined(note: str, ranges: Sequence[Range]) -> list[Range]:
     """Join ranges with nothing but white space between them."""
-    joined: list[tuple[int, int]] = []
+    joined: list[Range] = []
     for start, end in ranges:
         if joined and not note[joined[-1][1] : start].strip():
             joined[-1] = (joined[-1][0], end)
@@ -180,13 +224,14 @@ def _joined(note: str, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _render(case: Case, kept: list[tuple[int, int]]) -> str:
+def _render(case: Case, kept: Sequence[Range]) -> str:
     parts: list[str] = []
     section = None
     for start, end in _joined(case.note, kept):
         name = case.section_at(start)
         if name != section and len(case.sections) > 1:
-            parts.append(f"{name.replace('_', ' ').capitalize()}:")
+            heading = name.replace("_", " ").capitalize()
+            parts.append(f"{heading}:")
         elif section is not None:
             parts.append("[...]")
         parts.append(readable(case.note[start:end]))

@@ -10,13 +10,15 @@ from typing import Any
 
 from dxtrace.errors import InputError, MissingExtra, ModelError
 from dxtrace.models import shipped_adapter
-from dxtrace.models.torch_base import Located
+from dxtrace.models.torch_base import BaseLocation
 from dxtrace.provenance import Provenance
-from dxtrace.train.precision import Chosen
+from dxtrace.train.precision import ChosenPrecision
 from dxtrace.train.recipe import Base, Recipe
 
 
-def load_base(located: Located, base: Base, precision: Chosen, device: str) -> tuple[Any, Any]:
+def load_base(
+    located: BaseLocation, base: Base, precision: ChosenPrecision, device: str
+) -> tuple[Any, Any]:
     """Return (tokenizer, model) for training: frozen weights in the run's precision, or in 4 bits.
 
     Raises:
@@ -29,7 +31,10 @@ def load_base(located: Located, base: Base, precision: Chosen, device: str) -> t
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    options: dict[str, Any] = {"dtype": precision.dtype, "attn_implementation": "sdpa"}
+    options: dict[str, Any] = {
+        "dtype": precision.dtype,
+        "attn_implementation": "sdpa",
+    }
     if base.quantisation == "nf4":
         options["quantization_config"] = _nf4(precision)
         options["device_map"] = {"": torch.cuda.current_device() if device == "cuda" else device}
@@ -50,7 +55,7 @@ def load_base(located: Located, base: Base, precision: Chosen, device: str) -> t
     return tokenizer, model
 
 
-def _nf4(precision: Chosen) -> Any:
+def _nf4(precision: ChosenPrecision) -> Any:
     """QLoRA's 4-bit NormalFloat with double quantisation (Dettmers et al.
 
     2023, arXiv 2305.14314).

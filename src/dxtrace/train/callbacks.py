@@ -64,7 +64,10 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         """Write a line."""
         row = {name: logs[key] for key, name in _KEPT.items() if logs and key in logs}
-        if not state.is_world_process_zero or not row.keys() & {"loss", "dev_loss"}:
+        if not state.is_world_process_zero or not row.keys() & {
+            "loss",
+            "dev_loss",
+        }:
             return
         now = time.perf_counter()
         if "tokens" in row:
@@ -197,7 +200,12 @@ class Probe(TrainerCallback):  # type: ignore[misc]
         metrics: MetricsFile,
         console: Console,
     ) -> None:
-        self.encoder, self.cases, self.metrics, self._console = encoder, cases, metrics, console
+        self.encoder, self.cases, self.metrics, self._console = (
+            encoder,
+            cases,
+            metrics,
+            console,
+        )
 
     def on_evaluate(
         self,

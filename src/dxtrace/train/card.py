@@ -84,7 +84,14 @@ def _header(recipe: Recipe, provenance: Provenance, evaluation: Mapping[str, Any
         "license": licence,
         "language": ["en"],
         "pipeline_tag": "text-generation",
-        "tags": ["medical", "diagnosis", "reasoning", "lora", "dxtrace", "education"],
+        "tags": [
+            "medical",
+            "diagnosis",
+            "reasoning",
+            "lora",
+            "dxtrace",
+            "education",
+        ],
     }
     if provenance.credentialed:
         header |= {"license_name": "physionet-credentialed-health-data-license-1.5.0"}

@@ -8,7 +8,12 @@ import shutil
 from pathlib import Path
 
 _NAME = re.compile(r"checkpoint-(\d+)$")
-_NEEDED = ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json")
+_NEEDED = (
+    "adapter_model.safetensors",
+    "optimizer.pt",
+    "scheduler.pt",
+    "trainer_state.json",
+)
 
 
 def step_of(checkpoint: Path) -> int:

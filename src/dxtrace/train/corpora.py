@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.corpus import make_corpus, open_corpus, parse_spec, split_by_patient
+from dxtrace.corpus import (
+    make_corpus,
+    open_corpus,
+    parse_spec,
+    split_by_patient,
+)
 from dxtrace.corpus.base import CREDENTIALED
 from dxtrace.errors import InputError
 from dxtrace.models import store

@@ -49,7 +49,10 @@ def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], out: Path) -> N
     axes = figure.subplots()
     for number, (name, rows) in enumerate(runs.items()):
         colour, prefix = f"C{number}", f"{name}: " if len(runs) > 1 else ""
-        for key, label, style in (("loss", "training", "-"), ("dev_loss", "development", "o--")):
+        for key, label, style in (
+            ("loss", "training", "-"),
+            ("dev_loss", "development", "o--"),
+        ):
             points = [(row["step"], row[key]) for row in rows if key in row]
             if points:
                 faint = 0.35 if key == "loss" and len(runs) > 1 else 0.9

@@ -177,7 +177,11 @@ class Encoder:
         if room < 32:  # an answer is never cut
             report.dropped.append(case.id)
             return None
-        fitted = fit(case.case, lambda texts: [len(ids) for ids in self.encode(texts)], room)
+        fitted = fit(
+            case.case,
+            lambda texts: [len(ids) for ids in self.encode(texts)],
+            room,
+        )
         report.shortened.append(case.id)
         return self.prompt_ids(fitted.text)
 

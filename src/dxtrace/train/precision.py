@@ -21,7 +21,7 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenPrecision:
     """The format of matrix products and frozen weights, and the reason.
 
     Adapter and optimiser are 32-bit always.
@@ -35,7 +35,11 @@ class Chosen:
         """The torch dtype."""
         import torch
 
-        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.name]
+        return {
+            "fp32": torch.float32,
+            "bf16": torch.bfloat16,
+            "fp16": torch.float16,
+        }[self.name]
 
 
 def find_device() -> Device:
@@ -57,7 +61,7 @@ def _has_amx() -> bool:
     return bool(check and check())
 
 
-def choose_precision(wanted: Precision, device: Device) -> Chosen:
+def choose_precision(wanted: Precision, device: Device) -> ChosenPrecision:
     """Return the number format for a run.
 
     Raises:
@@ -66,7 +70,7 @@ def choose_precision(wanted: Precision, device: Device) -> Chosen:
     if wanted == "auto":
         return _automatic(device)
     if wanted == "fp16" and device.kind == "cpu":
-        return Chosen("fp16", "asked for; a CPU emulates it: for tests, not for speed")
+        return ChosenPrecision("fp16", "asked for; a CPU emulates it: for tests, not for speed")
     if wanted == "bf16" and device.kind == "cuda" and not device.bf16:
         raise InputError(f"{device.name} has no bfloat16 units: set run.precision to fp16 or auto")
     slow = (
@@ -74,25 +78,28 @@ def choose_precision(wanted: Precision, device: Device) -> Chosen:
         if wanted == "bf16" and not device.bf16
         else ""
     )
-    return Chosen(wanted, f"asked for{slow}")
+    return ChosenPrecision(wanted, f"asked for{slow}")
 
 
-def _automatic(device: Device) -> Chosen:
+def _automatic(device: Device) -> ChosenPrecision:
     if device.kind == "cpu":
         if device.bf16:
-            return Chosen(
+            return ChosenPrecision(
                 "bf16",
                 "this CPU has AMX tiles, which multiply bfloat16 several times faster than 32-bit floats",
             )
-        return Chosen(
+        return ChosenPrecision(
             "fp32",
             "this CPU has no AMX tiles; bfloat16 would be 4 to 10 times slower than 32-bit floats",
         )
     if device.kind == "mps":
-        return Chosen("fp32", "half precision on Apple GPUs loses small updates")
+        return ChosenPrecision("fp32", "half precision on Apple GPUs loses small updates")
     if device.bf16:
-        return Chosen("bf16", f"{device.name} has bfloat16 units; no loss scaling is needed")
-    return Chosen(
+        return ChosenPrecision(
+            "bf16",
+            f"{device.name} has bfloat16 units; no loss scaling is needed",
+        )
+    return ChosenPrecision(
         "fp16",
         f"{device.name} has float16 units but none for bfloat16; losses are scaled, the adapter stays 32-bit",
     )

@@ -72,7 +72,10 @@ class Preflight:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
-        return asdict(self) | {"memory_total": self.memory.total, "seconds": self.seconds}
+        return asdict(self) | {
+            "memory_total": self.memory.total,
+            "seconds": self.seconds,
+        }
 
     def lines(self) -> list[str]:
         """Return the report, one line a fact."""
@@ -105,7 +108,7 @@ class Preflight:
         return lines
 
 
-def inspect(prepared: Prepared, timed: Timed | None = None) -> Preflight:
+def run_preflight(prepared: Prepared, timed: Timed | None = None) -> Preflight:
     """Return the preflight of a run; no weights are needed."""
     report, recipe = prepared.report, prepared.recipe
     processes = int(os.environ.get("WORLD_SIZE", "1"))
@@ -200,7 +203,11 @@ def lora_config(recipe: Recipe) -> Any:
 
 def _summary(values: Sequence[int]) -> tuple[int, int, int]:
     ordered = sorted(values)
-    return ordered[len(ordered) // 2], ordered[int(0.95 * (len(ordered) - 1))], ordered[-1]
+    return (
+        ordered[len(ordered) // 2],
+        ordered[int(0.95 * (len(ordered) - 1))],
+        ordered[-1],
+    )
 
 
 def _three(values: tuple[int, int, int]) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from dxtrace.models.torch_base import Located
+from dxtrace.models.torch_base import BaseLocation
 from dxtrace.provenance import Provenance
 from dxtrace.train.base import start_provenance
 from dxtrace.train.corpora import Cases
 from dxtrace.train.examples import Example, Report
-from dxtrace.train.precision import Chosen, Device
+from dxtrace.train.precision import ChosenPrecision, Device
 from dxtrace.train.recipe import Recipe
 
 
@@ -23,8 +23,8 @@ class Prepared:
 
     recipe: Recipe
     device: Device
-    precision: Chosen
-    located: Located
+    precision: ChosenPrecision
+    located: BaseLocation
     cases: Cases
     tokenizer: Any
     train: list[Example]

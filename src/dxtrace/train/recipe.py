@@ -106,7 +106,10 @@ class Lora(_Part):
     rank: int = Field(default=16, ge=1, description="rank of the update B A")
     alpha: float = Field(default=32, gt=0, description="the update is scaled by alpha / rank")
     dropout: float = Field(
-        default=0.05, ge=0, lt=1, description="on the input of A, while training"
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="on the input of A, while training",
     )
     targets: tuple[str, ...] | Literal["all-linear"] = Field(
         default="all-linear",

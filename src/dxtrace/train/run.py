@@ -73,7 +73,12 @@ def plain(encoder: Encoder) -> Encoder:
     """Return an encoder for measuring: every answer token weighs 1, so that losses of all recipes
     compare.
     """
-    update = {"chains": 1.0, "label_only": 0.0, "label_weight": 1.0, "prompt_weight": 0.0}
+    update = {
+        "chains": 1.0,
+        "label_only": 0.0,
+        "label_weight": 1.0,
+        "prompt_weight": 0.0,
+    }
     return Encoder(encoder.tokenizer, encoder.data.model_copy(update=update))
 
 

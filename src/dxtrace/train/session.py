@@ -22,7 +22,14 @@ from trl import SFTConfig
 
 from dxtrace.train import checkpoints
 from dxtrace.train.base import load_base, load_start
-from dxtrace.train.callbacks import Bar, MetricsFile, Probe, SaveBest, StopOnSignal, StopWhenWorse
+from dxtrace.train.callbacks import (
+    Bar,
+    MetricsFile,
+    Probe,
+    SaveBest,
+    StopOnSignal,
+    StopWhenWorse,
+)
 from dxtrace.train.examples import Encoder, Example
 from dxtrace.train.kernels.fast import unsupported, use_fast_layers
 from dxtrace.train.preflight import Timed, lora_config
@@ -59,13 +66,11 @@ class Session:
                 encoder = Encoder(self.prepared.tokenizer, self.recipe.data)
                 trainer.add_callback(Probe(encoder, chosen, metrics, self.console))
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-            state = (
-                "interrupted"
-                if stop.stopped
-                else "stopped early"
-                if early and early.stopped
-                else "done"
-            )
+            state = "done"
+            if stop.stopped:
+                state = "interrupted"
+            elif early and early.stopped:
+                state = "stopped early"
             if state != "interrupted" and self.prepared.dev and not _measured(trainer):
                 trainer.evaluate()
         return self._finish(trainer, state)
@@ -149,8 +154,15 @@ class Session:
 
     def arguments(self) -> SFTConfig:
         """Return the trainer's settings."""
-        recipe, optimiser, run = self.recipe, self.recipe.optimiser, self.recipe.run
-        cuda, name = self.prepared.device.kind == "cuda", self.prepared.precision.name
+        recipe, optimiser, run = (
+            self.recipe,
+            self.recipe.optimiser,
+            self.recipe.run,
+        )
+        cuda, name = (
+            self.prepared.device.kind == "cuda",
+            self.prepared.precision.name,
+        )
         measuring = bool(self.prepared.dev)
         return SFTConfig(
             output_dir=str(self.folder / "checkpoints"),
@@ -203,7 +215,10 @@ class Session:
             shutil.rmtree(beside, ignore_errors=True)
             if (source / "adapter_model.safetensors").is_file():
                 beside.mkdir()
-                for name in ("adapter_model.safetensors", "adapter_config.json"):
+                for name in (
+                    "adapter_model.safetensors",
+                    "adapter_config.json",
+                ):
                     shutil.copy2(source / name, beside / name)
             else:
                 best = trainer.state.global_step

@@ -63,7 +63,10 @@ def sweep(
     """
     key, values = parse_sweep(text)
     recipes = {
-        v: resolve(apply_changes(recipe.model_dump(mode="json"), [f"{key}={v}"]), "the sweep")
+        v: resolve(
+            apply_changes(recipe.model_dump(mode="json"), [f"{key}={v}"]),
+            "the sweep",
+        )
         for v in values
     }
     if not resume and out.exists() and any(out.iterdir()):

@@ -38,7 +38,11 @@ class Collator:
         """
         length = max(len(row["input_ids"]) for row in rows)
         fills = {"input_ids": self.pad, "labels": IGNORED, "weights": 0.0}
-        kinds = {"input_ids": torch.long, "labels": torch.long, "weights": torch.float32}
+        kinds = {
+            "input_ids": torch.long,
+            "labels": torch.long,
+            "weights": torch.float32,
+        }
         return {
             key: torch.tensor(
                 [row[key] + [fill] * (length - len(row[key])) for row in rows],
@@ -126,7 +130,11 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         else:
             context = torch.autocast(self.args.device.type, dtype=self._autocast)
         with context:
-            out = model(input_ids=inputs["input_ids"], labels=inputs["labels"], fused_lm_head=True)
+            out = model(
+                input_ids=inputs["input_ids"],
+                labels=inputs["labels"],
+                fused_lm_head=True,
+            )
         losses = -out.log_probs.float()
         weights = inputs["weights"][:, 1:].to(losses.device)
         self._add(losses.detach(), inputs)
@@ -149,7 +157,13 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         label = answer & (place < first + spans[:, 1:])
         mode = "train" if self.model.training else "eval"
         read = inputs["lengths"].sum()
-        values = (losses[answer].sum(), answer.sum(), losses[label].sum(), label.sum(), read)
+        values = (
+            losses[answer].sum(),
+            answer.sum(),
+            losses[label].sum(),
+            label.sum(),
+            read,
+        )
         self._sums[mode] += torch.stack([torch.as_tensor(v).double().cpu() for v in values])
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
@@ -173,7 +187,11 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         self._sums[mode] = torch.zeros(5, dtype=torch.float64)
         if not targets:
             return {}
-        result = {"token_loss": loss / targets, "targets": int(targets), "tokens": int(tokens)}
+        result = {
+            "token_loss": loss / targets,
+            "targets": int(targets),
+            "tokens": int(tokens),
+        }
         return result | ({"label_loss": label_loss / labels} if labels else {})
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.align import find_diagnosis
-from dxtrace.corpus.base import Corpus, Problem, assemble, tidy
+from dxtrace.corpus.base import Corpus, Problem, assemble, replace_surrogates
 from dxtrace.errors import CaseError, CorpusError, RowError
 from dxtrace.files import read_jsonl
 from dxtrace.knowledge.taxonomy import Taxonomy
@@ -90,7 +90,11 @@ def render(value: Any, depth: int = 0) -> str:
         return "\n".join(said) if depth == 0 else "; ".join(text.rstrip(".") for text in said)
     if isinstance(value, list):
         return ", ".join(filter(None, (render(item, depth + 1) for item in value)))
-    text = " ".join(tidy(str(value)).split()) if isinstance(value, (str, int, float)) else ""
+    text = (
+        " ".join(replace_surrogates(str(value)).split())
+        if isinstance(value, (str, int, float))
+        else ""
+    )
     return "" if text.lower() in _NOTHING else text
 
 

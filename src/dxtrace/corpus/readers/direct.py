@@ -20,9 +20,13 @@ from pathlib import Path
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
-from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, tidy
+from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, replace_surrogates
 from dxtrace.corpus.readers.direct_data_list import DataList, find_data_list
-from dxtrace.corpus.readers.direct_tree import DirectFile, keep_duplicates, read_file
+from dxtrace.corpus.readers.direct_tree import (
+    DirectFile,
+    keep_duplicates,
+    read_file,
+)
 from dxtrace.errors import CaseError, CorpusError
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
@@ -107,15 +111,22 @@ def _read_all(
     owner: dict[str, str] = {}
     for file in files:
         try:
-            place = tidy(str(file))
+            place = replace_surrogates(str(file))
             parsed = _parse(file, place)
             if parsed is None:
                 continue
             problems += parsed.problems
-            case = _to_case(parsed, _folders(path, file), file.stem, listed, taxonomy, problems)
+            case = _to_case(
+                parsed,
+                _folders(path, file),
+                file.stem,
+                listed,
+                taxonomy,
+                problems,
+            )
         except _UnusableError as unusable:
             name = "/".join((*_folders(path, file), file.stem))
-            problems.append(replace(unusable.problem, lost=tidy(name)))
+            problems.append(replace(unusable.problem, lost=replace_surrogates(name)))
             continue
         patient = owner.setdefault(case.case.note, case.patient)
         yield AnnotatedCase(case.case, case.gold, patient, case.tags)
@@ -133,7 +144,11 @@ def _parse(file: Path, place: str) -> DirectFile | None:
         size = file.stat().st_size
         if size > MAX_BYTES:
             raise _UnusableError(
-                Problem("unreadable", place, f"{size:,} bytes; a note has at most {MAX_BYTES:,}"),
+                Problem(
+                    "unreadable",
+                    place,
+                    f"{size:,} bytes; a note has at most {MAX_BYTES:,}",
+                ),
             )
         data = json.loads(decode(file.read_bytes(), place), object_pairs_hook=keep_duplicates)
     except OSError as error:
@@ -149,11 +164,19 @@ def _parse(file: Path, place: str) -> DirectFile | None:
         raise _UnusableError(Problem("bad-json", place, message)) from None
     except (RecursionError, ValueError):
         raise _UnusableError(
-            Problem("bad-json", place, "not usable JSON (nested too deep, or a number too long)"),
+            Problem(
+                "bad-json",
+                place,
+                "not usable JSON (nested too deep, or a number too long)",
+            ),
         ) from None
     if not isinstance(data, dict):
         raise _UnusableError(
-            Problem("bad-shape", place, f"holds {type(data).__name__}, expected an object"),
+            Problem(
+                "bad-shape",
+                place,
+                f"holds {type(data).__name__}, expected an object",
+            ),
         )
     return None if {"diagnostic", "knowledge"} <= data.keys() else read_file(data, place)
 
@@ -166,14 +189,14 @@ def _to_case(
     taxonomy: Taxonomy,
     problems: list[Problem],
 ) -> AnnotatedCase:
-    name = tidy("/".join((*folders, stem)))
+    name = replace_surrogates("/".join((*folders, stem)))
     try:
         case = Case.from_sections(file.sections, name)
     except CaseError as error:
         raise _UnusableError(Problem("bad-note", file.place, str(error))) from None
     tags = (
         {CREDENTIALED: "true"}
-        | ({"folder": tidy("/".join(folders))} if folders else {})
+        | ({"folder": replace_surrogates("/".join(folders))} if folders else {})
         | listed.tags(name)
     )
     gold, found = _gold(file, case, folders, taxonomy)
@@ -209,7 +232,11 @@ def _gold(
             kind = "diagnosis" if depth == 1 else f"node at depth {depth}"
             message = unknown_name(kind, name, case.note, taxonomy)
             problems.append(
-                Problem("unknown-diagnosis" if depth == 1 else "unknown-node", file.place, message),
+                Problem(
+                    "unknown-diagnosis" if depth == 1 else "unknown-node",
+                    file.place,
+                    message,
+                ),
             )
     root = known[file.nodes[0]]
     if root is not None and not root.final:
@@ -225,7 +252,12 @@ def _gold(
         )
         category = _category(known, folders, taxonomy) or path[0].removeprefix("Suspected ")
     steps = [
-        RawStep(o.text, o.rationale, _supported(o.nodes, path, known, taxonomy), o.section)
+        RawStep(
+            o.text,
+            o.rationale,
+            _supported(o.nodes, path, known, taxonomy),
+            o.section,
+        )
         for o in file.observations
     ]
     chain, found = build_gold(case, path, category, steps, file.place)
@@ -258,9 +290,13 @@ def _category(
     for node in known.values():
         if node is not None:
             return node.category
-    folder = find_node(folders[0], taxonomy) if folders else None
+    if not folders:
+        return None
+    folder = find_node(folders[0], taxonomy)
+    if folder is not None:
+        return folder.category
     names = {category.name.lower(): category.name for category in taxonomy.categories}
-    return folder.category if folder else names.get(folders[0].lower()) if folders else None
+    return names.get(folders[0].lower())
 
 
 def _folders(path: Path, file: Path) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ from dxtrace.notes.reading import decode
 from dxtrace.notes.sections import SECTIONS, section_named
 
 _COLUMNS = {"Data Root", "Whether Amended"}
+#: Larger files are not read to see whether they are a data list.
+_MOST_BYTES = 50_000_000
+
 _PATIENTS = ("subject_id", "patient_id", "patient")
 
 
@@ -34,15 +37,23 @@ class DataList:
             return {"amended": "false"}
         number, _, words = row.get("Amended Part", "").partition("/")
         section = section_named(words) or section_named(words + "s") or section_named(number)
-        return {"amended": "true"} | ({"amended_section": section} if section in SECTIONS else {})
+        tags = {"amended": "true"}
+        if section in SECTIONS:
+            tags["amended_section"] = section
+        return tags
 
     def patient(self, id: str) -> str | None:
         """Return the patient of a note, where the list has such a column."""
         row = self._row(id) or {}
-        return next((row[key].strip() for key in _PATIENTS if row.get(key, "").strip()), None)
+        for column in _PATIENTS:
+            if patient := row.get(column, "").strip():
+                return patient
+        return None
 
     def _row(self, id: str) -> dict[str, str] | None:
-        return self.by_path.get(id.lower()) or self.by_name.get(id.lower().rsplit("/", 1)[-1])
+        path = id.lower()
+        name = path.rsplit("/", 1)[-1]
+        return self.by_path.get(path) or self.by_name.get(name)
 
 
 def find_data_list(path: Path, given: str | Path | None, problems: list[Problem]) -> DataList:
@@ -70,26 +81,23 @@ def find_data_list(path: Path, given: str | Path | None, problems: list[Problem]
 
 def _read(file: Path) -> DataList | Problem:
     try:
-        if file.stat().st_size > 50_000_000:
+        if file.stat().st_size > _MOST_BYTES:
             return Problem("data-list", str(file), "too large for a data list")
-        rows = list(
-            csv.DictReader(
-                io.StringIO(decode(file.read_bytes(), str(file)), newline=""),
-                restval="",
-            ),
-        )
+        text = decode(file.read_bytes(), str(file))
+        # newline="": the csv module tells line ends within quotes from those of rows.
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), restval=""))
     except (OSError, CaseError, csv.Error):
         return Problem("data-list", str(file), "cannot be read as a csv in UTF-8")
     if not rows or not rows[0].keys() >= _COLUMNS:
-        return Problem(
-            "data-list",
-            str(file),
-            f"not a data list (it has no columns {', '.join(sorted(_COLUMNS))})",
-        )
-    listed, twice = DataList(), set()
+        columns = ", ".join(sorted(_COLUMNS))
+        message = f"not a data list (it has no columns {columns})"
+        return Problem("data-list", str(file), message)
+    listed = DataList()
+    twice: set[str] = set()
     for row in rows:
         row = {str(key): value for key, value in row.items() if isinstance(value, str)}
-        key = row.get("Data Root", "").strip().lower().removesuffix(".json").partition("/")[2]
+        path = row.get("Data Root", "").strip().lower().removesuffix(".json")
+        _, _, key = path.partition("/")
         name = key.rsplit("/", 1)[-1]
         listed.by_path[key] = row
         if name in listed.by_name:

@@ -27,7 +27,9 @@ def read_direct_taxonomy(folder: str | Path) -> Taxonomy:
         what is wrong.
     """
     folder = Path(folder)
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else [folder]
+    files = [folder]
+    if folder.is_dir():
+        files = sorted(folder.glob("*.json"))
     if not files or not files[0].is_file():
         raise CorpusError(f"{folder}: no knowledge file (.json) here")
     records = [_record(file) for file in files]
@@ -44,31 +46,41 @@ def _record(file: Path) -> dict[str, Any]:
     tree = data.get("diagnostic", data) if isinstance(data, dict) else None
     if not isinstance(tree, dict) or len(tree) != 1:
         raise KnowledgeError(f"{file}: expected a tree with one first node (under 'diagnostic')")
+    record: dict[str, Any] = {"category": file.stem}
     own = Taxonomy.default().get_category(file.stem)
-    names = {"category": own.name, "aliases": own.aliases} if own else {"category": file.stem}
-    return {**names, "tree": _tree(tree, str(file), 1)}
+    if own:
+        record = {"category": own.name, "aliases": own.aliases}
+    record["tree"] = _tree(tree, str(file), 1)
+    return record
 
 
 def _tree(tree: dict[str, Any], place: str, depth: int) -> dict[str, Any]:
     if depth > _MAX_DEPTH:
         raise KnowledgeError(f"{place}: nested deeper than {_MAX_DEPTH}")
-    return {_name(name, place): _body(name, below, place, depth) for name, below in tree.items()}
+    nodes: dict[str, Any] = {}
+    for name, below in tree.items():
+        nodes[_name(name, place)] = _body(name, below, place, depth)
+    return nodes
 
 
 def _body(name: str, below: Any, place: str, depth: int) -> dict[str, Any]:
     if isinstance(below, list) and all(isinstance(item, str) for item in below):
         below = {item: [] for item in below}
     if not isinstance(below, dict):
+        kind = type(below).__name__
         raise KnowledgeError(
-            f"{place}: a node at depth {depth} holds {type(below).__name__}, expected an object or []",
+            f"{place}: a node at depth {depth} holds {kind}, expected an object or []",
         )
     body: dict[str, Any] = {"children": _tree(below, place, depth + 1)}
     own = Taxonomy.default().get(name)
     if own is None:
         return body
-    if own.name.lower() != name.strip().lower() and own.path[:1] == (own.name,):
-        return body  # a derived name ("Suspected ...") of another node's: its aliases are not this one's
-    aliases = own.aliases if own.name.lower() == name.strip().lower() else (own.name, *own.aliases)
+    aliases = own.aliases
+    if own.name.lower() != name.strip().lower():
+        if own.path[:1] == (own.name,):
+            # A derived name ("Suspected ...") of another node: its aliases are not this one's.
+            return body
+        aliases = (own.name, *own.aliases)
     return body | {
         "aliases": aliases,
         "short": own.short,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dxtrace.corpus.base import Problem, ProblemKind, tidy
+from dxtrace.corpus.base import Problem, ProblemKind, replace_surrogates
 from dxtrace.notes.sections import INVISIBLE, SECTIONS
 
 #: Nodes deeper than any published tree by far: what is nested deeper is a damaged file.
@@ -56,7 +56,11 @@ class DirectFile:
             self.problems.append(Problem(kind, self.place, message))
         elif len(self.problems) == MAX_PROBLEMS:
             self.problems.append(
-                Problem("bad-shape", self.place, "more problems than are reported for one file"),
+                Problem(
+                    "bad-shape",
+                    self.place,
+                    "more problems than are reported for one file",
+                ),
             )
 
 
@@ -70,10 +74,13 @@ def read_file(data: Mapping[str, Any], place: str) -> DirectFile:
         if match := _SECTION_KEY.fullmatch(key.strip()):
             _read_section(file, SECTIONS[int(match[1]) - 1], value)
         elif key in _PATIENT_KEYS and isinstance(value, (str, int)):
-            file.patient = file.patient or tidy(str(value))
+            file.patient = file.patient or replace_surrogates(str(value))
         elif _split(key)[1] == "intermedia":
             if file.nodes:
-                file.report("bad-shape", "a second tree beside the first; only the first is read")
+                file.report(
+                    "bad-shape",
+                    "a second tree beside the first; only the first is read",
+                )
             else:
                 _read_node(file, key, value, ())
         elif "$" in key or isinstance(value, dict):
@@ -99,7 +106,10 @@ def keep_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _read_section(file: DirectFile, name: str, value: Any) -> None:
     if isinstance(value, list) and value and all(isinstance(line, str) for line in value):
-        file.report("bad-shape", f"{name} is a list, expected text; its lines are joined")
+        file.report(
+            "bad-shape",
+            f"{name} is a list, expected text; its lines are joined",
+        )
         value = "\n".join(value)
     if not isinstance(value, str):
         if value is not None:
@@ -136,7 +146,10 @@ def _read_node(file: DirectFile, key: str, body: Any, above: tuple[str, ...]) ->
                 if kind == "input"
                 else "a key without a known type"
             )
-            file.report("bad-shape", f"the node at depth {len(nodes)} holds {what}; it is left out")
+            file.report(
+                "bad-shape",
+                f"the node at depth {len(nodes)} holds {what}; it is left out",
+            )
 
 
 def _read_cause(file: DirectFile, key: str, body: Any, nodes: tuple[str, ...]) -> None:
@@ -175,7 +188,10 @@ def _items(file: DirectFile, body: Any, place: str) -> Iterator[tuple[str, Any]]
     if isinstance(body, dict):
         yield from body.items()
     elif body not in (None, [], ""):
-        file.report("bad-shape", f"{place} holds {type(body).__name__}, expected an object")
+        file.report(
+            "bad-shape",
+            f"{place} holds {type(body).__name__}, expected an object",
+        )
 
 
 def _split(key: str) -> tuple[str, str, int]:
@@ -185,7 +201,11 @@ def _split(key: str) -> tuple[str, str, int]:
     if match is None:
         return key, "", 0
     # A longer number is no section and no step: int() of thousands of digits would fail.
-    return text, match[1].lower(), int(match[2]) if 0 < len(match[2]) <= 3 else 0
+    return (
+        text,
+        match[1].lower(),
+        int(match[2]) if 0 < len(match[2]) <= 3 else 0,
+    )
 
 
 def _unmarked(text: str) -> str:
@@ -194,5 +214,5 @@ def _unmarked(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    visible = tidy(_unmarked(text)).translate(dict.fromkeys(map(ord, INVISIBLE)))
+    visible = replace_surrogates(_unmarked(text)).translate(dict.fromkeys(map(ord, INVISIBLE)))
     return " ".join(visible.split())

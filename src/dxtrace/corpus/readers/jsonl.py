@@ -25,7 +25,14 @@ from typing import Any
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
-from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, row_bytes, tidy
+from dxtrace.corpus.base import (
+    CREDENTIALED,
+    Corpus,
+    Problem,
+    assemble,
+    replace_surrogates,
+    row_bytes,
+)
 from dxtrace.errors import CorpusError, DxtraceError, RowError
 from dxtrace.files import atomic_write
 from dxtrace.files import read_jsonl as read_jsonl_lines
@@ -181,7 +188,7 @@ def _gold(
         return None, []
     if not isinstance(name, str) or not name.strip():
         raise CorpusError("'diagnosis' is not text")
-    name = tidy(name.strip())
+    name = replace_surrogates(name.strip())
     node = find_node(name, taxonomy)
     given = row.get("path")
     if node is not None:
@@ -192,7 +199,7 @@ def _gold(
         and all(isinstance(n, str) for n in given)
         and given[-1] == name
     ):
-        path, category = tuple(map(tidy, given)), str(row.get("category") or given[0])
+        path, category = tuple(map(replace_surrogates, given)), str(row.get("category") or given[0])
     else:
         tags["diagnosis"] = name
         message = (
@@ -237,4 +244,6 @@ def _tags(row: Mapping[str, Any]) -> dict[str, str]:
     plain = {
         key: value for key, value in tags.items() if isinstance(value, (str, int, float, bool))
     }
-    return {tidy(str(key)): tidy(str(value)) for key, value in plain.items()}
+    return {
+        replace_surrogates(str(key)): replace_surrogates(str(value)) for key, value in plain.items()
+    }

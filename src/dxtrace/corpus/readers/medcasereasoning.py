@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
-from dxtrace.corpus.align import RawStep, build_gold, find_diagnosis, find_evidence
-from dxtrace.corpus.base import Corpus, Problem, assemble, tidy
+from dxtrace.corpus.align import (
+    RawStep,
+    build_gold,
+    find_diagnosis,
+    find_evidence,
+)
+from dxtrace.corpus.base import Corpus, Problem, assemble, replace_surrogates
 from dxtrace.errors import CaseError, CorpusError, MissingExtra
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import Case
@@ -72,7 +77,12 @@ def read_medcasereasoning(
             continue
         problems += found
         cases.append(
-            AnnotatedCase(case.case, case.gold, case.patient, {**case.tags, "split": own_split}),
+            AnnotatedCase(
+                case.case,
+                case.gold,
+                case.patient,
+                {**case.tags, "split": own_split},
+            ),
         )
     return assemble(
         cases,
@@ -135,7 +145,7 @@ def _to_case(
     fields = [row.get(key) for key in ("case_prompt", "diagnostic_reasoning", "final_diagnosis")]
     if not all(isinstance(value, str) for value in fields):
         raise CorpusError("expected text in case_prompt, diagnostic_reasoning and final_diagnosis")
-    prompt, reasoning, name = (tidy(str(value)) for value in fields)
+    prompt, reasoning, name = (replace_surrogates(str(value)) for value in fields)
     case = Case.from_text(prompt, id)
     node, category = find_diagnosis(name, taxonomy)
     tags = {"diagnosis": name.strip()} | ({"expected_category": category} if category else {})
@@ -183,7 +193,12 @@ def _rows(path: str, split: str | None) -> Iterator[tuple[str, str, str, Mapping
                 (row[k] for k in ("pmcid", "id") if isinstance(row.get(k), (str, int))),
                 f"mcr-{own}-{index}",
             )
-            yield f"{place}, row {index}", str(key), "dev" if own == "val" else own, row
+            yield (
+                f"{place}, row {index}",
+                str(key),
+                "dev" if own == "val" else own,
+                row,
+            )
     if not number:
         raise CorpusError(
             f"{path}: no row in a parquet file here"

@@ -234,8 +234,12 @@ def evidence_scores(
     wanted, got = _characters(note, gold), _characters(note, predicted)
     invented = sum(len(flatten(o.text).replace(" ", "")) for o in predicted if o.span is None)
     both, said = len(wanted & got), len(got) + invented
+    # Where nothing is quoted but something should be, precision is 0 by convention.
+    precision = 0.0 if wanted else None
+    if said:
+        precision = both / said
     return {
-        "evidence_precision": both / said if said else (0.0 if wanted else None),
+        "evidence_precision": precision,
         "evidence_recall": both / len(wanted) if wanted else None,
         "evidence_f1": 2 * both / (said + len(wanted)) if said + len(wanted) else None,
         "grounded": sum(o.grounded for o in predicted) / len(predicted) if predicted else None,

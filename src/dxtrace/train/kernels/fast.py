@@ -39,7 +39,11 @@ class Projection:
 
     def __init__(self, modules: Sequence[Any]) -> None:
         self.lora = [
-            (m.lora_A["default"].weight, m.lora_B["default"].weight, m.scaling["default"])
+            (
+                m.lora_A["default"].weight,
+                m.lora_B["default"].weight,
+                m.scaling["default"],
+            )
             for m in modules
         ]
         weights = [m.base_layer.weight for m in modules]
@@ -108,7 +112,10 @@ class Layer:
         )
         self.norms = (self.norms[0].float(), self.norms[1].float())
         self.eps = config.rms_norm_eps
-        self.heads, self.kv = config.num_attention_heads, config.num_key_value_heads
+        self.heads, self.kv = (
+            config.num_attention_heads,
+            config.num_key_value_heads,
+        )
         self.size = (
             getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         )
@@ -192,7 +199,10 @@ def _attend_backward(
     )
     for (start, end), shares in zip(_blocks(length), kept, strict=True):
         flat = (pairs, group * (end - start), size)
-        rows, queries = grad[:, :, start:end].reshape(flat), q[:, :, start:end].reshape(flat)
+        rows, queries = (
+            grad[:, :, start:end].reshape(flat),
+            q[:, :, start:end].reshape(flat),
+        )
         grad_v[:, :end] += torch.bmm(shares.transpose(1, 2), rows)
         grad_shares = torch.bmm(rows, v[:, :end].transpose(1, 2))
         grad_scores = torch._softmax_backward_data(grad_shares, shares, -1, shares.dtype)
@@ -289,7 +299,16 @@ class _Function(torch.autograd.Function):
         grad_norm, grads1 = qkv.backward(grad_qkv, first)
         if ctx.needs_input_grad[1]:
             grad = grad + _norm_backward(grad_norm, flat, scale1, layer.norms[0]).to(grad.dtype)
-        return None, grad.view(batch, length, width), None, None, *grads1, *grads2, *grads3, *grads4
+        return (
+            None,
+            grad.view(batch, length, width),
+            None,
+            None,
+            *grads1,
+            *grads2,
+            *grads3,
+            *grads4,
+        )
 
 
 def _heads(
@@ -312,9 +331,16 @@ def _heads(
         .view(batch, length, kv, heads // kv, size)
         .permute(0, 2, 3, 1, 4)
     )
-    k, v = turned[:, :, heads:].transpose(1, 2), split[:, :, heads + kv :].transpose(1, 2)
+    k, v = (
+        turned[:, :, heads:].transpose(1, 2),
+        split[:, :, heads + kv :].transpose(1, 2),
+    )
     q = q.reshape(batch * kv, heads // kv, length, size)
-    return q, k.reshape(batch * kv, length, size), v.reshape(batch * kv, length, size)
+    return (
+        q,
+        k.reshape(batch * kv, length, size),
+        v.reshape(batch * kv, length, size),
+    )
 
 
 def _heads_backward(

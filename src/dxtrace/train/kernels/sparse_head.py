@@ -38,7 +38,11 @@ def add_target_head(model: Any) -> None:
         **kwargs: Any,
     ) -> Any:
         if not fused_lm_head:
-            return original(*args, **({"labels": labels} if labels is not None else {}), **kwargs)
+            return original(
+                *args,
+                **({"labels": labels} if labels is not None else {}),
+                **kwargs,
+            )
         kwargs["use_cache"] = False
         hidden = self.base_model(*args, **kwargs).last_hidden_state[:, :-1]
         targets = labels[:, 1:]
