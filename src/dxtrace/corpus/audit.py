@@ -194,14 +194,7 @@ def audit_corpus(
     token_spread = None
     if tokens:
         token_spread = Spread.of(tokens(notes))
-    leaks: dict[str, tuple[str, ...]] = {}
-    category_leaks: dict[str, tuple[str, ...]] = {}
-    for case in corpus.annotated:
-        own, all_names = _leaked(case, taxonomy)
-        if own:
-            leaks[case.id] = own
-        if all_names:
-            category_leaks[case.id] = all_names
+    leaks, category_leaks = _leaks(corpus.annotated, taxonomy)
     problems = corpus.count_problems()
     by_id = {case.id: case for case in cases}
     return Audit(
@@ -231,6 +224,21 @@ def audit_corpus(
             _crossing_duplicates(by_id, [*same, *(pair[:2] for pair in near_pairs)]),
         ),
     )
+
+
+def _leaks(
+    annotated: Iterable[AnnotatedCase], taxonomy: Taxonomy
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Return, by case id, names of its own path and of its category that stand in its note."""
+    leaks: dict[str, tuple[str, ...]] = {}
+    category_leaks: dict[str, tuple[str, ...]] = {}
+    for case in annotated:
+        own, all_names = _leaked(case, taxonomy)
+        if own:
+            leaks[case.id] = own
+        if all_names:
+            category_leaks[case.id] = all_names
+    return leaks, category_leaks
 
 
 def _amended(cases: Iterable[AnnotatedCase]) -> int | None:
