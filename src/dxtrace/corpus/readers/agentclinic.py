@@ -127,7 +127,10 @@ def _to_case(row: Any, id: str, taxonomy: Taxonomy) -> AnnotatedCase:
     if not isinstance(exam, dict) or not isinstance(patient, dict):
         raise CorpusError("expected an object OSCE_Examination with a Patient_Actor")
     now = dict(patient)
-    past = [now.pop("Past_Medical_History", None), now.pop("Social_History", None)]
+    past = [
+        now.pop("Past_Medical_History", None),
+        now.pop("Social_History", None),
+    ]
     family = now.pop("Family_History", None)
     symptoms = now.pop("Symptoms", None)
     sections = {

@@ -19,7 +19,13 @@ from pathlib import Path
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
-from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, replace_surrogates
+from dxtrace.corpus.base import (
+    CREDENTIALED,
+    Corpus,
+    Problem,
+    assemble,
+    replace_surrogates,
+)
 from dxtrace.corpus.readers.direct_data_list import DataList, find_data_list
 from dxtrace.corpus.readers.direct_tree import (
     DirectFile,
@@ -256,7 +262,12 @@ def _gold(
     for observation in file.observations:
         supports = _supported(observation.nodes, path, known, taxonomy)
         steps.append(
-            RawStep(observation.text, observation.rationale, supports, observation.section),
+            RawStep(
+                observation.text,
+                observation.rationale,
+                supports,
+                observation.section,
+            ),
         )
     chain, found = build_gold(case, path, category, steps, file.place)
     return chain, problems + found
