@@ -134,7 +134,10 @@ def converted(
     Raises:
         ModelError: it cannot be converted or written.
     """
-    mark = f"-{sha256_of(adapter / 'adapter_model.safetensors')[:12]}" if adapter else ""
+    mark = ""
+    if adapter:
+        sha256 = sha256_of(adapter / "adapter_model.safetensors")
+        mark = f"-{sha256[:12]}"
     target = folder / f"{base.stem}{mark}-{quantisation.lower()}.gguf"
     if target.is_file():
         return target
