@@ -182,7 +182,10 @@ def _listed(lines: Iterable[str], shown: int) -> list[str]:
         return ["  none"]
     if len(every) <= shown:
         return every
-    return [*every[:shown], f"  and {len(every) - shown} more (--all shows them)"]
+    return [
+        *every[:shown],
+        f"  and {len(every) - shown} more (--all shows them)",
+    ]
 
 
 def _wrapped(text: str) -> list[str]:

@@ -76,14 +76,17 @@ def read_split(folder: str | Path) -> dict[str, Any]:
     Raises:
         CorpusError: there is none, or it is damaged.
     """
-    file = Path(folder) / MANIFEST if Path(folder).is_dir() else Path(folder)
+    file = Path(folder)
+    if file.is_dir():
+        file /= MANIFEST
     data = read_bytes(file, CorpusError)
     try:
         manifest: dict[str, Any] = json.loads(data)
-        source, splits = manifest["source"], manifest["splits"]
-        if not (isinstance(source["kind"], str) and isinstance(source["path"], str)):
-            raise TypeError
-        if not all(isinstance(digest, str) for rows in splits.values() for digest in rows.values()):
+        source = manifest["source"]
+        texts = [source["kind"], source["path"]]
+        for rows in manifest["splits"].values():
+            texts += rows.values()
+        if not all(isinstance(text, str) for text in texts):
             raise TypeError
     except (ValueError, KeyError, TypeError, AttributeError):
         raise CorpusError(f"{file}: not the manifest of a split") from None

@@ -11,7 +11,14 @@ from typing import Protocol, runtime_checkable
 
 from dxtrace.notes.prompt import PromptPart
 
-__all__ = ["Branch", "Engine", "PromptPart", "Work", "common_prefix", "token_tree"]
+__all__ = [
+    "Branch",
+    "Engine",
+    "PromptPart",
+    "Work",
+    "common_prefix",
+    "token_tree",
+]
 
 #: Passes of more tokens count as prefill (reading a prompt), shorter ones as decoding.
 _MOST_DECODED = 32

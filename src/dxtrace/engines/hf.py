@@ -15,7 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dxtrace.engines.base import Branch, PromptPart, Work, common_prefix, token_tree
+from dxtrace.engines.base import (
+    Branch,
+    PromptPart,
+    Work,
+    common_prefix,
+    token_tree,
+)
 from dxtrace.engines.guard import check_grammar
 from dxtrace.errors import EngineError, ModelError
 from dxtrace.notes.prompt import with_start_token

@@ -18,7 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from dxtrace.engines.base import Branch, PromptPart, Work, common_prefix, token_tree
+from dxtrace.engines.base import (
+    Branch,
+    PromptPart,
+    Work,
+    common_prefix,
+    token_tree,
+)
 from dxtrace.engines.guard import check_grammar
 from dxtrace.engines.numpy_llama import (
     Array,

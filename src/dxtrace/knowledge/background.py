@@ -9,6 +9,7 @@ case, one with a space or a mark stands anywhere.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
@@ -220,21 +221,22 @@ class Background(_Strict):
     def _problems(self) -> Iterator[str]:
         known = {category.name for category in Taxonomy.default().categories}
         tests = {test.id for test in self.tests}
-        statements = [
+        statements: list[Statement] = [
             *self.allergies,
             *self.social,
             *self.family,
             *self.studies,
             *self.course,
         ]
-        statements += [item for items in self.exam.values() for item in items]
-        statements += [item for report in self.reports.values() for item in report.normal]
+        for items in self.exam.values():
+            statements += items
+        for report in self.reports.values():
+            statements += report.normal
         illnesses = [*self.comorbidities, *self.surgeries]
         ids = [item.id for item in (*statements, *illnesses, *self.ros, *self.tests)]
-        yield from (
-            f"the id {name!r} is used twice"
-            for name in sorted({i for i in ids if ids.count(i) > 1})
-        )
+        for id, count in sorted(Counter(ids).items()):
+            if count > 1:
+                yield f"the id {id!r} is used twice"
         ways = [(item.id, item.says, item.never_with) for item in statements]
         ways += [(item.id, item.names, item.never_with) for item in illnesses]
         for id, says, never_with in ways:
@@ -242,15 +244,20 @@ class Background(_Strict):
                 yield f"{id}: fewer than {FEWEST_WAYS} ways to say it"
             if unknown := set(never_with) - known:
                 yield f"{id}: {sorted(unknown)} are not categories"
-        if unknown := (set(self.not_normal) - known) | (
-            {id for some in self.not_normal.values() for id in some} - tests
-        ):
+        unknown = set(self.not_normal) - known
+        for some in self.not_normal.values():
+            unknown |= set(some) - tests
+        if unknown:
             yield f"not_normal: {sorted(unknown)} are neither categories nor tests"
-        if unknown := {test.follows for test in self.tests if test.follows} - tests:
+        followed = {test.follows for test in self.tests if test.follows}
+        if unknown := followed - tests:
             yield f"tests follow unknown tests {sorted(unknown)}"
-        beside = {illness.id for illness in illnesses} | {drug.id for drug in self.drug_classes}
+        beside = {illness.id for illness in illnesses}
+        beside |= {drug.id for drug in self.drug_classes}
         for drug in self.drug_classes:
-            if unknown := (set(drug.never_with) - known) | (set(drug.never_beside) - beside):
+            unknown = set(drug.never_with) - known
+            unknown |= set(drug.never_beside) - beside
+            if unknown:
                 yield f"{drug.id}: {sorted(unknown)} are no categories, illnesses or classes of medicines"
         for illness in illnesses:
             if unknown := set(illness.shifts) - tests:
@@ -264,15 +271,16 @@ def background() -> Background:
     Raises:
         KnowledgeError: the file breaks the schema; names every problem.
     """
-    text = (
-        resources.files("dxtrace.knowledge").joinpath("data", "background.yaml").read_text("utf-8")
-    )
+    file = resources.files("dxtrace.knowledge").joinpath("data", "background.yaml")
     try:
-        return Background.model_validate(parse_yaml(text))
+        return Background.model_validate(parse_yaml(file.read_text("utf-8")))
     except yaml.YAMLError as error:
         raise KnowledgeError(f"background.yaml: not valid YAML: {error}") from None
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        problems: list[str] = []
+        for item in error.errors():
+            location = ".".join(map(str, item["loc"]))
+            problems.append(f"{location}: {item['msg']}")
         raise KnowledgeError("background.yaml: " + "; ".join(problems)) from None
 
 
@@ -287,8 +295,12 @@ class WordIndex:
         self._phrases: dict[str, set[str]] = {}
         for item in items:
             for word in item.words:
-                index = self._whole if word != word.lower() else self._beginnings
-                index = index if re.fullmatch(r"[A-Za-z0-9]+", word) else self._phrases
+                if not re.fullmatch(r"[A-Za-z0-9]+", word):
+                    index = self._phrases
+                elif word != word.lower():
+                    index = self._whole
+                else:
+                    index = self._beginnings
                 index.setdefault(word.lower(), set()).add(item.id)
         self._shortest = min(map(len, self._beginnings), default=0)
 

@@ -65,47 +65,70 @@ def fitting(
         about: its name, as in its id.
         age: of the patient in years, if known.
     """
-    stems = [_stems(way) for way in ways]
-    common = Counter(stem for way in stems for stem in way)
-    details = {stem for stem, count in common.items() if count <= max(1, _DETAIL * len(ways))}
-    said = _stems(quote)
+    details = _details(ways)
+    quoted = _stems(quote)
 
-    def strange(rationale: str) -> int:
-        told = _stems(rationale) & details
-        other_age = sum(
-            age is not None and words.search(rationale) is not None and age not in ages
-            for words, ages in _OF_AGE
-        )
-        return len(told - said) - len(told & said) + 10 * other_age
+    def strangeness(rationale: str) -> int:
+        # Details of other ways count against a rationale, those of the quote for it; another age
+        # outweighs both.
+        own = _stems(rationale) & details
+        return len(own - quoted) - len(own & quoted) + 10 * _other_ages(rationale, age)
 
-    missing = {
-        rationale: _unsaid(rationale, quote, about) + _named(rationale, quote, ways)
-        for rationale in rationales
-    }
-    borne = [rationale for rationale, count in missing.items() if count == min(missing.values())]
-    least = max(0, min(map(strange, borne)))
-    return tuple(rationale for rationale in borne if strange(rationale) <= least)
+    missing: dict[str, int] = {}
+    for rationale in rationales:
+        missing[rationale] = _unsaid(rationale, quote, about) + _named(rationale, quote, ways)
+    fewest = min(missing.values())
+    supported = [rationale for rationale, count in missing.items() if count == fewest]
+    least = max(0, min(map(strangeness, supported)))
+    return tuple(rationale for rationale in supported if strangeness(rationale) <= least)
+
+
+def _details(ways: Sequence[str]) -> set[str]:
+    """Return the stems that only some of the ways use."""
+    counts: Counter[str] = Counter()
+    for way in ways:
+        counts.update(_stems(way))
+    most = max(1, _DETAIL * len(ways))
+    return {stem for stem, count in counts.items() if count <= most}
+
+
+def _other_ages(rationale: str, age: int | None) -> int:
+    """Count the ages that a rationale speaks of and the patient does not have."""
+    if age is None:
+        return 0
+    return sum(age not in ages and bool(words.search(rationale)) for words, ages in _OF_AGE)
 
 
 @lru_cache(maxsize=50_000)
 def _stems(text: str) -> frozenset[str]:
     """Return the beginnings of the words that carry meaning."""
-    words = re.findall(r"[a-z]{4,}", re.sub(r"\{\w+\}", " ", text.lower()))
-    return frozenset(re.sub(r"(?:ness|ing|ed|ly|es|s)$", "", word)[:6] for word in words) - _PLAIN
+    without_placeholders = re.sub(r"\{\w+\}", " ", text.lower())
+    stems: set[str] = set()
+    for word in re.findall(r"[a-z]{4,}", without_placeholders):
+        stem = re.sub(r"(?:ness|ing|ed|ly|es|s)$", "", word)
+        stems.add(stem[:6])
+    return frozenset(stems) - _PLAIN
 
 
 def _unsaid(rationale: str, quote: str, about: str) -> int:
     """Count the details of a rationale that neither the quote nor the name of the finding tells of."""
     name = about.replace("-", " ")
-    return sum(not tells.search(quote) and not tells.search(name) for tells in _claimed(rationale))
+    count = 0
+    for tells in _claimed(rationale):
+        if not tells.search(quote) and not tells.search(name):
+            count += 1
+    return count
 
 
 def _named(rationale: str, quote: str, ways: Iterable[str]) -> int:
     """Count the measures that a rationale names and other ways of saying the finding give, but not
     the quote.
     """
-    names = [name for name in set(_NAMED.findall(rationale)) if name not in quote]
-    return sum(any(name in way for way in ways) for name in names) if names else 0
+    count = 0
+    for name in set(_NAMED.findall(rationale)):
+        if name not in quote and any(name in way for way in ways):
+            count += 1
+    return count
 
 
 @lru_cache(maxsize=10_000)
@@ -116,11 +139,9 @@ def _claimed(rationale: str) -> tuple[re.Pattern[str], ...]:
 
 @cache
 def _table() -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
-    details = background().details.values()
-    return tuple(
-        (
-            re.compile(detail.claims, re.IGNORECASE),
-            re.compile(f"{detail.claims}|{detail.tells}", re.IGNORECASE),
-        )
-        for detail in details
-    )
+    table: list[tuple[re.Pattern[str], re.Pattern[str]]] = []
+    for detail in background().details.values():
+        claims = re.compile(detail.claims, re.IGNORECASE)
+        tells = re.compile(f"{detail.claims}|{detail.tells}", re.IGNORECASE)
+        table.append((claims, tells))
+    return tuple(table)

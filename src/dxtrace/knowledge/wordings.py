@@ -93,7 +93,11 @@ def ways_of(finding: Finding, wordings: Wordings = "all") -> tuple[str, ...]:
     else:
         openings, others = apart(finding)
         train, _ = divide_says(others)
-        for texts in (*train.values(), divide(openings)[0], divide(finding.chief)[0]):
+        for texts in (
+            *train.values(),
+            divide(openings)[0],
+            divide(finding.chief)[0],
+        ):
             ways += texts
     if finding.lab:
         ways.append(finding.lab.name)

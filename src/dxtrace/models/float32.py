@@ -108,12 +108,12 @@ def is_prepared(base_sha256: str, folder: Path, adapter: Path | None) -> bool:
 
 
 def _drop_oldest(folder: Path) -> None:
-    found = sorted(
+    newest_first = sorted(
         folder.glob("f32-*"),
         key=lambda path: path.stat().st_mtime,
         reverse=True,
     )
-    for path in found[_KEPT:]:
+    for path in newest_first[_KEPT:]:
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -159,22 +159,19 @@ def _read_config(base: Path, reader: Any) -> LlamaConfig:
         ModelError: it is another kind of model, or a Llama with parts that the numpy engine does
         not know.
     """
-    fields = {name: field for name, field in reader.fields.items() if "tokenizer" not in name}
-    about = {name: field.contents() for name, field in fields.items()}
-    names = {tensor.name for tensor in reader.tensors}
-    if about.get("general.architecture") != "llama":
+    get: dict[str, Any] = {}
+    for name, field in reader.fields.items():
+        # The lists of the tokenizer are long, and not wanted here.
+        if "tokenizer" not in name:
+            get[name.removeprefix("llama.")] = field.contents()
+    if get.get("general.architecture") != "llama":
         raise ModelError(f"{base}: the numpy engine runs Llama models only")
-    get = {name.removeprefix("llama."): value for name, value in about.items()}
+    names = {tensor.name for tensor in reader.tensors}
     tied = "output.weight" not in names
     try:
-        heads, width, layers = (
-            int(get[name])
-            for name in (
-                "attention.head_count",
-                "embedding_length",
-                "block_count",
-            )
-        )
+        heads = int(get["attention.head_count"])
+        width = int(get["embedding_length"])
+        layers = int(get["block_count"])
         config = LlamaConfig(
             vocabulary=len(reader.fields["tokenizer.ggml.tokens"].data),
             width=width,
@@ -189,8 +186,11 @@ def _read_config(base: Path, reader: Any) -> LlamaConfig:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{base}: its sizes cannot be read ({type(error).__name__})") from None
-    expected = {f"blk.{i}.{name}.weight" for i in range(layers) for name in _TENSORS}
-    expected |= {"token_embd.weight", "output_norm.weight"} | (set() if tied else {"output.weight"})
+    expected = {"token_embd.weight", "output_norm.weight"}
+    if not tied:
+        expected.add("output.weight")
+    for layer in range(layers):
+        expected |= {f"blk.{layer}.{name}.weight" for name in _TENSORS}
     scaled = get.get("rope.scaling.type", "none") != "none"
     partly = int(get.get("rope.dimension_count", config.head_size)) != config.head_size
     if scaled or partly or names - {"rope_freqs.weight"} != expected:
@@ -205,7 +205,8 @@ def _write(base: Path, target: Path, adapter: Path | None, report: store.Report)
     tokenizer, start_token, end_tokens = read_tokenizer(base, reader)
     lora = read_lora(adapter, config.heads, config.kv_heads) if adapter else None
     flat = np.empty(size(config), np.float32)
-    _fill(unpack(config, flat), config, _Tensors(reader, lora, report), reader)
+    tensors = _Tensors(reader, lora, report)
+    _fill(unpack(config, flat), config, tensors, reader)
     np.save(target / "weights.npy", flat)
     tokenizer.save(str(target / "tokenizer.json"))
     template = reader.fields.get("tokenizer.chat_template")
@@ -234,9 +235,8 @@ class _Tensors:
 
         tensor = self._found[f"{name}.weight"]
         weight: Array = dequantize(tensor.data, tensor.tensor_type).astype(np.float32, copy=False)
-        pair = self._lora.pairs.get(tensor.name) if self._lora else None
-        if pair is not None and self._lora is not None:
-            down, up = pair
+        if self._lora and tensor.name in self._lora.pairs:
+            down, up = self._lora.pairs[tensor.name]
             if weight.shape != (up.shape[0], down.shape[1]):
                 raise ModelError(f"the adapter does not fit the model: {tensor.name}")
             weight = weight + np.float32(self._lora.scale) * (up @ down)
@@ -275,7 +275,8 @@ def _frequencies(config: LlamaConfig, reader: Any) -> Array:
     """
     field = reader.fields.get("llama.rope.freq_base")
     base = np.float32(field.contents() if field else 10000.0)
-    exponents = np.arange(0, config.head_size, 2, dtype=np.float32) / np.float32(config.head_size)
+    size = np.float32(config.head_size)
+    exponents = np.arange(0, config.head_size, 2, dtype=np.float32) / size
     frequencies = (1 / base**exponents).astype(np.float32)
     for tensor in reader.tensors:
         if tensor.name == "rope_freqs.weight":

@@ -38,12 +38,12 @@ def read_tokenizer(file: Path, reader: Any) -> tuple[Any, str | None, list[int]]
     from tokenizers.models import BPE
 
     kind = kind_of_tokenizer(file, reader)
-    about = {
-        name.removeprefix("tokenizer.ggml."): field.contents()
-        for name, field in reader.fields.items()
-        if name.startswith("tokenizer.ggml.")
-    }
-    tokens, types = about["tokens"], about.get("token_type", [])
+    about: dict[str, Any] = {}
+    for name, field in reader.fields.items():
+        if name.startswith("tokenizer.ggml."):
+            about[name.removeprefix("tokenizer.ggml.")] = field.contents()
+    tokens = about["tokens"]
+    types = about.get("token_type", [])
     merges = [tuple(merge.split(" ", 1)) for merge in about["merges"]]
     vocabulary = {token: index for index, token in enumerate(tokens)}
     tokenizer = Tokenizer(BPE(vocabulary, merges, ignore_merges=kind in _LLAMA_3))
@@ -53,10 +53,14 @@ def read_tokenizer(file: Path, reader: Any) -> tuple[Any, str | None, list[int]]
         if type_ in (CONTROL, USER_DEFINED):
             special = type_ == CONTROL
             tokenizer.add_tokens([AddedToken(token, special=special, normalized=False)])
-    start = about.get("bos_token_id")
-    ends = [about[name] for name in ("eos_token_id", "eot_token_id") if name in about]
-    start_token = tokens[start] if start is not None else None
-    return tokenizer, start_token, [int(end) for end in dict.fromkeys(ends)]
+    start_token = None
+    if about.get("bos_token_id") is not None:
+        start_token = tokens[about["bos_token_id"]]
+    ends: list[int] = []
+    for name in ("eos_token_id", "eot_token_id"):
+        if name in about and int(about[name]) not in ends:
+            ends.append(int(about[name]))
+    return tokenizer, start_token, ends
 
 
 def kind_of_tokenizer(file: Path, reader: Any) -> str:
@@ -65,15 +69,16 @@ def kind_of_tokenizer(file: Path, reader: Any) -> str:
     Raises:
         ModelError: the tokenizer is no byte-level BPE, or cuts words in a way not known here.
     """
-    fields = reader.fields
-    model, kind = (
-        fields[name].contents() if name in fields else None
-        for name in ("tokenizer.ggml.model", "tokenizer.ggml.pre")
-    )
-    kind = kind or "default"
+    model = _content(reader, "tokenizer.ggml.model")
+    kind = _content(reader, "tokenizer.ggml.pre") or "default"
     if model != "gpt2" or kind not in (*_GPT_2, *_LLAMA_3, "smollm"):
         raise ModelError(f"{file}: its tokenizer is not one that the numpy engine knows")
     return str(kind)
+
+
+def _content(reader: Any, name: str) -> Any:
+    field = reader.fields.get(name)
+    return None if field is None else field.contents()
 
 
 def _words(kind: str) -> Any:

@@ -209,19 +209,22 @@ def _open_llamacpp(
         raise ModelError(
             f"{source.name}: llama.cpp reads GGUF files; use the engine 'hf', or export the model to GGUF",
         )
-    file, lora, why = source.gguf, None, "GGUF as it is"
+    file = source.gguf
+    why = "GGUF as it is"
+    # A LoRA file is loaded beside the model; an adapter's folder is merged into a converted copy.
+    lora = merged = None
     if adapter is not None and adapter.suffix == ".gguf":
         lora = adapter
-    if quantisation != "as-is" and (
-        source.name in {m.name for m in store.PACKAGED} or (adapter and lora is None)
-    ):
-        kind, why = (
-            (quantisation, "asked for") if quantisation != "auto" else store.fastest_quantisation()
-        )
-        merged = adapter if lora is None else None
-        known = _known_sha256(source)
-        file = store.converted(file, _folder(source), kind, merged, report, known)
-    elif adapter is not None and lora is None:
+    else:
+        merged = adapter
+    packaged = source.name in {known.name for known in store.PACKAGED}
+    if quantisation != "as-is" and (packaged or merged):
+        if quantisation == "auto":
+            kind, why = store.fastest_quantisation()
+        else:
+            kind, why = quantisation, "asked for"
+        file = store.converted(file, _folder(source), kind, merged, report, _known_sha256(source))
+    elif merged is not None:
         raise ModelError(
             "an adapter folder is merged while converting: choose a quantisation, or give a LoRA .gguf file",
         )
@@ -262,17 +265,23 @@ def _thread_limit() -> int | None:
     value = os.environ.get("DXTRACE_THREADS", "")
     if value and not value.isdigit():
         raise InputError(f"DXTRACE_THREADS is {value!r}, expected a number")
-    return int(value) if value and int(value) > 0 else None
+    if not value or int(value) == 0:
+        return None
+    return int(value)
 
 
 def _known_sha256(source: _Source) -> str | None:
     for known in store.PACKAGED:
         if known.name == source.name:
             return known.sha256
-    return sha256_of(source.gguf) if source.gguf else None
+    if source.gguf is None:
+        return None
+    return sha256_of(source.gguf)
 
 
 def _adapter_sha256(adapter: Path | None) -> str | None:
     if adapter is None:
         return None
-    return sha256_of(adapter) if adapter.is_file() else store.adapter_sha256(adapter)
+    if adapter.is_file():
+        return sha256_of(adapter)
+    return store.adapter_sha256(adapter)

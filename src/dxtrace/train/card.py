@@ -128,7 +128,9 @@ def _what(recipe: Recipe, provenance: Provenance) -> str:
         "every quote is checked against the case before it is shown.\n\n"
         f"Trained on: {corpora}."
     )
-    return text + (f"\n\n**{CREDENTIALED_RULE}**" if provenance.credentialed else "")
+    if provenance.credentialed:
+        text += f"\n\n**{CREDENTIALED_RULE}**"
+    return text
 
 
 def _example(chain: Chain | None) -> str:
@@ -144,20 +146,26 @@ def _example(chain: Chain | None) -> str:
 def _settings(recipe: Recipe, provenance: Provenance) -> str:
     lora, optimiser, run = recipe.lora, recipe.optimiser, recipe.run
     targets = lora.targets if isinstance(lora.targets, str) else ", ".join(lora.targets)
+    weights = "not recorded"
+    if provenance.base_sha256:
+        weights = f"SHA-256 `{provenance.base_sha256}`"
+    quantisation = "none"
+    if recipe.base.quantisation == "nf4":
+        quantisation = "4-bit NF4, double quantisation"
+    start = "a new adapter"
+    if recipe.base.adapter:
+        start = "another adapter; its corpora are among those above"
+    length = f"{optimiser.epochs:g}"
+    if optimiser.steps:
+        length = f"{optimiser.steps:,} steps"
     rows = {
         "Base model": recipe.base.hub_id or recipe.base.model,
-        "Base weights": f"SHA-256 `{provenance.base_sha256}`"
-        if provenance.base_sha256
-        else "not recorded",
-        "Quantisation of the base": "4-bit NF4, double quantisation"
-        if recipe.base.quantisation == "nf4"
-        else "none",
+        "Base weights": weights,
+        "Quantisation of the base": quantisation,
         "Adapter": f"LoRA, rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout:g}, on {targets}",
-        "Begins with": "another adapter; its corpora are among those above"
-        if recipe.base.adapter
-        else "a new adapter",
+        "Begins with": start,
         "Learning rate": f"{optimiser.learning_rate:g}, {optimiser.schedule}, warm-up {optimiser.warmup:.0%}",
-        "Epochs": f"{optimiser.epochs:g}" if not optimiser.steps else f"{optimiser.steps:,} steps",
+        "Epochs": length,
         "Batch": f"{optimiser.batch} x {optimiser.accumulation} (accumulation)",
         "Precision": run.precision,
         "Longest row": f"{recipe.data.max_tokens:,} tokens; longer: {recipe.data.too_long}",

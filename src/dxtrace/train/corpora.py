@@ -40,12 +40,15 @@ class Cases:
 
     def manifest(self) -> dict[str, Any]:
         """Return ids and hashes of the notes, without text: what was in which split."""
-        return {
-            split: {
-                case.id: hashlib.sha256(case.case.note.encode()).hexdigest()[:16] for case in cases
-            }
-            for split, cases in (("train", self.train), ("dev", self.dev))
-        }
+        return {"train": _hashes(self.train), "dev": _hashes(self.dev)}
+
+
+def _hashes(cases: list[AnnotatedCase]) -> dict[str, str]:
+    hashes: dict[str, str] = {}
+    for case in cases:
+        digest = hashlib.sha256(case.case.note.encode()).hexdigest()
+        hashes[case.id] = digest[:16]
+    return hashes
 
 
 def read_cases(data: Data, seed: int) -> Cases:
@@ -59,7 +62,8 @@ def read_cases(data: Data, seed: int) -> Cases:
     spec = data.train
     if not spec:
         raise InputError("the recipe names no corpus: --data PATH, or data.train in the recipe")
-    spec = str(_teaching(data)) if spec == TEACHING else spec
+    if spec == TEACHING:
+        spec = str(_teaching(data))
     corpus = open_corpus(spec)
     corpora: tuple[CorpusInfo, ...] = (corpus.info,)
     problems = len(corpus.problems)
@@ -72,14 +76,14 @@ def read_cases(data: Data, seed: int) -> Cases:
         held_out = "the corpus' own development split"
     if data.dev:
         other = open_corpus(data.dev)
-        dev, held_out = other.annotated, data.dev
-        corpora, problems = (
-            tuple(dict.fromkeys((*corpora, other.info))),
-            problems + len(other.problems),
-        )
+        dev = other.annotated
+        held_out = data.dev
+        corpora = tuple(dict.fromkeys((*corpora, other.info)))
+        problems += len(other.problems)
     elif not held_out and len(train) > 1:
         train, dev, held_out = _hold_out(train, seed)
-    train = train[: data.limit] if data.limit else train
+    if data.limit:
+        train = train[: data.limit]
     if not train:
         raise InputError(f"{spec}: holds no case with a gold chain to train on")
     marked = any(case.tags.get(CREDENTIALED) == "true" for case in (*train, *dev))
@@ -107,5 +111,6 @@ def _hold_out(
     """Keep a tenth of the patients for development, so that every run can tell when to stop."""
     keys = ((case.id, case.patient, case.gold.diagnosis if case.gold else "") for case in cases)
     splits = split_by_patient(keys, {"train": 9, "dev": 1}, seed)
-    by = {name: [case for case in cases if splits[case.id] == name] for name in ("train", "dev")}
-    return by["train"], by["dev"], "a tenth of the patients, held out"
+    train = [case for case in cases if splits[case.id] == "train"]
+    dev = [case for case in cases if splits[case.id] == "dev"]
+    return train, dev, "a tenth of the patients, held out"

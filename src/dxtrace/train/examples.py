@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from dxtrace.annotated import AnnotatedCase
@@ -47,10 +48,10 @@ class Example:
     @property
     def labels(self) -> list[int]:
         """The targets: ids where there is a weight, else :data:`IGNORED`."""
-        return [
-            token if weight else IGNORED
-            for token, weight in zip(self.ids, self.weights, strict=True)
-        ]
+        labels: list[int] = []
+        for token, weight in zip(self.ids, self.weights, strict=True):
+            labels.append(token if weight else IGNORED)
+        return labels
 
 
 @dataclass
@@ -84,11 +85,18 @@ class Encoder:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of each text; control tokens spelled in it stay plain text."""
-        tokenizer = self.tokenizer
-        return [
-            tokenizer.encode(t, add_special_tokens=False, split_special_tokens=True) if t else []
-            for t in texts
-        ]
+        return [self._encode(text, special=False) for text in texts]
+
+    def _encode(self, text: str, special: bool) -> list[int]:
+        """Return the ids of a text; ``special``: control tokens in it are meant."""
+        if not text:
+            return []
+        ids: list[int] = self.tokenizer.encode(
+            text,
+            add_special_tokens=False,
+            split_special_tokens=not special,
+        )
+        return ids
 
     def prompt_ids(self, note: str) -> list[int]:
         """Return the prompt of a note as the model reads it: what an engine gives for the same
@@ -96,27 +104,17 @@ class Encoder:
         """
         ids: list[int] = []
         for text, special in prompt_parts(self._template, note):
-            if text:
-                ids += self.tokenizer.encode(
-                    text,
-                    add_special_tokens=False,
-                    split_special_tokens=not special,
-                )
+            ids += self._encode(text, special)
         return ids
 
     def answer_ids(self, answer: Answer) -> tuple[list[int], int]:
         """Return the ids of an answer with its end token, and the number of those of the diagnosis."""
         if not self.data.node_tags:
-            answer = replace(
-                answer,
-                steps=tuple(replace(step, supports=None) for step in answer.steps),
-            )
+            steps = [replace(step, supports=None) for step in answer.steps]
+            answer = replace(answer, steps=tuple(steps))
         label, *rest = self.encode(answer_segments(answer))
-        return [
-            *label,
-            *(token for segment in rest for token in segment),
-            self.tokenizer.eos_token_id,
-        ], len(label)
+        ids = [*label, *chain.from_iterable(rest), self.tokenizer.eos_token_id]
+        return ids, len(label)
 
     def example(
         self,
@@ -137,7 +135,8 @@ class Encoder:
         Raises:
             InputError: it is too long and the policy is ``error``.
         """
-        report = report if report is not None else Report()
+        if report is None:
+            report = Report()
         report.cases += 1
         if case.gold is None or not case.gold.steps:
             report.unanswered.append(case.id)
@@ -153,7 +152,8 @@ class Encoder:
             prompt = shorter
         report.prompt_tokens.append(len(prompt))
         report.answer_tokens.append(len(answer))
-        weights = [self.data.prompt_weight] * len(prompt) + [self.data.label_weight] * label
+        weights = [self.data.prompt_weight] * len(prompt)
+        weights += [self.data.label_weight] * label
         weights += [1.0] * (len(answer) - label)
         weights[0] = 0.0  # nothing predicts the first token
         id = case.id if chain else f"{case.id}/label"
@@ -197,17 +197,15 @@ def make_examples(
     Raises:
         InputError: no case is left to train on; and as :meth:`Encoder.example`.
     """
-    report, cases = Report(), list(cases)
-    bare = set(
-        random.Random(f"{seed}/chains").sample(
-            range(len(cases)),
-            round((1 - encoder.data.chains) * len(cases)),
-        ),
-    )
+    report = Report()
+    cases = list(cases)
+    count = round((1 - encoder.data.chains) * len(cases))
+    without_chain = set(random.Random(f"{seed}/chains").sample(range(len(cases)), count))
     rows: list[Example] = []
     kept: list[AnnotatedCase] = []
-    for place, case in enumerate(cases):
-        if (row := encoder.example(case, report, chain=place not in bare)) is not None:
+    for index, case in enumerate(cases):
+        row = encoder.example(case, report, chain=index not in without_chain)
+        if row is not None:
             rows.append(row)
             kept.append(case)
     if not rows:
@@ -216,6 +214,8 @@ def make_examples(
         )
     whole, part = divmod(round(encoder.data.label_only * len(rows)), len(rows))
     again = kept * whole + random.Random(seed).sample(kept, part)
-    return rows + [
-        row for case in again if (row := encoder.example(case, chain=False)) is not None
-    ], report
+    for case in again:
+        row = encoder.example(case, chain=False)
+        if row is not None:
+            rows.append(row)
+    return rows, report

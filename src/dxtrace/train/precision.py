@@ -73,12 +73,10 @@ def choose_precision(wanted: Precision, device: Device) -> ChosenPrecision:
         return ChosenPrecision("fp16", "asked for; a CPU emulates it: for tests, not for speed")
     if wanted == "bf16" and device.kind == "cuda" and not device.bf16:
         raise InputError(f"{device.name} has no bfloat16 units: set run.precision to fp16 or auto")
-    slow = (
-        " (slow: this CPU has no bfloat16 matrix units)"
-        if wanted == "bf16" and not device.bf16
-        else ""
-    )
-    return ChosenPrecision(wanted, f"asked for{slow}")
+    reason = "asked for"
+    if wanted == "bf16" and not device.bf16:
+        reason += " (slow: this CPU has no bfloat16 matrix units)"
+    return ChosenPrecision(wanted, reason)
 
 
 def _automatic(device: Device) -> ChosenPrecision:

@@ -68,7 +68,9 @@ class Preflight:
     @property
     def seconds(self) -> float | None:
         """Estimated wall-clock time of the steps, or None before a few were timed."""
-        return self.tokens / self.timed.tokens_per_s if self.timed else None
+        if self.timed is None:
+            return None
+        return self.tokens / self.timed.tokens_per_s
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
@@ -110,7 +112,8 @@ class Preflight:
 
 def run_preflight(prepared: Prepared, timed: Timed | None = None) -> Preflight:
     """Return the preflight of a run; no weights are needed."""
-    report, recipe = prepared.report, prepared.recipe
+    report = prepared.report
+    recipe = prepared.recipe
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     per_step = recipe.optimiser.batch * recipe.optimiser.accumulation * processes
     lengths = [len(row.ids) for row in prepared.train]
@@ -157,24 +160,26 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
         model.tie_weights()
-        linear = sum(
-            p.numel() for name, p in model.named_parameters() if "layers." in name and p.dim() == 2
-        )
-        whole = sum(p.numel() for p in model.parameters())
+        linear = 0
+        whole = 0
+        for name, weight in model.named_parameters():
+            whole += weight.numel()
+            if "layers." in name and weight.dim() == 2:
+                linear += weight.numel()
         adapted = get_peft_model(model, lora_config(recipe))
     trainable = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
     size = 4 if prepared.precision.name == "fp32" else 2
     small = 0.52 if recipe.base.quantisation == "nf4" else size
-    tokens = recipe.optimiser.batch * max(len(row.ids) for row in prepared.train)
+    batch = recipe.optimiser.batch
+    tokens = batch * max(len(row.ids) for row in prepared.train)
     layer = tokens * (12 * config.hidden_size + 5 * config.intermediate_size) * size
     deep = config.num_hidden_layers
-    kept = (
-        layer + deep * tokens * config.hidden_size * size if recipe.run.recompute else deep * layer
-    )
-    targets = min(
-        512,
-        max(sum(1 for w in row.weights if w) for row in prepared.train) * recipe.optimiser.batch,
-    )
+    kept = deep * layer
+    if recipe.run.recompute:
+        kept = layer + deep * tokens * config.hidden_size * size
+    # The head reads targets in pieces of 512 (see kernels.sparse_head).
+    most_targets = max(sum(1 for weight in row.weights if weight) for row in prepared.train)
+    targets = min(512, most_targets * batch)
     memory = Memory(
         weights=round(linear * small + (whole - linear) * size),
         adapter=16 * trainable,
@@ -217,10 +222,15 @@ def _three(values: tuple[int, int, int]) -> str:
 def _some(what: str, ids: Sequence[str]) -> str:
     if not ids:
         return f"none {what}"
-    names = ", ".join(ids[:3]) + (" ..." if len(ids) > 3 else "")
+    names = ", ".join(ids[:3])
+    if len(ids) > 3:
+        names += " ..."
     return f"{len(ids):,} {what} ({names})"
 
 
 def _clock(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    return f"{hours} h {rest // 60:02d} min" if hours else f"{rest // 60} min {rest % 60:02d} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s"

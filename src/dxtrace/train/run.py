@@ -16,7 +16,7 @@ from dxtrace.models.torch_base import locate
 from dxtrace.train import checkpoints
 from dxtrace.train.base import find_start
 from dxtrace.train.corpora import read_cases
-from dxtrace.train.examples import Encoder, Report, make_examples
+from dxtrace.train.examples import Encoder, Example, Report, make_examples
 from dxtrace.train.precision import choose_precision, find_device
 from dxtrace.train.prepared import Outcome, Prepared, environment
 from dxtrace.train.recipe import Recipe, load_recipe, to_yaml
@@ -41,18 +41,19 @@ def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
     try:
         tokenizer = AutoTokenizer.from_pretrained(located.where)
     except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = (
-            type(error).__name__
-            if Path(located.where).exists()
-            else "the hub cannot be reached, or has no such model"
-        )
+        reason = "the hub cannot be reached, or has no such model"
+        if Path(located.where).exists():
+            reason = type(error).__name__
         raise ModelError(
             f"{recipe.base.model}: its tokenizer cannot be loaded ({reason})",
         ) from None
     encoder = Encoder(tokenizer, recipe.data)
     train, counts = make_examples(encoder, cases.train, recipe.run.seed)
     dev_cases = cases.dev[: recipe.run.eval_cases]
-    dev, dev_counts = make_examples(plain(encoder), dev_cases) if dev_cases else ([], Report())
+    dev: list[Example] = []
+    dev_counts = Report()
+    if dev_cases:
+        dev, dev_counts = make_examples(plain(encoder), dev_cases)
     dev.sort(key=lambda row: len(row.ids))
     return Prepared(
         recipe,
@@ -130,16 +131,17 @@ def explain(error: Exception, folder: Path) -> DxtraceError | None:
     error.
     """
     text = str(error)
+    # What writers of files say; PyTorch's raises no OSError.
     unwritten = (
         "No space left",
         "File too large",
         "PytorchStreamWriter",
         "inline_container",
-    )  # what writers say
-    if isinstance(error, OSError) or any(said in text for said in unwritten):
-        reason = (
-            error.strerror if isinstance(error, OSError) and error.strerror else "no room to write"
-        )
+    )
+    if isinstance(error, OSError) or any(words in text for words in unwritten):
+        reason = "no room to write"
+        if isinstance(error, OSError) and error.strerror:
+            reason = error.strerror
         kept = "what was saved before is kept: make room, then go on with --resume"
         return InputError(f"{folder}: cannot be written ({reason}); {kept}")
     if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
@@ -158,11 +160,13 @@ def _first_then_others(
     from accelerate import PartialState
 
     state = PartialState(cpu=prepared.device.kind == "cpu")
-    found = open_folder() if state.is_main_process else None
+    found = None
+    if state.is_main_process:
+        found = open_folder()
     state.wait_for_everyone()
-    return (
-        found if state.is_main_process or not resume else checkpoints.latest(folder / "checkpoints")
-    )
+    if resume and not state.is_main_process:
+        return checkpoints.latest(folder / "checkpoints")
+    return found
 
 
 def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
@@ -228,9 +232,9 @@ def _flat(recipe: Recipe) -> dict[str, Any]:
     """Return every key of a recipe by its full name."""
     result: dict[str, Any] = {}
     for part, value in recipe.model_dump().items():
-        result |= (
-            {f"{part}.{key}": item for key, item in value.items()}
-            if isinstance(value, dict)
-            else {part: value}
-        )
+        if not isinstance(value, dict):
+            result[part] = value
+            continue
+        for key, item in value.items():
+            result[f"{part}.{key}"] = item
     return result

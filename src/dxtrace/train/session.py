@@ -54,12 +54,9 @@ class Session:
         with StopOnSignal() as stop, warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)
             trainer = self.trainer([metrics, Bar(self.console), SaveBest(), stop])
-            early = (
-                StopWhenWorse(self.recipe.run.patience)
-                if self.recipe.run.patience and self.prepared.dev
-                else None
-            )
-            if early:
+            early = None
+            if self.recipe.run.patience and self.prepared.dev:
+                early = StopWhenWorse(self.recipe.run.patience)
                 trainer.add_callback(early)
             if self.recipe.run.generate:
                 chosen = self.prepared.cases.dev[: self.recipe.run.generate]
@@ -109,13 +106,15 @@ class Session:
         """Run Llama layers fused where that gives the same result, and say so, or why not."""
         if self.prepared.device.kind != "cpu" or not self.recipe.run.fast_kernels:
             return
-        reason = "layers are recomputed" if self.recipe.run.recompute else unsupported(model)
+        if self.recipe.run.recompute:
+            reason: str | None = "layers are recomputed"
+        else:
+            reason = unsupported(model)
+        outcome = f"not used, {reason}"
         if reason is None:
             use_fast_layers(model)
-        self.console.print(
-            f"fused layers: {'not used, ' + reason if reason else 'used'}",
-            highlight=False,
-        )
+            outcome = "used"
+        self.console.print(f"fused layers: {outcome}", highlight=False)
 
     def autocast(self) -> Any:
         """Return the dtype that the trainer casts matrix products to, where accelerate does not

@@ -36,23 +36,22 @@ class Collator:
         And ``label_tokens`` (batch, 2): first token and number of tokens of the diagnosis;
         ``lengths`` (batch,).
         """
-        length = max(len(row["input_ids"]) for row in rows)
-        fills = {"input_ids": self.pad, "labels": IGNORED, "weights": 0.0}
-        kinds = {
-            "input_ids": torch.long,
-            "labels": torch.long,
-            "weights": torch.float32,
-        }
         return {
-            key: torch.tensor(
-                [row[key] + [fill] * (length - len(row[key])) for row in rows],
-                dtype=kinds[key],
-            )
-            for key, fill in fills.items()
-        } | {
+            "input_ids": self._padded(rows, "input_ids", self.pad, torch.long),
+            "labels": self._padded(rows, "labels", IGNORED, torch.long),
+            "weights": self._padded(rows, "weights", 0.0, torch.float32),
             "label_tokens": torch.tensor([row["label_tokens"] for row in rows]),
             "lengths": torch.tensor([len(row["input_ids"]) for row in rows]),
         }
+
+    @staticmethod
+    def _padded(rows: list[dict[str, Any]], key: str, fill: float, dtype: torch.dtype) -> Any:
+        length = max(len(row["input_ids"]) for row in rows)
+        padded: list[list[float]] = []
+        for row in rows:
+            missing = length - len(row[key])
+            padded.append(row[key] + [fill] * missing)
+        return torch.tensor(padded, dtype=dtype)
 
 
 class StepSampler(torch.utils.data.Sampler[int]):
@@ -64,7 +63,10 @@ class StepSampler(torch.utils.data.Sampler[int]):
     """
 
     def __init__(self, lengths: Sequence[int], step: int, seed: int) -> None:
-        self.lengths, self.step, self.seed, self.epoch = lengths, step, seed, 0
+        self.lengths = lengths
+        self.step = step
+        self.seed = seed
+        self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -77,10 +79,8 @@ class StepSampler(torch.utils.data.Sampler[int]):
         order = list(range(len(self.lengths)))
         random.Random(f"{self.seed}/{self.epoch}").shuffle(order)
         for start in range(0, len(order), self.step):
-            yield from sorted(
-                order[start : start + self.step],
-                key=lambda row: (-self.lengths[row], row),
-            )
+            rows = order[start : start + self.step]
+            yield from sorted(rows, key=lambda row: (-self.lengths[row], row))
 
 
 class ChainTrainer(SFTTrainer):  # type: ignore[misc]
@@ -138,8 +138,11 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         losses = -out.log_probs.float()
         weights = inputs["weights"][:, 1:].to(losses.device)
         self._add(losses.detach(), inputs)
-        total = weights.sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
-        loss = (losses * weights).sum() / total.clamp(min=1e-6).to(losses.device)
+        total = weights.sum()
+        if num_items_in_batch is not None:
+            total = torch.as_tensor(num_items_in_batch)
+        total = total.clamp(min=1e-6).to(losses.device)
+        loss = (losses * weights).sum() / total
         if num_items_in_batch is not None and self.args.average_tokens_across_devices:
             loss = loss * self.accelerator.num_processes
         return loss
@@ -192,7 +195,9 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
             "targets": int(targets),
             "tokens": int(tokens),
         }
-        return result | ({"label_loss": label_loss / labels} if labels else {})
+        if labels:
+            result["label_loss"] = label_loss / labels
+        return result
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log with our sums in place of the mean of micro-batch means."""

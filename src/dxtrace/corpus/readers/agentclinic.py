@@ -81,21 +81,25 @@ def render(value: Any, depth: int = 0) -> str:
     if depth > _MAX_DEPTH:
         raise CorpusError(f"findings are nested deeper than {_MAX_DEPTH}")
     if isinstance(value, Mapping):
-        parts = [(str(key), render(inner, depth + 1)) for key, inner in value.items()]
-        said = [
-            text if key.lower() in _SILENT else f"{_words(key)}: {text}"
-            for key, text in parts
-            if text
-        ]
-        return "\n".join(said) if depth == 0 else "; ".join(text.rstrip(".") for text in said)
+        entries: list[str] = []
+        for key, inner in value.items():
+            text = render(inner, depth + 1)
+            if text and str(key).lower() not in _SILENT:
+                text = f"{_words(str(key))}: {text}"
+            if text:
+                entries.append(text)
+        if depth == 0:
+            return "\n".join(entries)
+        return "; ".join(text.rstrip(".") for text in entries)
     if isinstance(value, list):
-        return ", ".join(filter(None, (render(item, depth + 1) for item in value)))
-    text = (
-        " ".join(replace_surrogates(str(value)).split())
-        if isinstance(value, (str, int, float))
-        else ""
-    )
-    return "" if text.lower() in _NOTHING else text
+        items = [render(item, depth + 1) for item in value]
+        return ", ".join(filter(None, items))
+    if not isinstance(value, (str, int, float)):
+        return ""
+    text = " ".join(replace_surrogates(str(value)).split())
+    if text.lower() in _NOTHING:
+        return ""
+    return text
 
 
 def _to_case(row: Any, id: str, taxonomy: Taxonomy) -> AnnotatedCase:
@@ -103,22 +107,21 @@ def _to_case(row: Any, id: str, taxonomy: Taxonomy) -> AnnotatedCase:
     patient = exam.get("Patient_Actor") if isinstance(exam, dict) else None
     if not isinstance(exam, dict) or not isinstance(patient, dict):
         raise CorpusError("expected an object OSCE_Examination with a Patient_Actor")
-    past = [patient.get("Past_Medical_History"), patient.get("Social_History")]
-    now = {
-        key: value
-        for key, value in patient.items()
-        if key not in ("Past_Medical_History", "Social_History")
-    }
+    now = dict(patient)
+    past = [
+        now.pop("Past_Medical_History", None),
+        now.pop("Social_History", None),
+    ]
     family = now.pop("Family_History", None)
     symptoms = now.pop("Symptoms", None)
     sections = {
-        "history_of_present_illness": "\n".join(filter(None, (render(now), render(symptoms)))),
-        "past_medical_history": "\n".join(filter(None, map(render, past))),
+        "history_of_present_illness": _paragraphs(now, symptoms),
+        "past_medical_history": _paragraphs(*past),
         "family_history": render(family),
         "physical_exam": render(exam.get("Physical_Examination_Findings")),
         "pertinent_results": render(exam.get("Test_Results")),
     }
-    tags = {"diagnosis": render(exam.get("Correct_Diagnosis"))} | {"style": "osce"}
+    tags = {"diagnosis": render(exam.get("Correct_Diagnosis")), "style": "osce"}
     node, category = find_diagnosis(tags["diagnosis"], taxonomy)
     if node is not None:
         tags["expected"] = node.name
@@ -127,9 +130,14 @@ def _to_case(row: Any, id: str, taxonomy: Taxonomy) -> AnnotatedCase:
     return AnnotatedCase(Case.from_sections(sections, id), None, id, tags)
 
 
+def _paragraphs(*values: Any) -> str:
+    return "\n".join(filter(None, map(render, values)))
+
+
 def _words(key: str) -> str:
     """``Blood_Pressure`` -> ``Blood pressure``; abbreviations stay as they are."""
     words = key.replace("_", " ").split()
-    return " ".join(
-        word if index == 0 or word.isupper() else word.lower() for index, word in enumerate(words)
-    )
+    for index, word in enumerate(words):
+        if index > 0 and not word.isupper():
+            words[index] = word.lower()
+    return " ".join(words)

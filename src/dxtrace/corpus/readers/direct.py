@@ -20,7 +20,13 @@ from pathlib import Path
 from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
-from dxtrace.corpus.base import CREDENTIALED, Corpus, Problem, assemble, replace_surrogates
+from dxtrace.corpus.base import (
+    CREDENTIALED,
+    Corpus,
+    Problem,
+    assemble,
+    replace_surrogates,
+)
 from dxtrace.corpus.readers.direct_data_list import DataList, find_data_list
 from dxtrace.corpus.readers.direct_tree import (
     DirectFile,
@@ -96,8 +102,10 @@ def find_files(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         raise CorpusError(f"{path}: no such file or folder")
     for file in sorted(path.rglob("*.json"), key=_natural):
-        parts = [part.lower() for part in file.relative_to(path).parts]
-        if not _KNOWLEDGE & set(parts[:-1]) and not parts[-1].startswith(".") and file.is_file():
+        *folders, name = (part.lower() for part in file.relative_to(path).parts)
+        if _KNOWLEDGE.intersection(folders) or name.startswith("."):
+            continue
+        if file.is_file():
             yield file
 
 
@@ -178,7 +186,9 @@ def _parse(file: Path, place: str) -> DirectFile | None:
                 f"holds {type(data).__name__}, expected an object",
             ),
         )
-    return None if {"diagnostic", "knowledge"} <= data.keys() else read_file(data, place)
+    if {"diagnostic", "knowledge"} <= data.keys():
+        return None
+    return read_file(data, place)
 
 
 def _to_case(
@@ -194,15 +204,17 @@ def _to_case(
         case = Case.from_sections(file.sections, name)
     except CaseError as error:
         raise _UnusableError(Problem("bad-note", file.place, str(error))) from None
-    tags = (
-        {CREDENTIALED: "true"}
-        | ({"folder": replace_surrogates("/".join(folders))} if folders else {})
-        | listed.tags(name)
-    )
+    tags = {CREDENTIALED: "true"}
+    if folders:
+        tags["folder"] = replace_surrogates("/".join(folders))
+    tags |= listed.tags(name)
     gold, found = _gold(file, case, folders, taxonomy)
     problems += found
-    subject = _SUBJECT.search(stem)
-    patient = listed.patient(name) or file.patient or (subject[1] if subject else name)
+    patient = listed.patient(name) or file.patient
+    if not patient:
+        # MIMIC puts the subject's number into the file name; else each note is its own patient.
+        subject = _SUBJECT.search(stem)
+        patient = subject[1] if subject else name
     return AnnotatedCase(case, gold, patient, tags)
 
 
@@ -245,21 +257,20 @@ def _gold(
     if root is not None:
         path, category = root.path, root.category
     else:
-        path = tuple(
-            dict.fromkeys(
-                node.name if (node := known[name]) else name for name in reversed(file.nodes)
+        names = [_our_name(name, known) for name in reversed(file.nodes)]
+        path = tuple(dict.fromkeys(names))
+        category = _category(known, folders, taxonomy) or path[0].removeprefix("Suspected ")
+    steps: list[RawStep] = []
+    for observation in file.observations:
+        supports = _supported(observation.nodes, path, known, taxonomy)
+        steps.append(
+            RawStep(
+                observation.text,
+                observation.rationale,
+                supports,
+                observation.section,
             ),
         )
-        category = _category(known, folders, taxonomy) or path[0].removeprefix("Suspected ")
-    steps = [
-        RawStep(
-            o.text,
-            o.rationale,
-            _supported(o.nodes, path, known, taxonomy),
-            o.section,
-        )
-        for o in file.observations
-    ]
     chain, found = build_gold(case, path, category, steps, file.place)
     return chain, problems + found
 
@@ -276,10 +287,16 @@ def _supported(
     for name in reversed(nodes):
         if name not in known:
             known[name] = find_node(name, taxonomy)
-        node = known[name]
-        if (node.name if node else name) in path:
-            return node.name if node else name
+        our_name = _our_name(name, known)
+        if our_name in path:
+            return our_name
     return nodes[-1]
+
+
+def _our_name(name: str, known: dict[str, Node | None]) -> str:
+    """Return a node's name in our taxonomy; its own where ours lacks it."""
+    node = known[name]
+    return node.name if node else name
 
 
 def _category(

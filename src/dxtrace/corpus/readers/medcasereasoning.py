@@ -88,23 +88,22 @@ def read_medcasereasoning(
         cases,
         problems,
         name="MedCaseReasoning",
-        id="medcasereasoning" + (f":{split}" if split else ""),
+        id=f"medcasereasoning:{split}" if split else "medcasereasoning",
         licence="CC-BY-4.0",
     )
 
 
 def read_reasoning(text: str) -> list[RawStep]:
     """Return the quotes of a numbered reasoning, each with the sentence around it as the rationale."""
-    starts = [match.end() for match in _ITEM.finditer(text)]
-    ends = [*(match.start() for match in _ITEM.finditer(text)), len(text)][1:]
     steps: list[RawStep] = []
-    for start, end in zip(starts, ends, strict=False):
-        item = text[start:end]
+    # What stands before the first number is no item.
+    for item in _ITEM.split(text)[1:]:
         rationale = " ".join(_QUOTED.sub(" ", item).split())
         rationale = re.sub(r"\s+([.,;])", r"\1", rationale)
         rationale = re.sub(r"\s*[-:;,][\s.]*\Z", "", rationale)
         if rationale:
-            steps += [RawStep(match[1], rationale) for match in _QUOTED.finditer(item)]
+            for quote in _QUOTED.findall(item):
+                steps.append(RawStep(quote, rationale))
     return steps
 
 
@@ -120,19 +119,29 @@ class Clauses:
         A clause never stands for a text that has other numbers, or that has a cue of negation or
         doubt where the other has none: likeness of words is blind to both.
         """
-        wanted, cue = _content(text), has_cue(text)
-        numbers = {word for word in wanted if word[0].isdigit()}
-        best: tuple[float, Quote | None] = (threshold, None)
+        wanted = _content(text)
+        best: Quote | None = None
+        best_score = threshold
         for quote, words in self._quotes:
-            shared = len(wanted & words)
-            score = 2 * shared / (len(wanted) + len(words)) if shared else 0.0
-            if score < best[0] or (score == best[0] and best[1] is not None):
+            score = _f1(wanted, words)
+            if score < best_score or (score == best_score and best is not None):
                 continue
-            if numbers == {word for word in words if word[0].isdigit()} and cue == has_cue(
-                quote.text,
-            ):
-                best = (score, quote)
-        return best[1]
+            same_numbers = _numbers(wanted) == _numbers(words)
+            if same_numbers and has_cue(text) == has_cue(quote.text):
+                best = quote
+                best_score = score
+        return best
+
+
+def _f1(one: frozenset[str], other: frozenset[str]) -> float:
+    shared = len(one & other)
+    if not shared:
+        return 0.0
+    return 2 * shared / (len(one) + len(other))
+
+
+def _numbers(words: Iterable[str]) -> set[str]:
+    return {word for word in words if word[0].isdigit()}
 
 
 def _to_case(
@@ -148,18 +157,22 @@ def _to_case(
     prompt, reasoning, name = (replace_surrogates(str(value)) for value in fields)
     case = Case.from_text(prompt, id)
     node, category = find_diagnosis(name, taxonomy)
-    tags = {"diagnosis": name.strip()} | ({"expected_category": category} if category else {})
+    tags = {"diagnosis": name.strip()}
+    if category:
+        tags["expected_category"] = category
     if node is None:
         return AnnotatedCase(case, None, id, {**tags, "scope": "out"}), []
     steps = read_reasoning(reasoning)
     clauses = Clauses(prompt)
-    found = [
-        moved for step in steps if (moved := _find(case, clauses, step, threshold)) is not None
-    ]
+    found: list[RawStep] = []
+    for step in steps:
+        moved = _find(case, clauses, step, threshold)
+        if moved is not None:
+            found.append(moved)
     chain, problems = build_gold(case, node.path, node.category, found, place)
     if len(found) < len(steps):
-        lost = f"{len(steps) - len(found)} of {len(steps)} quotes are not in the prompt; their steps are left out"
-        problems.append(Problem("unaligned", place, lost))
+        lost = f"{len(steps) - len(found)} of {len(steps)} quotes are not in the prompt"
+        problems.append(Problem("unaligned", place, f"{lost}; their steps are left out"))
     return AnnotatedCase(case, chain, id, {**tags, "scope": "in"}), problems
 
 
@@ -189,21 +202,19 @@ def _rows(path: str, split: str | None) -> Iterator[tuple[str, str, str, Mapping
     for place, own, rows in tables:
         for index, row in enumerate(rows, 1):
             number += 1
-            key = next(
-                (row[k] for k in ("pmcid", "id") if isinstance(row.get(k), (str, int))),
-                f"mcr-{own}-{index}",
-            )
-            yield (
-                f"{place}, row {index}",
-                str(key),
-                "dev" if own == "val" else own,
-                row,
-            )
+            id = _own_id(row) or f"mcr-{own}-{index}"
+            our_split = "dev" if own == "val" else own
+            yield f"{place}, row {index}", id, our_split, row
     if not number:
-        raise CorpusError(
-            f"{path}: no row in a parquet file here"
-            + (f" of the split {split!r}" if split else ""),
-        )
+        of_split = f" of the split {split!r}" if split else ""
+        raise CorpusError(f"{path}: no row in a parquet file here{of_split}")
+
+
+def _own_id(row: Mapping[str, Any]) -> str | None:
+    for key in ("pmcid", "id"):
+        if isinstance(row.get(key), (str, int)):
+            return str(row[key])
+    return None
 
 
 def _local_tables(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -46,30 +47,43 @@ class Projection:
             )
             for m in modules
         ]
-        weights = [m.base_layer.weight for m in modules]
-        self.width = weights[0].shape[1]
-        self.rows = [w.shape[0] for w in weights]
-        self.ranks = [a.shape[0] for a, _, _ in self.lora]
-        out, rank = sum(self.rows), sum(self.ranks)
-        self.matrix = torch.zeros(out, self.width + rank, dtype=weights[0].dtype)
-        self.matrix[:, : self.width] = torch.cat([w.detach() for w in weights])
-        self.down = torch.empty(rank, self.width, dtype=weights[0].dtype)
+        weights = [module.base_layer.weight.detach() for module in modules]
+        frozen = torch.cat(weights)
+        self.width = frozen.shape[1]
+        self.rows = [weight.shape[0] for weight in weights]
+        self.ranks = [down.shape[0] for down, _, _ in self.lora]
+        rank = sum(self.ranks)
+        # Outside the blocks of the adapters the right part stays zero: q's A feeds q's B alone.
+        self.matrix = torch.zeros(len(frozen), self.width + rank, dtype=frozen.dtype)
+        self.matrix[:, : self.width] = frozen
+        self.down = torch.empty(rank, self.width, dtype=frozen.dtype)
 
     @property
     def parameters(self) -> list[Tensor]:
         """The trainable parameters: A and B of each layer in turn."""
-        return [p for a, b, _ in self.lora for p in (a, b)]
+        parameters: list[Tensor] = []
+        for down, up, _ in self.lora:
+            parameters += (down, up)
+        return parameters
 
     def refresh(self) -> None:
         """Take over the adapter's values: an optimiser may have changed them, and copying costs
         next to nothing.
         """
-        row = column = 0
-        for (a, b, scale), rows, rank in zip(self.lora, self.rows, self.ranks, strict=True):
-            self.down[column : column + rank] = a.detach()
-            place = self.width + column
-            self.matrix[row : row + rows, place : place + rank] = b.detach() * scale
-            row, column = row + rows, column + rank
+        for (down, up, scale), (rows, columns) in zip(self.lora, self._blocks(), strict=True):
+            self.down[columns] = down.detach()
+            self.matrix[rows, self.width :][:, columns] = up.detach() * scale
+
+    def _blocks(self) -> list[tuple[slice, slice]]:
+        """Return the rows of the output, and the columns of the rank, of each layer."""
+        blocks: list[tuple[slice, slice]] = []
+        row = 0
+        column = 0
+        for rows, rank in zip(self.rows, self.ranks, strict=True):
+            blocks.append((slice(row, row + rows), slice(column, column + rank)))
+            row += rows
+            column += rank
+        return blocks
 
     def room(self, count: int) -> Tensor:
         """Return a buffer (count, width + rank) whose first ``width`` columns the caller fills with
@@ -79,60 +93,60 @@ class Projection:
 
     def forward(self, buffer: Tensor) -> Tensor:
         """Return the output (count, rows) for a filled buffer, which then also holds ``x A'``."""
-        torch.mm(buffer[:, : self.width], self.down.t(), out=buffer[:, self.width :])
+        inputs = buffer[:, : self.width]
+        torch.mm(inputs, self.down.t(), out=buffer[:, self.width :])
         return torch.nn.functional.linear(buffer, self.matrix)
 
     def backward(self, grad: Tensor, buffer: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the gradients of the input (count, width) and of :attr:`parameters`, in their
         order.
         """
+        inputs = buffer[:, : self.width]
+        inner = buffer[:, self.width :]
+        # y = x W' + (x A') (s B)', so x gets g W + (g s B) A, A gets (g s B)' x, s B gets g' (x A').
         both = grad @ self.matrix
-        low = both[:, self.width :]
-        grad_down = (low.t() @ buffer[:, : self.width]).float()
-        grad_up = (grad.t() @ buffer[:, self.width :]).float()
+        direct = both[:, : self.width]
+        grad_inner = both[:, self.width :]
+        grad_down = (grad_inner.t() @ inputs).float()
+        grad_up = (grad.t() @ inner).float()
         grads: list[Tensor] = []
-        row = column = 0
-        for (_, _, scale), rows, rank in zip(self.lora, self.rows, self.ranks, strict=True):
-            grads.append(grad_down[column : column + rank])
-            grads.append(grad_up[row : row + rows, column : column + rank] * scale)
-            row, column = row + rows, column + rank
-        return torch.addmm(both[:, : self.width], low, self.down), grads
+        for (_, _, scale), (rows, columns) in zip(self.lora, self._blocks(), strict=True):
+            grads.append(grad_down[columns])
+            grads.append(grad_up[rows, columns] * scale)
+        return torch.addmm(direct, grad_inner, self.down), grads
 
 
 class Layer:
     """One decoder layer: frozen norms, four projections, and the shape of its attention."""
 
     def __init__(self, layer: Any, config: Any) -> None:
-        self.groups = [
-            Projection([layer.get_submodule(name) for name in names]) for names in _GROUPS
-        ]
+        self.groups: list[Projection] = []
+        for names in _GROUPS:
+            modules = [layer.get_submodule(name) for name in names]
+            self.groups.append(Projection(modules))
         self.norms = (
-            layer.input_layernorm.weight.detach(),
-            layer.post_attention_layernorm.weight.detach(),
+            layer.input_layernorm.weight.detach().float(),
+            layer.post_attention_layernorm.weight.detach().float(),
         )
-        self.norms = (self.norms[0].float(), self.norms[1].float())
         self.eps = config.rms_norm_eps
-        self.heads, self.kv = (
-            config.num_attention_heads,
-            config.num_key_value_heads,
-        )
-        self.size = (
-            getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        )
+        self.heads = config.num_attention_heads
+        self.kv = config.num_key_value_heads
+        self.size = getattr(config, "head_dim", None) or config.hidden_size // self.heads
 
     @property
     def parameters(self) -> list[Tensor]:
         """All trainable parameters of the layer."""
-        return [p for group in self.groups for p in group.parameters]
+        parameters: list[Tensor] = []
+        for group in self.groups:
+            parameters += group.parameters
+        return parameters
 
 
 def _norm(x: Tensor, weight: Tensor, eps: float, out: Tensor) -> Tensor:
     """Write RMSNorm(x) to ``out``; return 1 / rms (count, 1) in 32 bits."""
-    scale: Tensor = (
-        torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square()
-        / x.shape[-1]
-        + eps
-    ).rsqrt()
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+    mean_square = length.square() / x.shape[-1]
+    scale: Tensor = (mean_square + eps).rsqrt()
     out.copy_((x * scale).mul_(weight))
     return scale
 
@@ -148,10 +162,12 @@ def _norm_backward(grad: Tensor, x: Tensor, scale: Tensor, weight: Tensor) -> Te
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn (batch, length, heads, size) by the angles (1, length, 1, size); with ``-sin``, back."""
+    # transformers pairs number i with number i + size / 2.
     half = x.shape[-1] // 2
+    first, second = x[..., :half], x[..., half:]
     result = x * cos
-    result[..., :half].addcmul_(x[..., half:], sin[..., :half], value=-1)
-    result[..., half:].addcmul_(x[..., :half], sin[..., half:])
+    result[..., :half].addcmul_(second, sin[..., :half], value=-1)
+    result[..., half:].addcmul_(first, sin[..., half:])
     return result
 
 
@@ -168,13 +184,13 @@ def _attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, list[Tensor]]:
     """
     pairs, group, length, size = q.shape
     out = torch.empty_like(q)
-    kept = []
+    kept: list[Tensor] = []
     for start, end in _blocks(length):
         rows = end - start
-        scores = torch.bmm(
-            q[:, :, start:end].reshape(pairs, group * rows, size),
-            k[:, :end].transpose(1, 2),
-        )
+        # The query heads of a group read the same keys: one product for all of them.
+        queries = q[:, :, start:end].reshape(pairs, group * rows, size)
+        scores = torch.bmm(queries, k[:, :end].transpose(1, 2))
+        # Only the block on the diagonal is masked; keys before it are seen by every row.
         mask = torch.full((rows, rows), float("-inf"), dtype=q.dtype).triu_(1)
         scores.view(pairs, group, rows, end)[..., start:].add_(mask)
         shares = torch.softmax(scores, dim=-1)
@@ -190,28 +206,25 @@ def _attend_backward(
     v: Tensor,
     kept: Sequence[Tensor],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of q, k and v, shaped as they are."""
+    """Return the gradients of q, k and v, shaped as they are.
+
+    With P = softmax(Q K') and O = P V: dV = P' dO, dP = dO V', dS = P (dP - sum(P dP)) row by row,
+    dQ = dS K, dK = dS' Q (Dao et al. 2022, arXiv 2205.14135, appendix B.2).
+    """
     pairs, group, length, size = q.shape
     grad_q = torch.empty_like(q)
-    grad_k, grad_v = (
-        torch.zeros_like(k, dtype=torch.float32),
-        torch.zeros_like(v, dtype=torch.float32),
-    )
+    # Blocks add up here: in 32 bits, whatever the format of the products.
+    grad_k = torch.zeros_like(k, dtype=torch.float32)
+    grad_v = torch.zeros_like(v, dtype=torch.float32)
     for (start, end), shares in zip(_blocks(length), kept, strict=True):
         flat = (pairs, group * (end - start), size)
-        rows, queries = (
-            grad[:, :, start:end].reshape(flat),
-            q[:, :, start:end].reshape(flat),
-        )
+        rows = grad[:, :, start:end].reshape(flat)
+        queries = q[:, :, start:end].reshape(flat)
         grad_v[:, :end] += torch.bmm(shares.transpose(1, 2), rows)
         grad_shares = torch.bmm(rows, v[:, :end].transpose(1, 2))
         grad_scores = torch._softmax_backward_data(grad_shares, shares, -1, shares.dtype)
-        grad_q[:, :, start:end] = torch.bmm(grad_scores, k[:, :end]).view(
-            pairs,
-            group,
-            end - start,
-            size,
-        )
+        grad_queries = torch.bmm(grad_scores, k[:, :end])
+        grad_q[:, :, start:end] = grad_queries.view(pairs, group, end - start, size)
         grad_k[:, :end] += torch.bmm(grad_scores.transpose(1, 2), queries)
     return grad_q, grad_k.to(k.dtype), grad_v.to(v.dtype)
 
@@ -222,7 +235,8 @@ class _Function(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, layer: Layer, x: Tensor, cos: Tensor, sin: Tensor, *_: Tensor) -> Tensor:
         batch, length, width = x.shape
-        count, flat = batch * length, x.reshape(-1, width)
+        count = batch * length
+        flat = x.reshape(-1, width)
         qkv, o, gate_up, down = layer.groups
         for group in layer.groups:
             group.refresh()
@@ -231,7 +245,8 @@ class _Function(torch.autograd.Function):
         q, k, v = _heads(layer, qkv.forward(first), batch, length, cos, sin)
         attended, kept = _attend(q, k, v)
         second = o.room(count)
-        second[:, : o.width].view(batch, length, -1).copy_(_merged(layer, attended, batch))
+        merged = _merged(layer, attended, batch)
+        second[:, : o.width].view(batch, length, -1).copy_(merged)
         middle = o.forward(second).add_(flat)
         third = gate_up.room(count)
         scale2 = _norm(middle, layer.norms[1], layer.eps, third[:, :width])
@@ -293,9 +308,10 @@ class _Function(torch.autograd.Function):
         grad_norm, grads3 = gate_up.backward(grad_both, third)
         grad = grad + _norm_backward(grad_norm, middle, scale2, layer.norms[1]).to(grad.dtype)
         grad_attended, grads2 = o.backward(grad, second)
-        wanted = grad_attended.view(batch, length, layer.kv, -1, layer.size).permute(0, 2, 3, 1, 4)
-        wanted = wanted.reshape(q.shape)
-        grad_qkv = _heads_backward(layer, *_attend_backward(wanted, q, k, v, kept), batch, cos, sin)
+        by_head = grad_attended.view(batch, length, layer.kv, -1, layer.size)
+        by_head = by_head.permute(0, 2, 3, 1, 4).reshape(q.shape)
+        grad_q, grad_k, grad_v = _attend_backward(by_head, q, k, v, kept)
+        grad_qkv = _heads_backward(layer, grad_q, grad_k, grad_v, batch, cos, sin)
         grad_norm, grads1 = qkv.backward(grad_qkv, first)
         if ctx.needs_input_grad[1]:
             grad = grad + _norm_backward(grad_norm, flat, scale1, layer.norms[0]).to(grad.dtype)
@@ -323,21 +339,15 @@ def _heads(
     them.
     """
     heads, kv, size = layer.heads, layer.kv, layer.size
+    group = heads // kv
     split = qkv.view(batch, length, heads + 2 * kv, size)
     turned = _rotate(split[:, :, : heads + kv], cos, sin)
-    q = (
-        turned[:, :, :heads]
-        .mul(size**-0.5)
-        .view(batch, length, kv, heads // kv, size)
-        .permute(0, 2, 3, 1, 4)
-    )
-    k, v = (
-        turned[:, :, heads:].transpose(1, 2),
-        split[:, :, heads + kv :].transpose(1, 2),
-    )
-    q = q.reshape(batch * kv, heads // kv, length, size)
+    q = turned[:, :, :heads].mul(size**-0.5)
+    q = q.view(batch, length, kv, group, size).permute(0, 2, 3, 1, 4)
+    k = turned[:, :, heads:].transpose(1, 2)
+    v = split[:, :, heads + kv :].transpose(1, 2)
     return (
-        q,
+        q.reshape(batch * kv, group, length, size),
         k.reshape(batch * kv, length, size),
         v.reshape(batch * kv, length, size),
     )
@@ -355,13 +365,14 @@ def _heads_backward(
     """Return the gradient (count, rows) of the projection's output."""
     heads, kv, size = layer.heads, layer.kv, layer.size
     length = grad_k.shape[1]
-    grad = grad_k.new_empty(batch, length, heads + 2 * kv, size)
-    grad[:, :, :heads] = (
-        _merged(layer, grad_q, batch).view(batch, length, heads, size).mul_(size**-0.5)
-    )
-    grad[:, :, heads : heads + kv] = grad_k.view(batch, kv, length, size).transpose(1, 2)
-    grad[:, :, : heads + kv] = _rotate(grad[:, :, : heads + kv], cos, -sin)
-    grad[:, :, heads + kv :] = grad_v.view(batch, kv, length, size).transpose(1, 2)
+    turning = heads + kv
+    grad = grad_k.new_empty(batch, length, turning + kv, size)
+    merged = _merged(layer, grad_q, batch).view(batch, length, heads, size)
+    grad[:, :, :heads] = merged.mul_(size**-0.5)
+    grad[:, :, heads:turning] = grad_k.view(batch, kv, length, size).transpose(1, 2)
+    grad[:, :, turning:] = grad_v.view(batch, kv, length, size).transpose(1, 2)
+    # A rotation's transpose turns back.
+    grad[:, :, :turning] = _rotate(grad[:, :, :turning], cos, -sin)
     return grad.view(batch * length, -1)
 
 
@@ -389,14 +400,17 @@ def unsupported(model: Any) -> str | None:
         or getattr(config, "mlp_bias", False)
     ):
         return "the base has biases or another activation"
+    linear = set(chain.from_iterable(_GROUPS))
     for name, module in model.get_base_model().model.layers[0].named_modules():
-        linear = name in {part for group in _GROUPS for part in group}
-        if linear and (
-            not hasattr(module, "lora_A")
-            or module.base_layer.weight.dtype not in (torch.float32, torch.bfloat16)
-        ):
+        if name in linear and not _is_adapted(module):
             return "not every linear layer is adapted in 16 or 32 bits"
     return None
+
+
+def _is_adapted(module: Any) -> bool:
+    if not hasattr(module, "lora_A"):
+        return False
+    return module.base_layer.weight.dtype in (torch.float32, torch.bfloat16)
 
 
 def use_fast_layers(model: Any) -> None:
@@ -417,9 +431,9 @@ def _patch(layer: Any, fused: Layer) -> None:
         )
         if not plain or "position_embeddings" not in kwargs:
             return original(hidden_states, *args, **kwargs)
-        cos, sin = (
-            angle.unsqueeze(2).to(hidden_states.dtype) for angle in kwargs["position_embeddings"]
-        )
+        cos, sin = kwargs["position_embeddings"]
+        cos = cos.unsqueeze(2).to(hidden_states.dtype)
+        sin = sin.unsqueeze(2).to(hidden_states.dtype)
         with torch.autocast("cpu", enabled=False):
             return _Function.apply(fused, hidden_states, cos, sin, *fused.parameters)  # type: ignore[no-untyped-call]
 
