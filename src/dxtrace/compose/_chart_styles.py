@@ -5,134 +5,97 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from dxtrace.compose._headings import (
+    ALLERGIES,
+    CC,
+    EXAM,
+    FAMILY,
+    HPI,
+    IMAGING,
+    LABS,
+    MEDICATIONS,
+    PMH,
+    RESULTS,
+    ROS,
+    SOCIAL,
+)
 from dxtrace.compose._style import FULL, MIXED, TERSE, Part, Style
-
-_CC = (
-    "Chief Complaint",
-    "CC",
-    "Chief complaint",
-    "Presenting complaint",
-    "Reason for visit",
-    "Chief Concern",
-)
-
-
-_HPI = (
-    "History of Present Illness",
-    "HPI",
-    "History of the Present Illness",
-    "Present illness",
-    "History of presenting illness",
-)
-
-
-_PMH = (
-    "Past Medical History",
-    "PMH",
-    "Past medical history",
-    "PMHx",
-    "Past Medical Hx",
-    "Past history",
-    "Medical history",
-)
-
-
-_PSH = ("Past Surgical History", "PSH", "Surgical history")
-
-
-_MEDS = (
-    "Medications",
-    "Home Medications",
-    "Meds",
-    "Medications on Admission",
-    "Current medications",
-    "Home meds",
-)
-
-
-_ALL = ("Allergies", "ALL", "Allergies")
-
-
-_SOC = ("Social History", "SH", "Social hx", "Soc Hx", "SocHx")
-
-
-_FAM = ("Family History", "FH", "FHx", "Family hx", "FamHx")
-
-
-_ROS = ("Review of Systems", "ROS")
-
-
-_EXAM = (
-    "Physical Exam",
-    "Physical Examination",
-    "Exam",
-    "Admission Physical Exam",
-    "Examination",
-    "Physical examination",
-)
-
-
-_LABS = (
-    "Labs",
-    "Laboratory data",
-    "Laboratory results",
-    "Admission Labs",
-    "Lab results",
-    "Laboratory studies",
-)
-
-
-_IMAGING = ("Imaging", "Studies", "Imaging studies", "Diagnostic studies", "Imaging")
-
-
-_RESULTS = ("Pertinent Results", "Results", "Data", "Diagnostics", "Labs/Studies")
-
-
-_STORY = ("opener", "story", "denials", "course")
-
-
-RESIDENT = Style(
-    "resident-hp",
-    "telegraphic",
-    (
-        Part(("cc",), ("CC", "Chief Complaint", "Chief complaint"), "commas", TERSE, 0.85),
-        Part(_STORY, ("HPI", "History of Present Illness", "Present illness"), "stops", TERSE),
-        Part(("ros",), _ROS, "semicolons", TERSE, 0.4),
-        Part(("pmh", "psh"), ("PMH", "PMHx", "PMH/PSH", "Past Medical History"), "commas", TERSE),
-        Part(("meds",), ("Meds", "Home meds", "Medications"), "commas", TERSE, 0.7),
-        Part(("allergies",), ("All", "Allergies", "ALL"), "commas", TERSE, 0.5),
-        Part(("social",), ("SH", "Social hx", "SHx"), "semicolons", TERSE, 0.6),
-        Part(("family",), ("FH", "FHx", "Family hx"), "semicolons", TERSE, 0.6),
-        Part(("vitals",), ("VS", "Vitals", "Vital signs"), "lines", TERSE),
-        Part(("exam",), ("Exam", "PE", "Physical Exam", "O/E"), "lines", TERSE),
-        Part(("labs",), ("Labs", "Lab results", "Data"), "lines", TERSE),
-        Part(("imaging",), ("Imaging", "Studies", "Imaging studies"), "lines", TERSE),
-    ),
-    "short",
-    ("short", "pipes", "dense"),
-    weight=1.4,
-    abbreviates=0.7,
-    typos=0.5,
-    heading="inline",
-    gap="\n",
-)
-
 
 ADMISSION = Style(
     "admission-note",
     "hospital",
     (
-        Part(("cc",), _CC, "commas", (0.5, 0.4, 0.1)),
-        Part(("opener", "story", "denials", "course", "ed"), _HPI, "prose", FULL),
-        Part(("ros",), _ROS, "lines", TERSE, 0.85),
-        Part(("pmh", "psh"), _PMH, "dashes", TERSE),
-        Part(("meds",), _MEDS, "numbers", TERSE, 0.9),
-        Part(("allergies",), _ALL, "commas", TERSE, 0.8),
-        Part(("social",), _SOC, "prose", MIXED, 0.9),
-        Part(("family",), _FAM, "prose", MIXED, 0.9),
-        Part(("vitals", "exam"), _EXAM, "lines", (0.65, 0.35, 0)),
-        Part(("labs",), _LABS, "lines", TERSE),
-        Part(("imaging",), _IMAGING, "lines", (0.3, 0.7, 0)),
+        Part(
+            ("cc",),
+            headings=CC,
+            layout="commas",
+            registers=(0.5, 0.4, 0.1),
+        ),
+        Part(
+            ("opener", "story", "denials", "course", "ed"),
+            headings=HPI,
+            layout="prose",
+            registers=FULL,
+        ),
+        Part(
+            ("ros",),
+            headings=ROS,
+            layout="lines",
+            registers=TERSE,
+            share=0.85,
+        ),
+        Part(
+            ("pmh", "psh"),
+            headings=PMH,
+            layout="dashes",
+            registers=TERSE,
+        ),
+        Part(
+            ("meds",),
+            headings=MEDICATIONS,
+            layout="numbers",
+            registers=TERSE,
+            share=0.9,
+        ),
+        Part(
+            ("allergies",),
+            headings=ALLERGIES,
+            layout="commas",
+            registers=TERSE,
+            share=0.8,
+        ),
+        Part(
+            ("social",),
+            headings=SOCIAL,
+            layout="prose",
+            registers=MIXED,
+            share=0.9,
+        ),
+        Part(
+            ("family",),
+            headings=FAMILY,
+            layout="prose",
+            registers=MIXED,
+            share=0.9,
+        ),
+        Part(
+            ("vitals", "exam"),
+            headings=EXAM,
+            layout="lines",
+            registers=(0.65, 0.35, 0),
+        ),
+        Part(
+            ("labs",),
+            headings=LABS,
+            layout="lines",
+            registers=TERSE,
+        ),
+        Part(
+            ("imaging",),
+            headings=IMAGING,
+            layout="lines",
+            registers=(0.3, 0.7, 0),
+        ),
     ),
     "long",
     ("dense", "chart", "table"),
@@ -158,17 +121,44 @@ SIX_SECTIONS = Style(
     "six-sections",
     "hospital",
     (
-        Part(("cc",), ("Chief Complaint",), "commas", (0.6, 0.35, 0.05), 0.95),
+        Part(
+            ("cc",),
+            headings=("Chief Complaint",),
+            layout="commas",
+            registers=(0.6, 0.35, 0.05),
+            share=0.95,
+        ),
         Part(
             ("opener", "story", "denials", "course", "ed"),
-            ("History of Present Illness",),
-            "prose",
-            (0.15, 0.8, 0.05),
+            headings=("History of Present Illness",),
+            layout="prose",
+            registers=(0.15, 0.8, 0.05),
         ),
-        Part(("pmh", "psh"), ("Past Medical History",), "plus", TERSE),
-        Part(("family",), ("Family History",), "prose", MIXED, 0.8),
-        Part(("vitals", "exam"), ("Physical Exam",), "lines", (0.7, 0.3, 0)),
-        Part(("labs", "imaging"), ("Pertinent Results",), "lines", (0.4, 0.6, 0)),
+        Part(
+            ("pmh", "psh"),
+            headings=("Past Medical History",),
+            layout="plus",
+            registers=TERSE,
+        ),
+        Part(
+            ("family",),
+            headings=("Family History",),
+            layout="prose",
+            registers=MIXED,
+            share=0.8,
+        ),
+        Part(
+            ("vitals", "exam"),
+            headings=("Physical Exam",),
+            layout="lines",
+            registers=(0.7, 0.3, 0),
+        ),
+        Part(
+            ("labs", "imaging"),
+            headings=("Pertinent Results",),
+            layout="lines",
+            registers=(0.4, 0.6, 0),
+        ),
     ),
     "long",
     ("dense", "chart"),
@@ -230,153 +220,81 @@ FULL_ADMISSION = replace(
 )
 
 
-TRIAGE = Style(
-    "ed-triage",
-    "triage",
-    (
-        Part(
-            ("cc",), ("Triage complaint", "CC", "Reason for visit"), "commas", (0.5, 0.3, 0.2), 0.7
-        ),
-        Part(
-            ("opener", "story", "denials"),
-            ("HPI", "Narrative", "History"),
-            "stops",
-            (0.6, 0.2, 0.2),
-        ),
-        Part(("pmh", "meds"), ("PMH/Meds", "PMHx/Meds"), "semicolons", TERSE, 0.85),
-        Part(("allergies",), ("Allergies", "ALL"), "commas", TERSE, 0.6),
-        Part(("vitals",), ("VS", "Vitals", "Initial vitals"), "lines", TERSE),
-        Part(("exam",), ("Exam", "Objective"), "stops", TERSE, 1),
-        Part(
-            ("labs", "imaging"),
-            ("Workup", "Results", "Labs/imaging", "ED course"),
-            "semicolons",
-            TERSE,
-            1,
-        ),
-    ),
-    "short",
-    ("short", "pipes"),
-    findings=(4, 8),
-    negatives=(4, 5),
-    lookalikes=(0, 1),
-    neutral=(0, 1),
-    denials=(0, 3),
-    normal_exam=0.3,
-    normal_tests=(0, 5),
-    studies=(0, 1),
-    course=(0, 0),
-    most_comorbidities=4,
-    abbreviates=0.8,
-    typos=0.6,
-    heading="inline",
-    gap="\n",
-    systems=False,
-)
-
-
-OSCE = Style(
-    "osce-record",
-    "record",
-    (
-        Part(("opener",), ("Demographics", "Patient", "Presentation"), "prose", (0, 1, 0)),
-        Part(("cc",), ("Presenting problem", "Chief complaint"), "commas", (0.4, 0.4, 0.2), 0.6),
-        Part(
-            ("story",),
-            ("History", "Clinical history", "Patient presentation"),
-            "prose",
-            (0.1, 0.8, 0.1),
-        ),
-        Part(("ros", "denials"), ("Review of Systems",), "prose", FULL, 0.9),
-        Part(("pmh", "psh", "meds"), ("Past Medical History",), "prose", FULL),
-        Part(("social",), ("Social History",), "prose", FULL, 0.9),
-        Part(("family",), ("Family History",), "prose", FULL, 0.7),
-        Part(("vitals",), ("Vital Signs",), "lines", TERSE),
-        Part(("exam",), ("Physical Examination", "Physical findings"), "lines", (0.2, 0.8, 0)),
-        Part(("labs",), ("Test Results", "Tests", "Laboratory findings"), "lines", (0.5, 0.5, 0)),
-        Part(("imaging",), ("Imaging", "Diagnostic tests"), "lines", (0.2, 0.8, 0)),
-    ),
-    "list",
-    ("table", "columns"),
-    findings=(4, 9),
-    neutral=(0, 2),
-    denials=(2, 5),
-    normal_exam=0.5,
-    normal_tests=(1, 8),
-    heading="inline",
-    gap="\n",
-)
-
-
-BULLETED = Style(
-    "bulleted",
-    "telegraphic",
-    (
-        Part(
-            ("cc",),
-            ("Presenting complaint", "Chief complaint", "CC"),
-            "bullets",
-            (0.5, 0.4, 0.1),
-            0.8,
-        ),
-        Part(
-            ("opener", "story", "denials"),
-            ("HPI", "History", "Present illness"),
-            "bullets",
-            (0.6, 0.35, 0.05),
-        ),
-        Part(("pmh", "psh"), _PMH, "bullets", TERSE),
-        Part(("meds",), _MEDS, "bullets", TERSE, 0.7),
-        Part(("social",), ("Social history", "Personal history"), "bullets", TERSE, 0.7),
-        Part(("family",), ("Family history", "FHx"), "bullets", TERSE, 0.6),
-        Part(
-            ("vitals", "exam"),
-            ("Examination", "Exam", "Physical findings"),
-            "bullets",
-            (0.7, 0.3, 0),
-        ),
-        Part(("labs", "imaging"), ("Investigations", "Results", "Tests"), "bullets", (0.7, 0.3, 0)),
-    ),
-    "short",
-    ("short", "table", "pipes"),
-    findings=(5, 10),
-    denials=(1, 4),
-    normal_exam=0.5,
-    abbreviates=0.5,
-    typos=0.3,
-)
-
-
 DICTATED = Style(
     "dictated",
     "dictated",
     (
-        Part(("cc",), _CC, "prose", (0.4, 0.4, 0.2)),
+        Part(
+            ("cc",),
+            headings=CC,
+            layout="prose",
+            registers=(0.4, 0.4, 0.2),
+        ),
         Part(
             ("opener", "story", "denials", "course"),
-            ("History of Present Illness", "Present illness"),
-            "prose",
-            FULL,
+            headings=("History of Present Illness", "Present illness"),
+            layout="prose",
+            registers=FULL,
         ),
-        Part(("pmh",), ("Past Medical History",), "prose", FULL),
-        Part(("psh",), ("Past Surgical History",), "prose", FULL, 0.8),
+        Part(
+            ("pmh",),
+            headings=("Past Medical History",),
+            layout="prose",
+            registers=FULL,
+        ),
+        Part(
+            ("psh",),
+            headings=("Past Surgical History",),
+            layout="prose",
+            registers=FULL,
+            share=0.8,
+        ),
         Part(
             ("meds",),
-            ("Medications", "Current Medications", "Home Medications"),
-            "prose",
-            FULL,
-            0.9,
+            headings=("Medications", "Current Medications", "Home Medications"),
+            layout="prose",
+            registers=FULL,
+            share=0.9,
         ),
-        Part(("allergies",), ("Allergies",), "prose", FULL, 0.8),
-        Part(("family",), ("Family History",), "prose", FULL, 0.9),
-        Part(("social",), ("Social History",), "prose", FULL, 0.9),
-        Part(("ros",), ("Review of Systems",), "prose", FULL, 0.8),
-        Part(("vitals", "exam"), ("Physical Examination",), "prose", FULL),
+        Part(
+            ("allergies",),
+            headings=("Allergies",),
+            layout="prose",
+            registers=FULL,
+            share=0.8,
+        ),
+        Part(
+            ("family",),
+            headings=("Family History",),
+            layout="prose",
+            registers=FULL,
+            share=0.9,
+        ),
+        Part(
+            ("social",),
+            headings=("Social History",),
+            layout="prose",
+            registers=FULL,
+            share=0.9,
+        ),
+        Part(
+            ("ros",),
+            headings=("Review of Systems",),
+            layout="prose",
+            registers=FULL,
+            share=0.8,
+        ),
+        Part(
+            ("vitals", "exam"),
+            headings=("Physical Examination",),
+            layout="prose",
+            registers=FULL,
+        ),
         Part(
             ("labs", "imaging"),
-            ("Laboratory Data", "Diagnostic Studies", "Laboratory Studies"),
-            "prose",
-            FULL,
+            headings=("Laboratory Data", "Diagnostic Studies", "Laboratory Studies"),
+            layout="prose",
+            registers=FULL,
         ),
     ),
     "prose",
@@ -395,53 +313,61 @@ DICTATED = Style(
 )
 
 
-SOAP = Style(
-    "soap",
-    "telegraphic",
-    (
-        Part(("opener", "story", "denials"), ("Subjective",), "stops", (0.55, 0.4, 0.05)),
-        Part(("pmh", "psh"), ("PMH", "PMHx"), "commas", TERSE, 0.9),
-        Part(("meds",), ("Meds", "Medications"), "commas", TERSE, 0.7),
-        Part(("social",), ("Social history", "SH"), "semicolons", TERSE, 0.5),
-        Part(("family",), ("Family history", "FH"), "semicolons", TERSE, 0.4),
-        Part(("vitals", "exam"), ("Objective",), "lines", TERSE),
-        Part(("labs", "imaging"), ("Data", "Labs", "Results"), "stops", TERSE),
-    ),
-    "short",
-    ("short", "pipes"),
-    findings=(4, 9),
-    neutral=(0, 2),
-    denials=(1, 4),
-    normal_exam=0.5,
-    abbreviates=0.6,
-    typos=0.4,
-    heading="inline",
-    gap="\n\n",
-)
-
-
 CONSULT = Style(
     "consult",
     "consult",
     (
         Part(
             ("reason",),
-            ("Reason for consult", "Reason for consultation", "Reason for referral"),
-            "prose",
-            (0.5, 0.5, 0),
+            headings=("Reason for consult", "Reason for consultation", "Reason for referral"),
+            layout="prose",
+            registers=(0.5, 0.5, 0),
         ),
         Part(
             ("opener", "story", "denials", "course"),
-            ("HPI", "History of Present Illness", "Interval history"),
-            "prose",
-            MIXED,
+            headings=("HPI", "History of Present Illness", "Interval history"),
+            layout="prose",
+            registers=MIXED,
         ),
-        Part(("pmh", "psh"), _PMH, "numbers", TERSE),
-        Part(("meds",), _MEDS, "lines", TERSE, 0.8),
-        Part(("social",), _SOC, "semicolons", TERSE, 0.6),
-        Part(("family",), _FAM, "semicolons", MIXED, 0.7),
-        Part(("vitals", "exam"), _EXAM, "lines", MIXED),
-        Part(("labs", "imaging"), _RESULTS, "lines", MIXED),
+        Part(
+            ("pmh", "psh"),
+            headings=PMH,
+            layout="numbers",
+            registers=TERSE,
+        ),
+        Part(
+            ("meds",),
+            headings=MEDICATIONS,
+            layout="lines",
+            registers=TERSE,
+            share=0.8,
+        ),
+        Part(
+            ("social",),
+            headings=SOCIAL,
+            layout="semicolons",
+            registers=TERSE,
+            share=0.6,
+        ),
+        Part(
+            ("family",),
+            headings=FAMILY,
+            layout="semicolons",
+            registers=MIXED,
+            share=0.7,
+        ),
+        Part(
+            ("vitals", "exam"),
+            headings=EXAM,
+            layout="lines",
+            registers=MIXED,
+        ),
+        Part(
+            ("labs", "imaging"),
+            headings=RESULTS,
+            layout="lines",
+            registers=MIXED,
+        ),
     ),
     "short",
     ("dense", "columns", "table"),
@@ -453,31 +379,4 @@ CONSULT = Style(
     typos=0.3,
     heading="stars",
     masks=0.5,
-)
-
-
-HANDOFF = Style(
-    "hand-off",
-    "telegraphic",
-    (
-        Part(("opener", "story", "denials", "pmh"), (), "semicolons", TERSE),
-        Part(("vitals", "exam", "labs", "imaging"), (), "semicolons", TERSE),
-    ),
-    "short",
-    ("short",),
-    weight=0.8,
-    findings=(3, 7),
-    negatives=(4, 4),
-    lookalikes=(0, 1),
-    neutral=(0, 1),
-    denials=(0, 1),
-    normal_exam=0.1,
-    normal_tests=(0, 2),
-    studies=(0, 1),
-    course=(0, 0),
-    most_comorbidities=3,
-    abbreviates=0.8,
-    typos=0.5,
-    gap="\n",
-    systems=False,
 )

@@ -31,6 +31,10 @@ from dxtrace.knowledge.wordings import apart, divide, stable_hash
 GROUPS = 10
 
 
+#: Placeholders that every opening fills.
+_OF_OPENINGS = {"age", "man", "he", "He", "his", "His"}
+
+
 @dataclass(frozen=True)
 class CaseStatement:
     """A finding, negative or neutral statement of a category with its ways for both sides.
@@ -224,7 +228,7 @@ def _placeholders(text: str) -> set[str]:
 def _is_age(texts: Sequence[str]) -> bool:
     """True if the finding is the patient's age and sex, and nothing that an opening does not say."""
     for text in texts:
-        if not _placeholders(text) <= {"age", "man", "he", "He", "his", "His"}:
+        if not _placeholders(text) <= _OF_OPENINGS:
             return False
     with_age = [text for text in texts if "{age}" in text]
     return 3 * len(with_age) >= len(texts)

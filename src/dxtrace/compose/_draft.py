@@ -69,6 +69,11 @@ class Draft:
         return self.target.node
 
     @property
+    def statements(self) -> list[CaseStatement]:
+        """Everything that the note says of the case itself."""
+        return [*self.findings, *self.negatives, *self.neutrals]
+
+    @property
     def sex(self) -> str:
         """The patient's sex, as the knowledge names it."""
         return "female" if self.female else "male"

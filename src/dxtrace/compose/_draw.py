@@ -116,7 +116,7 @@ def draw(
     _draw_words(draft)
     _draw_other(draft)
     draft.hidden = set(compiled.barred)
-    for statement in (*draft.findings, *draft.negatives, *draft.neutrals):
+    for statement in draft.statements:
         draft.hidden |= statement.excludes
     draft.comorbidities = _draw_comorbidities(draft)
     for item in draft.comorbidities:

@@ -59,7 +59,7 @@ def write_note(draft: Draft) -> tuple[str, dict[str, tuple[int, int]]]:
     """Return the note of a draft, and where each finding may be quoted: {finding id: (start, end)}."""
     voice = Voice(draft)
     writer = Writer()
-    statements = [*draft.findings, *draft.negatives, *draft.neutrals]
+    statements = draft.statements
     parts = _parts(voice, statements)
     homes = _statements_by_block(parts, statements)
     # All words come before the first heading: the generator's order decides the bytes of a note.

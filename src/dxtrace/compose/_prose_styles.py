@@ -8,12 +8,36 @@ LETTER = Style(
     "clinic-letter",
     "letter",
     (
-        Part(("salutation",), (), "prose", FULL),
-        Part(("opener", "story", "denials"), (), "prose", (0, 0.9, 0.1)),
-        Part(("pmh", "psh", "meds", "social", "family"), (), "prose", FULL),
-        Part(("vitals", "exam"), (), "prose", FULL),
-        Part(("labs", "imaging"), (), "prose", FULL),
-        Part(("closing",), (), "prose", FULL),
+        Part(
+            ("salutation",),
+            layout="prose",
+            registers=FULL,
+        ),
+        Part(
+            ("opener", "story", "denials"),
+            layout="prose",
+            registers=(0, 0.9, 0.1),
+        ),
+        Part(
+            ("pmh", "psh", "meds", "social", "family"),
+            layout="prose",
+            registers=FULL,
+        ),
+        Part(
+            ("vitals", "exam"),
+            layout="prose",
+            registers=FULL,
+        ),
+        Part(
+            ("labs", "imaging"),
+            layout="prose",
+            registers=FULL,
+        ),
+        Part(
+            ("closing",),
+            layout="prose",
+            registers=FULL,
+        ),
     ),
     "prose",
     ("prose",),
@@ -34,10 +58,26 @@ REPORT = Style(
     "case-report",
     "report",
     (
-        Part(("opener", "story", "denials"), (), "prose", (0, 1, 0)),
-        Part(("pmh", "psh", "meds", "social", "family"), (), "prose", (0, 1, 0)),
-        Part(("vitals", "exam"), (), "prose", (0, 1, 0)),
-        Part(("labs", "imaging"), (), "prose", (0, 1, 0)),
+        Part(
+            ("opener", "story", "denials"),
+            layout="prose",
+            registers=(0, 1, 0),
+        ),
+        Part(
+            ("pmh", "psh", "meds", "social", "family"),
+            layout="prose",
+            registers=(0, 1, 0),
+        ),
+        Part(
+            ("vitals", "exam"),
+            layout="prose",
+            registers=(0, 1, 0),
+        ),
+        Part(
+            ("labs", "imaging"),
+            layout="prose",
+            registers=(0, 1, 0),
+        ),
     ),
     "prose",
     ("prose",),
@@ -58,15 +98,13 @@ VIGNETTE = Style(
     (
         Part(
             ("opener", "story", "denials", "pmh", "meds", "social", "family"),
-            (),
-            "prose",
-            (0, 0.93, 0.07),
+            layout="prose",
+            registers=(0, 0.93, 0.07),
         ),
         Part(
             ("vitals", "exam", "labs", "imaging", "question"),
-            (),
-            "prose",
-            (0, 1, 0),
+            layout="prose",
+            registers=(0, 1, 0),
         ),
     ),
     "prose",

@@ -59,9 +59,7 @@ def studies(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item
 def _normal_studies(voice: Voice, part: Part) -> dict[str, Study]:
     """Draw normal studies of kinds that no statement of the case is of."""
     draft = voice.draft
-    seen = {
-        statement.modality for statement in (*draft.findings, *draft.negatives, *draft.neutrals)
-    }
+    seen = {statement.modality for statement in draft.statements}
     if "labs" not in part.blocks:
         seen |= set(BENCH)
     free: list[Study] = []

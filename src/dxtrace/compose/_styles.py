@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from dxtrace.compose._chart_styles import (
     ADMISSION,
-    BULLETED,
     CONSULT,
     DICTATED,
     FULL_ADMISSION,
-    HANDOFF,
-    OSCE,
-    RESIDENT,
     SIX_SECTIONS,
     SIX_SECTIONS_LONG,
-    SOAP,
-    TRIAGE,
 )
 from dxtrace.compose._hard_styles import (
     BOARD_QUESTION,
@@ -23,6 +17,7 @@ from dxtrace.compose._hard_styles import (
     PRESENTATION,
 )
 from dxtrace.compose._prose_styles import LETTER, REPORT, VIGNETTE
+from dxtrace.compose._short_styles import BULLETED, HANDOFF, OSCE, RESIDENT, SOAP, TRIAGE
 from dxtrace.compose._style import Style
 
 #: Every style, those of the hard test last.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dxtrace.knowledge.schema import Says
@@ -45,8 +44,3 @@ def sides(says: Says) -> tuple[Wordings, Wordings]:
     """
     train, hard = divide_says(says)
     return Wordings(train), Wordings(hard)
-
-
-def choose(rng: random.Random, texts: Sequence[str], other: Sequence[str] = ()) -> str:
-    """Return one of ``texts``, or of ``other`` if there are none."""
-    return rng.choice(texts or other)

@@ -2,7 +2,7 @@
 
 A case depends only on the seed, its number and the side (training, or the hard test): a bigger
 corpus has the same first cases. The sides differ in their wording, their styles and the
-comorbidities that meet: see ``_ways``, ``_style`` and ``_compile``.
+comorbidities that meet: see ``_ways``, ``_hard_styles`` and ``_compile``.
 """
 
 from __future__ import annotations
