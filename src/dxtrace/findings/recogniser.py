@@ -41,6 +41,10 @@ SLOPE, MIDPOINT = 12.0, 0.5
 #: which none is.
 _STATED_ODDS, _UNMET = 40.0, 0.25
 
+#: That a clause which meets a pattern states the finding: of 119 such clauses of published cases, which a reader had
+#: labelled good or wrong, 114 were good (``dxtrace evaluate fit``).
+STATED_PROBABILITY = 0.95
+
 #: A similarity below this is none: one common word.
 _MIN_SIMILARITY = 0.1
 
@@ -165,7 +169,7 @@ class FindingRecogniser:
                 else:
                     premise = self._premises[number]
                     key = number, quote.start, quote.end
-                    statements.setdefault(key, Statement(premise, quote, 0.9))
+                    statements.setdefault(key, Statement(premise, quote, STATED_PROBABILITY))
         stated: dict[int, list[tuple[int, int]]] = {key[0]: [] for key in statements}
         for (number, start, end), _ in statements.items():
             stated[number].append((start, end))
