@@ -228,20 +228,33 @@ def _tightened(sentence: Sentence, match: Match, first: int, last: int) -> tuple
     """Return a shorter range: from connector to connector around the match, measurements of others
     left out.
     """
-    tokens = sentence.tokens
     others = _others(sentence, match)
     new_first, new_last = match.first, match.last
     while new_first > first:
         previous = new_first - 1
-        if tokens[previous].text in _CONNECTORS or any(m.last == previous for m in others):
+        if _connects(sentence, previous) or any(m.last == previous for m in others):
             break
         new_first -= 1
     while new_last < last:
         following = new_last + 1
-        if tokens[following].text in _CONNECTORS or any(m.first == following for m in others):
+        if _connects(sentence, following) or any(m.first == following for m in others):
             break
         new_last += 1
     return new_first, new_last
+
+
+# "consistent with hemorrhage" is one thing said: no cut before its "with".
+_GOES_ON = frozenset(
+    ["consistent", "compatible", "associated", "diagnosed", "treated", "along", "filled"]
+)
+
+
+def _connects(sentence: Sentence, index: int) -> bool:
+    """True for a word at which a clause may be cut."""
+    word = sentence.tokens[index].text
+    if word == "with" and index and sentence.tokens[index - 1].text in _GOES_ON:
+        return False
+    return word in _CONNECTORS
 
 
 def _adjective_run(sentence: Sentence, index: int) -> int | None:

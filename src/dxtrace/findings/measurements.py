@@ -48,6 +48,7 @@ _MAX_FILLERS = 7
 
 # ... and so many words besides ("FEV1 stood at 64 %"), but none of these.
 _MAX_UNKNOWN = 2
+_SHORT_NAME = 2
 
 
 _STOPS = frozenset(_word_lists()["stops"])
@@ -174,7 +175,9 @@ class _Reader:
     def named(self) -> Iterator[Measurement]:
         """Yield values that follow, or precede, the name of their quantity."""
         for first, last, quantity in self._names():
-            index = self._skip_fillers(last + 1)
+            # Beside a short name ("RR", "K") nothing but fillers: "RR-MS at age 22" is no rate.
+            short = first == last and len(self._words[first]) <= _SHORT_NAME
+            index = self._skip_fillers(last + 1, 0 if short else _MAX_UNKNOWN)
             value = self._value(index) if index is not None else None
             if value is not None:
                 found = list(self._measured(quantity, value, first))
@@ -206,7 +209,7 @@ class _Reader:
         unit = _UNIT.match(self._text, self._tokens[place - 1].end - self._offset)
         return unit is not None and unit.end() > self._tokens[place].start - self._offset
 
-    def _skip_fillers(self, index: int) -> int | None:
+    def _skip_fillers(self, index: int, most_unknown: int) -> int | None:
         """Return the index of the number that belongs to a name which ends before ``index``."""
         unknown = 0
         for place in range(index, min(index + _MAX_FILLERS, len(self._words))):
@@ -218,7 +221,7 @@ class _Reader:
                 continue
             unknown += 1
             if (
-                unknown > _MAX_UNKNOWN
+                unknown > most_unknown
                 or not word.isalpha()
                 or word in _STOPS
                 or (word,) in name_index()
