@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -43,6 +44,11 @@ settings.load_profile("dxtrace")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("DXTRACE_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A job that a script starts in the background ignores interrupts, and so do the commands that it
+# starts; the tests interrupt commands.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 #: Fixtures behind which a real model, or pip, does its work.
