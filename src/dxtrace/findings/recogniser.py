@@ -112,6 +112,7 @@ class FindingRecogniser:
         self._premises: list[Premise] = []
         for category in knowledge.written():
             self._premises += knowledge.premises(category, wordings)
+        self._numbers = {premise.id: number for number, premise in enumerate(self._premises)}
         self._similarity = FindingIndex(self._premises)
         self._patterns = PatternIndex()
         self._contrary: list[tuple[str, Contrary]] = []
@@ -272,7 +273,7 @@ class FindingRecogniser:
 
     def knows(self, premise: str) -> bool:
         """True if a finding of this premise id can be recognised."""
-        return premise in _numbers(self.wordings)
+        return premise in self._numbers
 
     def similarity(self, premise: str, quote: Quote) -> float:
         """Return how similar a quote is to a finding by its words, from 0 to 1.
@@ -281,14 +282,14 @@ class FindingRecogniser:
             premise: id of a premise that is known.
             quote: a piece of a note.
         """
-        number = _numbers(self.wordings)[premise]
+        number = self._numbers[premise]
         return float(self._similarity.similarity([quote])[0, number])
 
     def weight(self, premise: Premise, node: Node) -> float:
         """Return how much a finding speaks for a node rather than for any diagnosis, in nats: the
         log of its ratio.
         """
-        number = _numbers(self.wordings)[premise.id]
+        number = self._numbers[premise.id]
         below = [
             place
             for place, diagnosis in enumerate(Taxonomy.default().diagnoses)
@@ -305,16 +306,6 @@ def _quantities_of(patterns: Sequence[Pattern]) -> frozenset[str]:
         for group in pattern.groups:
             names.update(item.quantity for item in group if isinstance(item, Limit))
     return frozenset(names - {"age", "duration"})
-
-
-@cache
-def _numbers(wordings: Wordings) -> dict[str, int]:
-    ids = [
-        premise.id
-        for category in knowledge.written()
-        for premise in knowledge.premises(category, wordings)
-    ]
-    return {id: number for number, id in enumerate(ids)}
 
 
 @cache
