@@ -33,10 +33,6 @@ class Wordings:
                 return rng.choice(texts), near
         raise LookupError("no way to say it")
 
-    def has(self, register: Register) -> bool:
-        """True if there is a way in exactly this register."""
-        return bool(self.by_register[register])
-
 
 def sides(says: Says) -> tuple[Wordings, Wordings]:
     """Divide the ways of ``says`` into (training, hard test), within each register; each side gets

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,10 +75,6 @@ class Answers:
     def count_problems(self) -> dict[str, int]:
         """Return how many problems of each kind there are, most frequent first."""
         return dict(Counter(problem.kind for problem in self.problems).most_common())
-
-    def problems_json(self) -> list[dict[str, Any]]:
-        """Return the problems as JSON objects."""
-        return [asdict(problem) for problem in self.problems]
 
 
 def read_predictions(

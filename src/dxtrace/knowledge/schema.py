@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -63,11 +62,6 @@ class Says(_Strict):
     def all(self) -> tuple[str, ...]:
         """Every way, in file order."""
         return self.terse + self.full + self.lay + self.vignette
-
-    @property
-    def placeholders(self) -> frozenset[str]:
-        """Names in braces in any of the ways."""
-        return frozenset(name for way in self.all for name in re.findall(r"\{(\w+)\}", way))
 
 
 class Patients(_Strict):
