@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.compose import Composer
 from dxtrace.corpus.audit import audit_corpus
 from dxtrace.corpus.audit_text import audit_page
 from dxtrace.corpus.readers.direct import read_direct
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.sections import SECTIONS
 
 

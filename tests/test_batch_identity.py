@@ -12,7 +12,6 @@ from support.cases import SHORT
 from support.commands import Run, run
 from support.engines import UNREAD, Unread
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.answering.calibration import Calibration
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.chain import ModelInfo
@@ -23,6 +22,7 @@ from dxtrace.corpus.policy import FairReasoner
 from dxtrace.corpus.source import read_tasks, refuse_as_output
 from dxtrace.errors import EngineError, InputError
 from dxtrace.files import read_jsonl
+from dxtrace.notes.annotated import AnnotatedCase
 
 BASE, ADAPTER = "a" * 64, "b" * 64
 

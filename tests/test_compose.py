@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.compose import STYLES, Composer
 from dxtrace.compose._compile import comorbidity_groups, compiled
 from dxtrace.compose._draw import draw
@@ -41,6 +40,7 @@ from dxtrace.knowledge.rationales import fitting
 from dxtrace.knowledge.schema import Says
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.knowledge.wordings import divide
+from dxtrace.notes.annotated import AnnotatedCase
 
 SOURCE = Path(__file__).parents[1] / "src"
 

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import DATA
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Span, Step
 from dxtrace.corpus import (
     NAMES,
@@ -30,6 +29,7 @@ from dxtrace.corpus.readers.agentclinic import render
 from dxtrace.corpus.readers.medcasereasoning import Clauses, read_reasoning
 from dxtrace.errors import CorpusError, DxtraceError, UnknownName
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 
 NOTE = (

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Differential, Ranked, Span, Step
 from dxtrace.errors import InputError
 from dxtrace.evaluate.answers import (
@@ -36,6 +35,7 @@ from dxtrace.evaluate.metrics.per_case import (
 )
 from dxtrace.evaluate.scoring import CaseResult, Judges, score_case
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 
 NOTE = (

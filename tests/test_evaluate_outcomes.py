@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from test_evaluate_report import INFO, JUDGES, by_id, gold_rows, write_rows
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.compose import Composer
 from dxtrace.evaluate import (
@@ -20,6 +19,7 @@ from dxtrace.evaluate import (
     report_data,
     score_cases,
 )
+from dxtrace.notes.annotated import AnnotatedCase
 
 
 @pytest.fixture(scope="module")

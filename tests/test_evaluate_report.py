@@ -14,7 +14,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.cli import evaluate as command
 from dxtrace.compose import Composer
 from dxtrace.corpus import Corpus, open_corpus
@@ -40,6 +39,7 @@ from dxtrace.evaluate import (
 from dxtrace.evaluate.answers import gold_account
 from dxtrace.evaluate.judges import LexicalJudge
 from dxtrace.evaluate.judges.base import Verdict
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CREDENTIALED_RULE, CorpusInfo
 
 JUDGES = Judges(open_judge("spans"), open_judge("lexical"))

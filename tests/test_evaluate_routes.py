@@ -11,7 +11,6 @@ import pytest
 from support.commands import run
 from support.engines import Unread
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.chain import ModelInfo
 from dxtrace.compose import Composer
@@ -20,6 +19,7 @@ from dxtrace.corpus.systems import Identity, System
 from dxtrace.errors import CorpusError
 from dxtrace.evaluate import read_predictions, run_system
 from dxtrace.files import read_jsonl
+from dxtrace.notes.annotated import AnnotatedCase
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from dxtrace.answering.calibration import Calibration
 from dxtrace.answering.differential import leave_open
 from dxtrace.answering.step_writer import draft_steps
 from dxtrace.compose import Composer
-from dxtrace.corpus.policy import read_fairly
+from dxtrace.corpus.policy import read_fairly, wordings_of
 from dxtrace.errors import InputError
 from dxtrace.findings.recogniser import recogniser
 from dxtrace.knowledge.taxonomy import Taxonomy
@@ -106,8 +106,8 @@ def test_a_quote_clips_no_value_and_no_bracket(note: str, quote: str) -> None:
 def test_wordings_held_out_for_the_hard_test_can_be_hidden() -> None:
     composer = Composer(5)
     case = composer.case(0, hard=True)
-    assert case.wordings == "training"
-    assert composer.case(0).wordings == "all"
+    assert wordings_of(case) == "training"
+    assert wordings_of(composer.case(0)) == "all"
     fair, whole = read_fairly(case), recogniser().read(case.case)
     assert fair.scores != whole.scores
 

@@ -14,8 +14,8 @@ from support.commands import Run
 from support.view import NOTE, STATES, chain_on, state
 
 from dxtrace.chain import Chain
+from dxtrace.chain.result import ResultV1, result_schema
 from dxtrace.errors import InputError
-from dxtrace.result import ResultV1, result_schema
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "result.schema.json"
 

@@ -15,10 +15,10 @@ from support.serving import Running, serving, wait
 from support.view import HOSTILE, NOTE, STATES, Quick, state
 
 from dxtrace.chain import DISCLAIMER, Chain
+from dxtrace.chain.result import result_schema
 from dxtrace.cli.serve import check_access, examples
 from dxtrace.errors import EngineError, InputError
 from dxtrace.notes.case import Case
-from dxtrace.result import result_schema
 
 serve = pytest.importorskip("dxtrace.serve")
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.view import DECIDES, HOSTILE, NOTE, STATES, chain_on, differential_of, state
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import DISCLAIMER, Chain, ModelInfo
 from dxtrace.errors import InputError
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.view import (
     Reading,

@@ -1,22 +1,20 @@
-"""The files of a Space build from what is here, and say what a host and a reader need."""
+"""The files of a Space are what a host needs, and the commands that build one do so."""
 
 from __future__ import annotations
 
-import runpy
+import re
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from support.commands import run
 
 from dxtrace.chain import DISCLAIMER
 
 SPACES = Path(__file__).parents[1] / "spaces"
-
-
-@pytest.fixture(scope="module")
-def build() -> Any:
-    return runpy.run_path(str(SPACES / "build.py"))["main"]
 
 
 def head(file: Path) -> dict[str, Any]:
@@ -24,16 +22,27 @@ def head(file: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_static_space_is_a_library_with_its_front_matter(build: Any, tmp_path: Path) -> None:
-    build(["static", "--out", str(tmp_path), "--cases", "4"])
-    front = head(tmp_path / "README.md")
+def test_the_static_space_is_a_library_with_its_front_matter(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copytree(SPACES, tmp_path / "spaces")
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^dxtrace (.+)$", (SPACES / "README.md").read_text("utf-8"), re.M)
+    assert len(commands) == 2
+    for command in commands:
+        arguments = shlex.split(command.replace("--size 200", "--size 12"))
+        code, _, err = run(capsys, *arguments)
+        assert code == 0, err
+    front = head(tmp_path / "spaces/static/README.md")
     assert (front["sdk"], front["app_file"]) == ("static", "index.html")
-    text = (tmp_path / "index.html").read_text("utf-8")
-    assert text.count('id="dxtrace-case-') == 4 and DISCLAIMER in text
+    text = (tmp_path / "spaces/static/index.html").read_text("utf-8")
+    assert text.count('id="dxtrace-case-') >= 6
+    assert DISCLAIMER in text
 
 
-def test_the_docker_space_serves_on_its_port_with_a_token(build: Any, tmp_path: Path) -> None:
-    build(["docker", "--out", str(tmp_path)])
-    port = str(head(tmp_path / "README.md")["app_port"])
-    text = (tmp_path / "Dockerfile").read_text("utf-8")
+def test_the_docker_space_serves_on_its_port_with_a_token() -> None:
+    port = str(head(SPACES / "docker/README.md")["app_port"])
+    text = (SPACES / "docker/Dockerfile").read_text("utf-8")
     assert f'"{port}"' in text and "DXTRACE_TOKEN" in text and "USER user" in text

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.cli._terminal import clean, show
 from dxtrace.corpus import (
@@ -36,6 +35,7 @@ from dxtrace.corpus.teaching import corpus_files, is_corpus
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.files import refuse_to_replace
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CREDENTIALED_RULE
 
 app = typer.Typer(

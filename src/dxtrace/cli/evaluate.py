@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.cli._progress import STDERR
 from dxtrace.corpus import Corpus, open_corpus
 from dxtrace.corpus.policy import FairReasoner
@@ -47,6 +46,7 @@ from dxtrace.evaluate import (
 )
 from dxtrace.evaluate.judges.llm import FLAG
 from dxtrace.files import atomic_write
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CREDENTIALED_RULE
 
 RESULTS = "results.jsonl"

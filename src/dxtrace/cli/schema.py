@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dxtrace.result import result_schema
+from dxtrace.chain.result import result_schema
 
 
 def schema() -> None:

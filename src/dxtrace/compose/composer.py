@@ -12,7 +12,6 @@ import random
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, PremiseRef, Span, Step
 from dxtrace.compose._compile import (
     CaseStatement,
@@ -29,6 +28,7 @@ from dxtrace.errors import DxtraceError
 from dxtrace.knowledge import leaked_names, written
 from dxtrace.knowledge.rationales import fitting
 from dxtrace.knowledge.taxonomy import Node
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 
 #: Share of cases whose diagnosis is an inner node ("Asthma"): the findings do not tell which kind.

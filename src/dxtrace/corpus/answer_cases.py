@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.base import CREDENTIALED
+from dxtrace.corpus.policy import wordings_of
 from dxtrace.corpus.split_manifest import note_sha256
 from dxtrace.corpus.systems import System
 from dxtrace.errors import CaseError, DxtraceError, InputError, where
 from dxtrace.files import RowStore
+from dxtrace.notes.annotated import AnnotatedCase
 
 Progress = Callable[[int, int], None]
 
@@ -125,7 +126,7 @@ def _find_stale(
         if difference is None and isinstance(case, AnnotatedCase):
             if row.note_sha256 != note_sha256(case):
                 difference = "another note"
-            elif row.wordings != case.wordings:
+            elif row.wordings != wordings_of(case):
                 difference = "other wordings"
         if difference is not None:
             stale[number] = difference
@@ -150,7 +151,7 @@ def _answer(system: System, id: str, case: AnnotatedCase | CaseError) -> dict[st
     row |= {
         "id": id,
         "made_by": system.identity.to_json(),
-        "wordings": case.wordings,
+        "wordings": wordings_of(case),
         "note_sha256": note_sha256(case),
     }
     if case.tags.get(CREDENTIALED) == "true":

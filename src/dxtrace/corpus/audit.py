@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.base import Corpus
 from dxtrace.corpus.duplicates import NEAR, find_duplicates
 from dxtrace.corpus.split_manifest import diagnosis_of
 from dxtrace.knowledge import leaked_names
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.sections import SECTIONS
 from dxtrace.provenance import CREDENTIALED_RULE, CorpusInfo
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.answer_cases import Task
 from dxtrace.corpus.registry import open_corpus, parse_spec
 from dxtrace.errors import CaseError, InputError
+from dxtrace.notes.annotated import AnnotatedCase
 
 
 def read_tasks(

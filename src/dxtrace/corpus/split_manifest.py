@@ -14,11 +14,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.base import Corpus, assemble
 from dxtrace.corpus.split import SHARES, split_by_patient
 from dxtrace.errors import CorpusError, UnknownName
 from dxtrace.files import atomic_write, read_bytes
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import Provenance, version
 
 #: The manifest's file name.

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.chain import Chain
+from dxtrace.notes.annotated import AnnotatedCase
 
 #: What is said when a part of an identity is another one.
 _PARTS = {

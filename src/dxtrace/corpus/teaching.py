@@ -15,12 +15,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.compose import STYLES, Composer
 from dxtrace.corpus.base import row_bytes
 from dxtrace.corpus.split import split_by_patient
 from dxtrace.errors import CorpusError, DxtraceError, UnknownName
 from dxtrace.files import Line, atomic_write, read_jsonl, reading, writing
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CorpusInfo, Provenance, sha256_of, version
 
 #: The splits of the corpus. ``hard`` comes besides the size asked for.

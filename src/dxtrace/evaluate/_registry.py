@@ -21,7 +21,6 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState, generate, system_message
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import parse
 from dxtrace.corpus import open_corpus
 from dxtrace.errors import InputError
@@ -30,6 +29,7 @@ from dxtrace.evaluate.judges import open_judge
 from dxtrace.evaluate.metrics.direct import PUBLISHED
 from dxtrace.evaluate.rows import chain_of_answer
 from dxtrace.evaluate.scoring import Judges, score_case
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import SYSTEM
 from dxtrace.provenance import CREDENTIALED_RULE

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Differential, Status, Step, parse
 from dxtrace.errors import DxtraceError, InputError
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.locate import locate
 from dxtrace.notes.sections import SECTIONS

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.evaluate.answers import Account, Observation, gold_account
 from dxtrace.evaluate.metrics.direct import evaluation_file
 from dxtrace.evaluate.scoring import Scored
 from dxtrace.files import atomic_write
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.sections import SECTIONS
 
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
+from dxtrace.chain.result import ResultV1
+from dxtrace.corpus.policy import wordings_of
 from dxtrace.errors import InputError, RowError
 from dxtrace.evaluate.answers import Account, chain_account, published_account
 from dxtrace.evaluate.rows import complete_row
 from dxtrace.files import Line, read_bytes, read_jsonl, reading
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.formats import refuse_binary
-from dxtrace.result import ResultV1
 
 ProblemKind = Literal[
     "unreadable",
@@ -218,7 +219,7 @@ def _take_answer(
     answers.model = answers.model or vars(chain.model)
     wordings = row.get("wordings")
     answers.wordings[wordings if wordings in ("all", "training") else ""] += 1
-    if wordings == "all" and case.wordings == "training":
+    if wordings == "all" and wordings_of(case) == "training":
         answers.flattered += 1
     if account.faults:
         answers.problems.append(

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.answer_cases import answer_cases
 from dxtrace.corpus.systems import System
 from dxtrace.errors import CorpusError, DxtraceError, InputError
@@ -19,6 +18,7 @@ from dxtrace.evaluate.reading import Answers, RowProblem, read_json_folder
 from dxtrace.evaluate.report.summary import compare, comparisons_json, summarise
 from dxtrace.evaluate.scoring import CaseResult, Scored
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CorpusInfo, Provenance
 
 Progress = Callable[[int, int], None]

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.errors import InputError, RowError
 from dxtrace.evaluate.answers import Account, Observation, find_node, gold_account
 from dxtrace.evaluate.judges.base import Judge, Pair, Statement
@@ -29,6 +28,7 @@ from dxtrace.evaluate.metrics.per_case import (
 from dxtrace.evaluate.reading import Answers, RowProblem
 from dxtrace.files import RowStore, read_jsonl
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 
 #: Changes when a formula changes: results on disk of another version are not used again.
 FORMULAS = 2

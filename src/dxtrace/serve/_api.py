@@ -1,10 +1,10 @@
-"""The JSON API's contract beside that of a result (:mod:`dxtrace.result`), for the OpenAPI page."""
+"""The JSON API's contract beside that of a result (:mod:`dxtrace.chain.result`), for the OpenAPI page."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dxtrace.result import ModelV1, RankedV1
+from dxtrace.chain.result import ModelV1, RankedV1
 
 
 class CaseRequest(BaseModel):

@@ -18,12 +18,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from dxtrace.chain import DISCLAIMER, Differential
+from dxtrace.chain.result import ResultV1
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.case import MAX_CHARACTERS
 from dxtrace.notes.reading import case_from_json
 from dxtrace.provenance import version
-from dxtrace.result import ResultV1
 from dxtrace.serve._api import CaseRequest, DifferentialOut, Error, Models
 from dxtrace.serve._guard import Guard, Rules
 from dxtrace.serve._line import Answerer, Event, Job, Kind, Line, Refused

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.answering.calibration import Calibration, softmax
 from dxtrace.answering.conformal import COVERAGES, conformal_quantile
 from dxtrace.answering.differential import leave_open
@@ -23,6 +22,7 @@ from dxtrace.corpus.policy import FairReasoner, fair_recogniser
 from dxtrace.errors import InputError
 from dxtrace.findings.recogniser import Reading
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 
 #: Seed of the cases that are composed for fitting; no corpus of ours has it.
 SEED = 40_961

@@ -24,7 +24,7 @@ from rich.progress import (
 )
 from transformers import TrainerCallback
 
-from dxtrace.annotated import AnnotatedCase
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.train.examples import Encoder
 from dxtrace.train.probe import score_generations
 

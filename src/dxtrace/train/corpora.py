@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus import (
     make_corpus,
     open_corpus,
@@ -17,6 +16,7 @@ from dxtrace.corpus import (
 from dxtrace.corpus.base import CREDENTIALED
 from dxtrace.errors import InputError
 from dxtrace.models import store
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CorpusInfo
 from dxtrace.train.recipe import Data
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Answer
 from dxtrace.errors import InputError
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.prompt import (
     answer_segments,
     prompt_parts,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import flatten, parse
 from dxtrace.errors import InputError
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.prompt import CUE, readable
 from dxtrace.train.examples import Encoder
 

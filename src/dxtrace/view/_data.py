@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Differential
 from dxtrace.errors import InputError
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.sections import find_sections
 

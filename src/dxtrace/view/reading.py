@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.errors import CaseError, InputError
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.formats import is_json_lines, refuse_other_text
 from dxtrace.notes.reading import case_from_json, decode, looks_like_json, parse_json

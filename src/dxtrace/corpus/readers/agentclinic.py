@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.align import find_diagnosis
 from dxtrace.corpus.base import Corpus, Problem, assemble, replace_surrogates
 from dxtrace.errors import CaseError, CorpusError, RowError
 from dxtrace.files import read_jsonl
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 
 #: Keys that say nothing beside their value.

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
 from dxtrace.corpus.base import (
@@ -35,6 +34,7 @@ from dxtrace.corpus.readers.direct_tree import (
 )
 from dxtrace.errors import CaseError, CorpusError
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.reading import decode
 

@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain
 from dxtrace.corpus.align import RawStep, build_gold, find_node, unknown_name
 from dxtrace.corpus.base import (
@@ -37,6 +36,7 @@ from dxtrace.errors import CorpusError, DxtraceError, RowError
 from dxtrace.files import atomic_write
 from dxtrace.files import read_jsonl as read_jsonl_lines
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.reading import case_from_json, own_id
 
 

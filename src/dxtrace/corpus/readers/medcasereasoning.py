@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.align import (
     RawStep,
     build_gold,
@@ -24,6 +23,7 @@ from dxtrace.corpus.align import (
 from dxtrace.corpus.base import Corpus, Problem, assemble, replace_surrogates
 from dxtrace.errors import CaseError, CorpusError, MissingExtra
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.cues import has_cue
 from dxtrace.notes.quotes import Quote, find_quotes

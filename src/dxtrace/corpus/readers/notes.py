@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.corpus.base import Corpus, Problem, assemble
 from dxtrace.errors import CorpusError, InputError
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.reading import decode, parse_json, read_cases
 from dxtrace.notes.sections import section_named

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Differential, ModelInfo, Ranked, Step
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 
 #: Steps that a baseline writes at most.
 STEPS = 8

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.answering.calibration import softmax
 from dxtrace.answering.step_writer import MIN_PROBABILITY, draft_steps
 from dxtrace.chain import Chain, PremiseRef, Step
 from dxtrace.corpus.policy import fair_recogniser
 from dxtrace.evaluate.baselines.chains import answer_chain
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.quotes import span_of
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, Step
 from dxtrace.evaluate._extras import library
 from dxtrace.evaluate.baselines.chains import STEPS, answer_chain
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.quotes import find_quotes, single_clauses, span_of
 
 Answer = Callable[[AnnotatedCase], Chain]

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import Chain, ModelInfo
 from dxtrace.corpus.base import row_sha256
 from dxtrace.corpus.policy import FairReasoner
@@ -19,6 +18,7 @@ from dxtrace.corpus.systems import Identity, System
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.evaluate.baselines import keywords
 from dxtrace.evaluate.baselines.learned import majority, nearest, tfidf
+from dxtrace.notes.annotated import AnnotatedCase
 
 #: Baselines by name.
 BASELINES = ("majority", "tfidf", "nearest", "keywords", "untrained", "gold")

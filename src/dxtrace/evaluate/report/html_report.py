@@ -8,7 +8,6 @@ from html import escape
 from importlib import resources
 
 from dxtrace import knowledge
-from dxtrace.annotated import AnnotatedCase
 from dxtrace.chain import DISCLAIMER, Chain, Span, Step
 from dxtrace.evaluate.answers import Account, find_node
 from dxtrace.evaluate.content import Report
@@ -18,6 +17,7 @@ from dxtrace.evaluate.report.plots import abstention_plot, percent, reliability_
 from dxtrace.evaluate.report.tables import Cell, Markup, heading, keys, paragraph, table
 from dxtrace.evaluate.scoring import CaseResult, Scored
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CREDENTIALED_RULE
 from dxtrace.view import STATIC_STYLE, static_case_html
 

@@ -1,47 +1,19 @@
-"""A chain of reasoning: the diagnosis, its steps with evidence quoted from the note, and the text
-forms of both.
-
-Two text forms are published. The *card* form::
-
-    FINAL DIAGNOSIS: Tuberculosis
-
-    Step 1: <rationale> Supporting evidence: <quote>
-
-The *trained* form names the node that each step supports: ``Step 1 [Suspected Tuberculosis]: ...``.
-In both, a run of white space inside a quote is one space; offsets into the note are exact.
-"""
+"""A chain of reasoning: the diagnosis, and steps with evidence quoted from the note."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from dxtrace.errors import GroundingError, InputError
-from dxtrace.result import ContradictionV1, ResultV1, StepV1, Strength
-from dxtrace.result import Status as Status
-
-Style = Literal["card", "trained"]
+from dxtrace.chain.result import ContradictionV1, ResultV1, Status, StepV1, Strength
+from dxtrace.chain.text import HEADLINES, Answer, AnswerStep, Style, flatten
+from dxtrace.errors import GroundingError
 
 DISCLAIMER = "For education and research only. Not for patient care. Not a medical device."
 
-#: What stands in place of a diagnosis where none is named.
-HEADLINES: dict[Status, str] = {
-    "out_of_scope": "none of the illnesses that dxtrace knows",
-    "not_supported": "not supported by this note",
-    "type_open": "type not stated",
-}
-
 #: A step whose evidence states its finding less probably than this is shown as doubtful.
 DOUBTFUL = 0.75
-
-EVIDENCE_MARK = " Supporting evidence: "
-_DIAGNOSIS = re.compile(r"\A\s*FINAL DIAGNOSIS:[ \t]*(?P<diagnosis>[^\n]+?)[ \t]*(?:\n|\Z)")
-_STEP = re.compile(
-    r"^Step (?P<number>\d+)(?: \[(?P<supports>[^\]\n]+)\])?:[ \t]+(?P<body>[^\n]+)$",
-    re.MULTILINE,
-)
 
 
 @dataclass(frozen=True)
@@ -234,7 +206,7 @@ class Chain:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form: the contract of ``dxtrace reason --format json``
-        (:class:`dxtrace.result.ResultV1`).
+        (:class:`dxtrace.chain.result.ResultV1`).
 
         Raises:
             InputError: a field cannot stand in a result, as a probability above 1; names it.
@@ -291,71 +263,6 @@ class Chain:
     def _repr_html_(self) -> str | None:
         """Return how a notebook shows the chain; None, for plain text, while no page has been loaded."""
         return _renderers[-1](self) if _renderers else None
-
-
-def status_of(headline: str) -> Status:
-    """Return the status that the headline of a text form tells; an open type has one only where it
-    names no diagnosis.
-    """
-    for status, words in HEADLINES.items():
-        if headline.endswith(words):
-            return status
-    return "answered"
-
-
-@dataclass(frozen=True)
-class AnswerStep:
-    """One step as said: rationale, quote with single spaces, and the node (None in the card form)."""
-
-    rationale: str
-    quote: str
-    supports: str | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A chain as it is said, without a note: what the text forms hold."""
-
-    diagnosis: str
-    steps: tuple[AnswerStep, ...]
-
-    def render(self, style: Style = "card") -> str:
-        """Return the text form; :func:`parse` reads it back."""
-        lines = [f"FINAL DIAGNOSIS: {self.diagnosis}"]
-        for number, step in enumerate(self.steps, 1):
-            node = f" [{step.supports}]" if style == "trained" and step.supports else ""
-            lines.append(f"Step {number}{node}: {step.rationale}{EVIDENCE_MARK}{step.quote}")
-        return "\n\n".join(lines)
-
-
-def parse(text: str) -> Answer:
-    """Read an answer in either text form.
-
-    Raises:
-        InputError: it has no diagnosis line, or a step without evidence or out of order.
-    """
-    text = text.replace("\r\n", "\n")
-    head = _DIAGNOSIS.match(text)
-    if head is None:
-        raise InputError("the answer does not start with 'FINAL DIAGNOSIS:'")
-    steps: list[AnswerStep] = []
-    for match in _STEP.finditer(text, head.end()):
-        rationale, mark, quote = match["body"].partition(EVIDENCE_MARK)
-        if not mark or not quote.strip() or not rationale.strip():
-            raise InputError(
-                f"step {match['number'][:20]} has no rationale or no supporting evidence",
-            )
-        if match["number"] != str(len(steps) + 1):
-            raise InputError(
-                f"step {match['number'][:20]} stands where step {len(steps) + 1} belongs",
-            )
-        steps.append(AnswerStep(rationale.strip(), quote.strip(), match["supports"]))
-    return Answer(head["diagnosis"], tuple(steps))
-
-
-def flatten(text: str) -> str:
-    """Return ``text`` with every run of white space turned into one space, none at the ends."""
-    return " ".join(text.split())
 
 
 def step_to_json(number: int, step: Step) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from dxtrace.chain import Chain
-from dxtrace.knowledge import Wordings
 from dxtrace.notes.case import Case
 from dxtrace.notes.sections import Section
 
@@ -31,13 +30,6 @@ class AnnotatedCase:
     def id(self) -> str:
         """The case's id."""
         return self.case.id
-
-    @property
-    def wordings(self) -> Wordings:
-        """Which ways of saying a finding may be known to who answers: of the hard test, those of
-        training.
-        """
-        return "training" if self.tags.get("split") == "hard" else "all"
 
     def to_json(self) -> dict[str, Any]:
         """Return one row of a corpus file; :meth:`from_json` reads it back."""
