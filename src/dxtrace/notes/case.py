@@ -70,11 +70,13 @@ class Case:
         return cls(note, tuple(spans), id)
 
     def section_at(self, offset: int) -> str:
-        """Return the name of the section that holds ``offset`` (the one before it, for a heading's
-        own text).
+        """Return the name of the section that holds ``offset``; a heading's own text belongs to the section
+        that it opens.
         """
-        index = bisect.bisect_right(self.sections, offset, key=lambda section: section.start)
-        return self.sections[index - 1].name if index else "history_of_present_illness"
+        index = bisect.bisect_right(self.sections, offset, key=lambda section: section.end)
+        if not self.sections:
+            return "history_of_present_illness"
+        return self.sections[min(index, len(self.sections) - 1)].name
 
     def text_of(self, name: str) -> str:
         """Return the text of all parts of section ``name``, joined by a newline."""

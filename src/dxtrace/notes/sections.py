@@ -203,9 +203,20 @@ _SECTION_OF = {
 _LINE_HEADING = re.compile(
     r"(?:^|(?<=\r))[ \t\f\v\u00a0\ufeff\u200b]*+(?P<lead>[#>*_=\-\u2022+ \t]*+)"
     r"(?:\(?\d{1,2}[.)][ \t]*+)?(?:[*_\[]{1,3})?"
-    r"(?P<words>[A-Za-z][A-Za-z/&_().,' \-]{0,48}?)"
+    r"(?P<words>[A-Za-z][A-Za-z0-9/&_().,' \-]{0,48}?)"
     r"[ \t\u00a0]*+(?:[*_\]=#]{0,3})[ \t\u00a0]*+(?P<mark>[:\uff1a]|[\u2013\u2014-](?=[ \t])|(?=\r|$))(?:[*_]{1,3})?",
     re.MULTILINE,
+)
+
+
+# A test with a few words about it ("ECG on arrival:", "CXR (portable):"): with a colon it heads its result.
+_RESULT_LABEL = re.compile(
+    r"(?:(?:initial|admission|repeat|bedside|serial|resting|transthoracic|12-lead)\s+)*"
+    r"(?:ecg|ekg|cxr|cta?|ctpa|mr[ia]|x-?ray|chest (?:x-?ray|radiograph|film)|ultrasound|echo(?:cardiogra\w+)?|tte|tee|"
+    r"eeg|egd|endoscopy|spirometry|pfts?|[av]bg|labs?|laboratory|bloods?|cbc|bmp|cmp|[lt]fts?|troponin|(?:nt-pro)?bnp|"
+    r"d-dimer|tsh|hba1c|urinalysis|csf|biopsy|cultures?)"
+    r"(?:[ ,(/-]+[\w().-]+){0,4}",
+    re.IGNORECASE,
 )
 
 
@@ -270,6 +281,8 @@ def find_sections(text: str) -> list[Section]:
     for match in _LINE_HEADING.finditer(text):
         words = match["words"].strip()
         name = section_named(words)
+        if name is None and match["mark"] in (":", "\uff1a") and _RESULT_LABEL.fullmatch(words):
+            name = "pertinent_results"
         if name is None:
             continue
         plain = not words.isupper() and not any(mark in match["lead"] for mark in ("#", "**", "__"))

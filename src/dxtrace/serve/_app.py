@@ -17,17 +17,17 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingRes
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from dxtrace.chain import DISCLAIMER, Differential
+from dxtrace.chain import DISCLAIMER, Differential, ModelInfo
 from dxtrace.chain.result import ResultV1
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.knowledge.taxonomy import Taxonomy
-from dxtrace.notes.case import MAX_CHARACTERS
+from dxtrace.notes.case import MAX_CHARACTERS, Case
 from dxtrace.notes.reading import case_from_json
 from dxtrace.provenance import version
 from dxtrace.serve._api import CaseRequest, DifferentialOut, Error, Models
 from dxtrace.serve._guard import Guard, Rules
 from dxtrace.serve._line import Answerer, Event, Job, Kind, Line, Refused
-from dxtrace.view import app_page
+from dxtrace.view import about_of, app_page
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": Error, "description": text}
@@ -95,16 +95,14 @@ def _add_routes(app: FastAPI, settings: Settings, line: Line) -> None:
     names = list(answerers)
     page = app_page(
         {
-            "models": names,
-            "examples": [
-                {"title": title, "note": note} for title, note in settings.examples.items()
-            ],
+            "models": _models_to_pick(answerers),
+            "examples": [_example_card(*item) for item in settings.examples.items()],
             "token": settings.rules.token is not None,
             "characters": MAX_CHARACTERS,
         },
     )
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def index() -> HTMLResponse:
         return HTMLResponse(page)
 
@@ -150,6 +148,18 @@ def _add_routes(app: FastAPI, settings: Settings, line: Line) -> None:
             request,
             lambda found: _differential_json(job, found, answerers[job.model]),
         )
+
+
+def _models_to_pick(answerers: Mapping[str, Answerer]) -> list[dict[str, str]]:
+    """Return the models by name and label; one that is served under two names stands there once."""
+    picked: dict[ModelInfo, dict[str, str]] = {}
+    for name, one in answerers.items():
+        picked.setdefault(one.model, {"name": name, "label": one.model.name or name})
+    return list(picked.values())
+
+
+def _example_card(title: str, note: str) -> dict[str, str]:
+    return {"title": title, "about": about_of(Case.from_text(note)), "note": note}
 
 
 def _job(body: CaseRequest, request: Request, kind: Kind, names: list[str]) -> Job:

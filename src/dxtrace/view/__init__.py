@@ -5,7 +5,7 @@ to anywhere. Everything that comes from a note reaches the page as data and is s
 """
 
 from dxtrace.chain import register_renderer
-from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, reading_of, title_of
+from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, about_of, reading_of, title_of
 from dxtrace.view._page import app_page, content_policy, library, notebook_html, page
 from dxtrace.view._static import STATIC_STYLE, static_case_html
 from dxtrace.view.reading import Found, read_results
@@ -16,6 +16,7 @@ __all__ = [
     "Found",
     "Reading",
     "ViewCase",
+    "about_of",
     "app_page",
     "content_policy",
     "library",

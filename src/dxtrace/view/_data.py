@@ -4,6 +4,7 @@ of its note.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,24 @@ _SHARES = ("probability", "model", "findings")
 REFERENCE = "Reference"
 
 _TITLE_CHARACTERS = 90
+
+_SEXES = {
+    "m": "man", "man": "man", "male": "man", "gentleman": "man", "he": "man", "his": "man", "mr": "man", "boy": "boy",
+    "f": "woman", "woman": "woman", "female": "woman", "lady": "woman", "she": "woman", "her": "woman", "mrs": "woman",
+    "ms": "woman", "girl": "girl",
+}  # fmt: skip
+
+#: "71M", "63 yo F", "86 year old woman", "a 9-month-old boy", "aged 40 years".
+_PERSON = re.compile(
+    r"\b(?:aged? +)?(?P<age>\d{1,3})(?:"
+    r"(?=[MFmf]\b)"
+    r"|[ -]?(?P<unit>years?|yrs?|y|months?|mo)\.?[ /-]?(?:old|o)\b"
+    r"|(?<=aged \d\d) years)"
+    r"[ ,-]*(?P<sex>man|woman|male|female|gentleman|lady|boy|girl|[MF]\b)?",
+    re.IGNORECASE,
+)
+
+_SEX = re.compile(r"\b(?:man|woman|male|female|gentleman|lady|boy|girl|he|she|his|her)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -94,15 +113,37 @@ def reading_of(chain: Chain) -> Reading:
 def title_of(case: Case) -> str:
     """Return what a case is called in a list: its complaint, or how its note begins.
 
-    It never holds the diagnosis.
+    It never holds the diagnosis, and no heading of the note.
     """
-    text = case.text_of("chief_complaint") or case.note
-    words = " ".join(text.split())
-    return (
-        words
-        if len(words) <= _TITLE_CHARACTERS
-        else words[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
-    )
+    text = case.text_of("chief_complaint")
+    if not text:
+        first = case.sections[0]
+        text = case.note[first.start : first.end]
+    words = " ".join(re.sub(r"[#*>|]+|_{2,}", " ", text).split())
+    if len(words) <= _TITLE_CHARACTERS:
+        return words
+    return words[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+
+
+def about_of(case: Case) -> str:
+    """Return whom a note is about and how long it is: ``86-year-old woman, 240 words``."""
+    words = len(case.note.split())
+    who = person_of(case.note)
+    return f"{who}, {words} words" if who else f"{words} words"
+
+
+def person_of(note: str) -> str:
+    """Return age and sex of the patient as the note says them first; empty where it does not."""
+    found = _PERSON.search(note)
+    if found is None:
+        return ""
+    age, unit, sex = found["age"], found["unit"] or "", found["sex"] or ""
+    named = _SEXES.get(sex.lower(), "")
+    if not named:
+        near = _SEX.search(note, found.end(), found.end() + 120)
+        named = _SEXES[near[0].lower()] if near else "patient"
+    old = "month" if unit.lower().startswith("m") else "year"
+    return f"{age}-{old}-old {named}"
 
 
 def case_json(found: ViewCase, short: bool = False) -> dict[str, Any]:

@@ -25,6 +25,7 @@ Tab = Literal["read", "compare", "learn"]
 _STYLES = ("tokens", "layout", "note", "result", "compare", "learn", "library")
 _SCRIPTS = (
     "dom",
+    "reflow",
     "note",
     "state",
     "differential",

@@ -134,16 +134,16 @@ class CompareView {
     return h("li", {
       class: `evidence-row card tone-${tone}`, "data-number": number,
       on: {
-        mouseenter: () => this.show(number), mouseleave: () => this.show(null),
+        mouseenter: () => this.show(number, false), mouseleave: () => this.show(null, false),
         click: () => String(getSelection()) === "" && this.pin(this.pinned === number ? null : number),
       },
-    }, h("button", { type: "button", "aria-pressed": "false", on: { focus: () => this.show(number), blur: () => this.show(null) } }, h("span", { dir: "auto" }, quote)),
+    }, h("button", { type: "button", "aria-pressed": "false", on: { focus: () => this.show(number, true), blur: () => this.show(null, false) } }, h("span", { dir: "auto" }, quote)),
     h("p", { class: "who" }, `Cited by ${this.toneName(tone)}`), h("dl", {}, group.cited.map(says)));
   }
 
-  show(number) {
+  show(number, scroll) {
     this.preview = number;
-    this.light(number !== null);
+    this.light(scroll && number !== null);
   }
 
   pin(number) {

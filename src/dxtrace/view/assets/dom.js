@@ -113,6 +113,25 @@ function remember(key, value) {
   }
 }
 
+/** Read what this tab keeps; null where there is nothing, or no such storage. */
+function ofTab(key) {
+  try {
+    return sessionStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/** Keep something until this tab is closed, `null` to forget it. */
+function keepInTab(key, value) {
+  try {
+    if (value === null) sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, value);
+  } catch {
+    /* then a reload begins anew */
+  }
+}
+
 /** Follow the system's light or dark until the user chooses. */
 function applyTheme() {
   const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";

@@ -101,7 +101,7 @@ class LearnView {
     const units = sections.flatMap((section) => clausesOf(open, toUnits(section.start), toUnits(section.end)))
       .map(([start, end]) => ({ start, end, unit: true }));
     const spans = [...units, ...this.progress.marks.map(([start, end]) => ({ start, end, mine: true }))];
-    const note = renderNote(open, sections, spans, (text, active, from) => this.paintUnit(text, active, from));
+    const note = renderNote(open, sections, spans, (nodes, active, from) => this.paintUnit(nodes, active, from));
     note.setAttribute("role", "group");
     note.setAttribute("aria-label", "The note, sentence by sentence");
     const boxes = [...note.querySelectorAll("[data-unit]")];
@@ -113,12 +113,12 @@ class LearnView {
     return note;
   }
 
-  paintUnit(text, active, from) {
+  paintUnit(nodes, active, from) {
     const unit = active.find((span) => span.unit);
     const mine = active.some((span) => span.mine);
-    if (!unit) return mine ? h("mark", { class: "mine" }, text) : document.createTextNode(text);
+    if (!unit) return mine ? h("mark", { class: "mine" }, nodes) : nodes;
     const first = unit.start === from;
-    const inner = mine ? h("mark", { class: "mine" }, text) : document.createTextNode(text);
+    const inner = mine ? h("mark", { class: "mine" }, nodes) : nodes;
     const checked = String(this.progress.marks.some(([start, end]) => start < unit.end && end > unit.start));
     const role = first ? { role: "checkbox", "aria-checked": checked, tabindex: "-1", "data-first": "1", "aria-label": this.found.note.slice(unit.start, unit.end) } : { "aria-hidden": "true" };
     return h("span", { class: "unit", "data-unit": `${unit.start}-${unit.end}`, ...role }, inner);
@@ -256,8 +256,8 @@ class LearnView {
     const result = this.result();
     const tones = spans.map((span) => ({ ...span, tone: span.tone || (result.evidence.missed.includes(span.number) ? "missed" : "both") }));
     const mine = result.evidence.judged.filter((mark) => mark.verdict === "over" || mark.verdict === "broad").map((mark) => ({ ...mark, over: true }));
-    const note = renderNote(open, sections, [...tones, ...mine], (text, active, from) => {
-      const inner = paintEvidence(text, active.filter((span) => !span.over), from);
+    const note = renderNote(open, sections, [...tones, ...mine], (nodes, active, from) => {
+      const inner = paintEvidence(nodes, active.filter((span) => !span.over), from);
       return active.some((span) => span.over) ? h("mark", { class: "over", title: "You marked this, the reference did not" }, inner) : inner;
     });
     return note;

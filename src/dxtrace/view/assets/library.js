@@ -145,7 +145,7 @@ class Library {
   }
 }
 
-/** Return the foot of a page: what it was made with, and the disclaimer again for paper. */
-function pageFoot(data) {
-  return h("footer", { class: "page" }, `Made with dxtrace ${data.version}. ${data.disclaimer}`);
+/** Return the foot of a page: what it was made with, the disclaimer again for paper, and links. */
+function pageFoot(data, ...links) {
+  return h("footer", { class: "page" }, `Made with dxtrace ${data.version}. ${data.disclaimer} `, links);
 }

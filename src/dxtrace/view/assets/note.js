@@ -82,31 +82,53 @@ function noteBlocks(note, sections) {
 }
 
 /**
- * Return the note as an element. `paint(start, end, active)` makes the node of one piece, given the spans that cover it;
- * by default evidence marks.
+ * Return the note as an element. `paint(nodes, active, from)` makes one piece of `nodes`, its text, given the spans that
+ * cover it; by default evidence marks. `root.repaint(start, end, spans)` paints anew only what touches a range.
  */
-function renderNote(note, sections, spans, paint) {
+function renderNote(note, sections, spans, paint = paintEvidence) {
   const root = h("div", { class: "note", dir: "auto" });
+  const setText = textSetter(note);
+  const painted = [];
+  const put = (home, start, end) => {
+    painted.push({ home, start, end });
+    paintPieces(home, start, end, spans, paint, setText);
+    return home;
+  };
   let section = null;
   for (const block of noteBlocks(note, sections)) {
     if (block.heading || !section || section.dataset.name !== block.name) {
       section = h("section", { class: "section", "data-name": block.name });
       root.append(section);
     }
-    const text = note.slice(block.start, block.end);
-    let home;
-    if (block.heading && text.trim()) home = h("h3", {});
-    else home = h("div", { class: block.heading ? "hidden" : "body", "aria-hidden": block.heading || null });
-    if (block.heading) paintPieces(home, note, block.start, block.end, spans, paint);
-    else for (const chunk of chunksOf(note, block.start, block.end)) paintChunk(home, note, chunk, spans, paint);
-    section.append(home);
+    if (block.heading) putHeading(section, note, block, put);
+    else for (const [start, end, alone] of chunksOf(note, block.start, block.end)) {
+      const body = section.querySelector(":scope > .body") || section.appendChild(h("div", { class: "body" }));
+      put(alone ? body : body.appendChild(h("div", { class: "chunk" })), start, end);
+    }
   }
+  root.repaint = (start, end, changed) => {
+    for (const piece of painted) {
+      if (piece.start >= end || piece.end <= start) continue;
+      piece.home.replaceChildren();
+      paintPieces(piece.home, piece.start, piece.end, changed, paint, setText);
+    }
+  };
   return root;
 }
 
-function paintChunk(home, note, [start, end, alone], spans, paint) {
-  const target = alone ? home : home.appendChild(h("div", { class: "chunk" }));
-  paintPieces(target, note, start, end, spans, paint);
+/** Put a heading: what stands on lines of its own above the text, and a label in its line ("ECG: ...") before it. */
+function putHeading(section, note, block, put) {
+  const text = note.slice(block.start, block.end);
+  if (!text.trim()) {
+    put(section.appendChild(h("div", { class: "hidden" })), block.start, block.end);
+    return;
+  }
+  const cut = block.start + text.lastIndexOf("\n") + 1;
+  const label = note.slice(cut, block.end).trim() !== "" && block.name;
+  const end = label ? cut : block.end;
+  if (note.slice(block.start, end).trim()) put(section.appendChild(h("h3", {})), block.start, end);
+  else if (end > block.start) put(section.appendChild(h("div", { class: "hidden" })), block.start, end);
+  if (label) put(section.appendChild(h("h3", { class: "run-in" })), end, block.end);
 }
 
 /** Cut a very long section at line ends, else at spaces, so that the browser lays out only what is seen. */
@@ -124,7 +146,7 @@ function chunksOf(note, start, end) {
   return chunks;
 }
 
-function paintPieces(home, note, start, end, spans, paint) {
+function paintPieces(home, start, end, spans, paint, setText) {
   const near = spans.filter((span) => span.start < end && span.end > start);
   const cuts = new Set([start, end]);
   for (const span of near) cuts.add(Math.max(start, span.start)).add(Math.min(end, span.end));
@@ -132,15 +154,15 @@ function paintPieces(home, note, start, end, spans, paint) {
   for (let index = 0; index + 1 < sorted.length; index++) {
     const [from, to] = [sorted[index], sorted[index + 1]];
     const active = near.filter((span) => span.start <= from && span.end >= to);
-    home.append((paint || paintEvidence)(note.slice(from, to), active, from));
+    append(home, [paint(setText(from, to), active, from)]);
   }
 }
 
 /** Make the node of one piece of text: plain, or a mark with the numbers of its steps; the first piece of a span shows them. */
-function paintEvidence(text, active, from) {
+function paintEvidence(nodes, active, from) {
   const own = active.filter((span) => !span.also);
   const shown = own.length ? own : active;
-  if (!shown.length) return document.createTextNode(text);
+  if (!shown.length) return nodes;
   const begins = own.filter((span) => span.start === from).map((span) => span.label || span.number);
   const kind = own.length ? `evidence${own.length > 1 ? " several" : ""}` : "also";
   const numbers = (list) => [...new Set(list.map((span) => span.number))].join(" ");
@@ -149,9 +171,9 @@ function paintEvidence(text, active, from) {
     class: `${kind} ${shown[0].tone || `stage-${shown[0].stage}`}${shown.every((span) => span.doubt) ? " doubt" : ""}`,
     "data-steps": own.length ? numbers(own) : null,
     "data-also": others.length ? numbers(others) : null,
-    "data-label": begins.length ? begins.join(" · ") : null,
+    "data-label": begins.length ? begins.join("·") : null,
     title: own.length ? null : `The same words as the evidence of step ${numbers(others).replace(/ /g, ", ")}`,
-  }, text);
+  }, nodes);
 }
 
 /** Light the marks of one step, dim the others (`null`: none is lit); return the first of its own marks. */
@@ -201,12 +223,19 @@ function fitPanes() {
 for (const event of ["scroll", "resize"]) addEventListener(event, fitPanes, { passive: true });
 new ResizeObserver(fitPanes).observe(document.documentElement);
 
-/** Scroll a pane so that `target` is seen; on paper and in a page without a fixed pane this does nothing harmful. */
-function scrollInside(scroller, target, toTop) {
+/**
+ * Scroll a pane so that `target` is seen. What lies far off, or in a note so long that it is laid out where it is seen, is
+ * jumped to: its place was a guess, and is looked at again once it has been laid out.
+ */
+function scrollInside(scroller, target, toTop, tries = 4) {
   const view = scroller.getBoundingClientRect();
   const box = target.getBoundingClientRect();
   if (!toTop && box.top >= view.top + 8 && box.bottom <= Math.min(view.bottom, innerHeight) - 8) return;
   const room = toTop ? 8 : Math.max(8, Math.min(view.height / 3, (view.height - box.height) / 2));
+  const way = box.top - view.top - room;
+  if (Math.abs(way) < 1) return;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  scroller.scrollTo({ top: scroller.scrollTop + box.top - view.top - room, behavior: calm ? "auto" : "smooth" });
+  const jumps = calm || Math.abs(way) > view.height || scroller.querySelector(".chunk") !== null;
+  scroller.scrollTo({ top: scroller.scrollTop + way, behavior: jumps ? "auto" : "smooth" });
+  if (jumps && tries) requestAnimationFrame(() => scrollInside(scroller, target, toTop, tries - 1));
 }

@@ -120,12 +120,12 @@ class ResultView {
   card(number, kind, key, label, item, remarks) {
     const button = h("button", {
       type: "button", "aria-pressed": "false", "aria-describedby": `${key}-quote`, "data-number": number,
-      on: { focus: () => this.show(number), blur: () => this.show(null) },
+      on: { focus: () => this.show(number, true), blur: () => this.show(null, false) },
     }, label);
     return h("li", {
       class: kind, "data-number": number,
       on: {
-        mouseenter: () => this.show(number), mouseleave: () => this.show(this.focused()),
+        mouseenter: () => this.show(number, false), mouseleave: () => this.show(this.focused(), false),
         click: () => String(getSelection()) === "" && this.pin(this.pinned === number ? null : number),
       },
     }, button,
@@ -150,10 +150,10 @@ class ResultView {
     this.light(false);
   }
 
-  /** Preview a step's evidence (hover or focus); null ends the preview. */
-  show(number) {
+  /** Preview a step's evidence; null ends the preview. Pointing at it only lights; the keyboard's focus scrolls to it too. */
+  show(number, scroll) {
     this.preview = number;
-    this.light(number !== null);
+    this.light(scroll && number !== null);
   }
 
   /** Keep a step's evidence lit; null lets go. */
