@@ -32,8 +32,11 @@ def test_paste_stream_and_read(page: Any) -> None:
         own = f"http://127.0.0.1:{server.port}"
         watch = Watch(page, own)
         page.goto(own)
-        page.select_option("#example", label="An example")
+        page.fill("#case", "my own words")
+        page.click("text=An example")
         assert page.input_value("#case") == NOTE
+        page.click("text=Put my text back")
+        assert page.input_value("#case") == "my own words"
         page.fill("#case", HOSTILE)
         page.keyboard.press("Control+Enter")
         page.wait_for_selector(".status.over")
@@ -44,6 +47,7 @@ def test_paste_stream_and_read(page: Any) -> None:
             marks = page.locator(f"mark.active[data-steps~='{number}']").all_text_contents()
             assert "".join(marks) == step.locator(".quote").text_content()
         assert page.evaluate("window.hacked") is None
+        assert "v1/reason" in page.text_content(".code >> nth=0")
         page.click("text=New case")
         assert page.input_value("#case") == ""
         assert watch.faults == []
@@ -123,12 +127,35 @@ def test_a_dropped_json_case_and_a_bad_one(page: Any, tmp_path: Path) -> None:
         assert "Paste a case first" in page.text_content("[role=alert]")
 
 
+def test_an_answer_is_kept_over_a_reload_where_that_is_wanted(page: Any, tmp_path: Path) -> None:
+    with serving(Quick(delay=0.05)) as server:
+        page.goto(f"http://127.0.0.1:{server.port}")
+        assert page.locator("#model").count() == 0
+        assert server.ask("HEAD", "/")[0] == 200
+        picture = tmp_path / "scan.pdf"
+        picture.write_bytes(b"%PDF-1.4 \x00\x01")
+        page.set_input_files("#file", picture)
+        page.wait_for_selector("text=scan.pdf is not plain text")
+        page.fill("#case", NOTE)
+        assert page.locator("[role=alert]").count() == 0
+        page.check("#keep")
+        page.click("text=Find the diagnosis")
+        page.wait_for_selector(".status.over")
+        page.reload()
+        page.wait_for_selector(".status.over")
+        assert page.text_content(".note") == NOTE and page.locator(".step").count() > 1
+        page.click("text=New case")
+        page.reload()
+        assert page.locator(".status").count() == 0
+
+
 def test_a_token_is_given_in_the_page(page: Any) -> None:
     with serving(rules={"token": "t" * 20}) as server:
         page.goto(f"http://127.0.0.1:{server.port}")
         page.fill("#case", NOTE)
         page.click("text=Find the diagnosis")
         assert "token" in page.text_content("[role=alert]")
-        page.fill("#token", "t" * 20)
+        assert page.evaluate("document.activeElement.id") == "token"
+        page.keyboard.type("t" * 20)
         page.click("text=Find the diagnosis")
         page.wait_for_selector(".status.over")

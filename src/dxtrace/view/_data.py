@@ -45,7 +45,9 @@ _PERSON = re.compile(
     re.IGNORECASE,
 )
 
-_SEX = re.compile(r"\b(?:man|woman|male|female|gentleman|lady|boy|girl|he|she|his|her)\b", re.I)
+_SEX = re.compile(
+    r"\b(?:man|woman|male|female|gentleman|lady|boy|girl|mrs?|ms|he|she|his|her)\b", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ def person_of(note: str) -> str:
     age, unit, sex = found["age"], found["unit"] or "", found["sex"] or ""
     named = _SEXES.get(sex.lower(), "")
     if not named:
-        near = _SEX.search(note, found.end(), found.end() + 120)
+        before = note[max(0, found.start() - 40) : found.start()]
+        near = _SEX.search(before) or _SEX.search(note, found.end(), found.end() + 120)
         named = _SEXES[near[0].lower()] if near else "patient"
     old = "month" if unit.lower().startswith("m") else "year"
     return f"{age}-{old}-old {named}"
