@@ -40,6 +40,11 @@ HEAVY = (
 #: On average over the package. Names, operators, brackets and strings are tokens.
 MOST_TOKENS_A_LINE = 8.0
 
+#: In a thousand lines of the package. A comprehension with a filter or a computed element, and a
+#: branch that gives a value, are read faster as statements.
+MOST_COMPREHENSIONS = 17
+MOST_CONDITIONAL_EXPRESSIONS = 8
+
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 NO_CODE = (
     tokenize.COMMENT,
@@ -110,6 +115,22 @@ def test_code_has_air_in_it() -> None:
     tokens = sum(count for count, _ in sizes)
     lines = sum(count for _, count in sizes)
     assert tokens / lines <= MOST_TOKENS_A_LINE
+
+
+def test_expressions_do_not_hide_statements() -> None:
+    lines = 0
+    comprehensions = 0
+    conditionals = 0
+    for path in SOURCES:
+        text = path.read_text("utf-8")
+        lines += text.count("\n")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+                comprehensions += 1
+            elif isinstance(node, ast.IfExp):
+                conditionals += 1
+    assert comprehensions <= MOST_COMPREHENSIONS * lines / 1000
+    assert conditionals <= MOST_CONDITIONAL_EXPRESSIONS * lines / 1000
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

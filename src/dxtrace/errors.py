@@ -49,11 +49,10 @@ class UnknownName(InputError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.name = name
         self.suggestions = suggest(name, known)
-        hint = (
-            f"; did you mean {' or '.join(map(repr, self.suggestions))}?"
-            if self.suggestions
-            else ""
-        )
+        if self.suggestions:
+            hint = f"; did you mean {' or '.join(map(repr, self.suggestions))}?"
+        else:
+            hint = ""
         super().__init__(f"unknown {kind} {name[:80]!r}{hint}")
 
 
@@ -88,7 +87,9 @@ def suggest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Return up to ``count`` of ``known`` that look like ``name``, best first (case does not
     matter).
     """
-    by_lower = {candidate.lower(): candidate for candidate in known}
+    by_lower = {}
+    for candidate in known:
+        by_lower[candidate.lower()] = candidate
     close = difflib.get_close_matches(name.lower()[:200], by_lower, n=count, cutoff=0.6)
     return [by_lower[match] for match in close]
 

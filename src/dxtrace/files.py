@@ -83,7 +83,11 @@ def atomic_write(
     """
     if isinstance(content, str):
         content = content.encode()
-    chunks = [content] if isinstance(content, bytes) else content
+    chunks: Iterable[bytes]
+    if isinstance(content, bytes):
+        chunks = [content]
+    else:
+        chunks = content
     with writing(path, kind):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = _beside(path)

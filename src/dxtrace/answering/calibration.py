@@ -53,12 +53,13 @@ class Calibration:
             findings: what the findings say for each, in nats; None for nothing.
         """
         nats = findings or {}
-        scores = [
-            math.log(max(p, 1e-12)) / self.temperature
-            + self.bias.get(name, 0.0)
-            + self.support * nats.get(name, 0.0)
-            for name, p in zip(names, probabilities, strict=True)
-        ]
+        scores = []
+        for name, p in zip(names, probabilities, strict=True):
+            scores.append(
+                math.log(max(p, 1e-12)) / self.temperature
+                + self.bias.get(name, 0.0)
+                + self.support * nats.get(name, 0.0)
+            )
         return softmax(scores)
 
     def to_json(self) -> dict[str, Any]:
@@ -112,7 +113,10 @@ def _read(data: Any) -> Calibration:
 
 
 def _floats(data: Mapping[Any, Any]) -> dict[str, float]:
-    return {str(name): float(value) for name, value in data.items()}
+    floats = {}
+    for name, value in data.items():
+        floats[str(name)] = float(value)
+    return floats
 
 
 def _check(calibration: Calibration) -> None:
@@ -133,6 +137,8 @@ def _check(calibration: Calibration) -> None:
 def softmax(scores: Sequence[float]) -> list[float]:
     """Return probabilities that sum to 1, in proportion to the exponentials of the scores."""
     top = max(scores)
-    weights = [math.exp(score - top) for score in scores]
+    weights = []
+    for score in scores:
+        weights.append(math.exp(score - top))
     total = sum(weights)
     return [weight / total for weight in weights]

@@ -116,7 +116,10 @@ def best(engine: Engine, prompt: Sequence[int], options: Options, limit: int = 1
             heap = []
         for entry in following:
             serial += 1
-            probability = done[entry] if isinstance(entry, int) else entry.probability
+            if isinstance(entry, int):
+                probability = done[entry]
+            else:
+                probability = entry.probability
             heapq.heappush(heap, (-probability, serial, entry))
 
 
@@ -148,10 +151,10 @@ def _spread(
     """Share a place's probability among its branches; an option that ends here is credited."""
     if place.node.option is not None:
         result[place.node.option] += place.probability * sum(shares[token] for token in ends)
-    return [
-        _Place(child, (*place.prefix, token), place.probability * shares[token])
-        for token, child in place.node.children.items()
-    ]
+    places = []
+    for token, child in place.node.children.items():
+        places.append(_Place(child, (*place.prefix, token), place.probability * shares[token]))
+    return places
 
 
 def _rank_packed(

@@ -28,11 +28,10 @@ def leave_open(nodes: Sequence[Node], probabilities: Sequence[float], share: flo
     """
     result = list(probabilities)
     for index, node in enumerate(nodes):
-        types = [
-            i
-            for i, other in enumerate(nodes)
-            if other.is_leaf and node.name in other.path and other != node
-        ]
+        types = []
+        for i, other in enumerate(nodes):
+            if other.is_leaf and node.name in other.path and other != node:
+                types.append(i)
         total = sum(result[i] for i in types)
         if not share or not total:
             continue
@@ -79,15 +78,14 @@ def rank_diagnoses(
     of_findings: Sequence[float | None] = [None] * len(nodes)
     if findings is not None:
         of_findings = softmax([findings.get(name, 0.0) for name in names])
-    entries = [
-        Ranked(node.name, node.category, probability, model, found)
-        for node, probability, model, found in zip(
-            nodes,
-            product,
-            of_model,
-            of_findings,
-            strict=True,
-        )
-    ]
+    entries = []
+    for node, probability, model, found in zip(
+        nodes,
+        product,
+        of_model,
+        of_findings,
+        strict=True,
+    ):
+        entries.append(Ranked(node.name, node.category, probability, model, found))
     entries.sort(key=lambda entry: (-entry.probability, entry.diagnosis))
     return Differential(tuple(entries))

@@ -70,7 +70,10 @@ def _step_rules(index: int, node: Node, steps: tuple[int, int]) -> Iterable[str]
                 if number == most and to != last:
                     continue
                 head = f"{_literal(step_head(number, node.path[to]))} @{node.path[to]}@ {_literal(MARK)} QUOTE"
-                follow = [f"s{index}_{number + 1}_{to}"] if number < most else []
+                if number < most:
+                    follow = [f"s{index}_{number + 1}_{to}"]
+                else:
+                    follow = []
                 may_end = number >= fewest and to == last
                 tail = ""
                 if follow and may_end:

@@ -49,7 +49,9 @@ def measure_influence(reasoner: Reasoner, case: Case, chain: Chain) -> Influence
     if not chain.steps:
         raise CaseError("the answer has no step whose influence could be measured")
     top = chain.differential.top
-    spans = [(step.evidence.start, step.evidence.end) for step in chain.steps]
+    spans = []
+    for step in chain.steps:
+        spans.append((step.evidence.start, step.evidence.end))
 
     def loss(note: str) -> float:
         return top.probability - _probability(reasoner, note, top.diagnosis)

@@ -143,7 +143,10 @@ class Reasoner:
             step = _step(case, draft)
             steps.append(step)
             yield step
-        path = outcome.node.path if outcome.node else ()
+        if outcome.node:
+            path = outcome.node.path
+        else:
+            path = ()
         chain = Chain(
             id=case.id,
             note=case.note,
@@ -203,7 +206,10 @@ class Reasoner:
         reached = _reached(self.taxonomy, node, drafts)
         if reached is None:
             return _Outcome("not_supported", None, (), out_of_scope=none_fits)
-        kept = [draft for draft in drafts if draft.supports in reached.path]
+        kept = []
+        for draft in drafts:
+            if draft.supports in reached.path:
+                kept.append(draft)
         if reached.children or reached.name not in self._names:
             undecided = _deciding_findings(reached, differential)
             return _Outcome("type_open", reached, kept, undecided, none_fits)
@@ -211,7 +217,9 @@ class Reasoner:
 
     def _diagnosis(self, node: Node | None) -> str:
         """Return the name of a node that may be final, else nothing: a suspicion is no diagnosis."""
-        return node.name if node is not None and node.name in self._names else ""
+        if node is not None and node.name in self._names:
+            return node.name
+        return ""
 
     def _warnings(self, case: Case, prompt: _Prompt) -> tuple[str, ...]:
         steering = None
@@ -231,7 +239,9 @@ def _reached(taxonomy: Taxonomy, node: Node, drafts: Sequence[Draft]) -> Node | 
     above it.
     """
     supported = {draft.supports for draft in drafts}
-    nodes = {other.name: other for other in taxonomy.category_of(node).nodes}
+    nodes = {}
+    for other in taxonomy.category_of(node).nodes:
+        nodes[other.name] = other
     reached = None
     for index, name in enumerate(node.path):
         only_child = reached is not None and len(reached.children) == 1
@@ -247,9 +257,10 @@ def _deciding_findings(node: Node, differential: Differential) -> tuple[str, ...
     below = {other.name for other in node.walk()} - {node.name}
     likeliest = [entry.diagnosis for entry in differential.entries if entry.diagnosis in below][:2]
     findings = load_knowledge(node.category).findings
-    decisive = [
-        finding.premise for finding in findings if finding.decisive and finding.node in likeliest
-    ]
+    decisive = []
+    for finding in findings:
+        if finding.decisive and finding.node in likeliest:
+            decisive.append(finding.premise)
     return tuple(decisive[:_UNDECIDED])
 
 
@@ -270,7 +281,9 @@ def _contradictions(
     """Yield what the note says against the three likeliest diagnoses before contrary findings
     counted.
     """
-    likely = {entry.category for entry in differential.entries[:3]}
+    likely = set()
+    for entry in differential.entries[:3]:
+        likely.add(entry.category)
     for statement in reading.contrary:
         if statement.category in likely:
             yield _contradiction(case, statement)

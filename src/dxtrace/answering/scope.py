@@ -49,7 +49,9 @@ def scope_features(
     node = Taxonomy.default().find(differential.top.diagnosis)
     drafts = draft_steps(recogniser, reading, node, MIN_PROBABILITY)
     weights = sorted(_best_weights(recogniser, reading, node), reverse=True)
-    stated = {statement.quote.start for statement in reading.statements}
+    stated = set()
+    for statement in reading.statements:
+        stated.add(statement.quote.start)
     of_model = _by_category(differential, "model")
     of_findings = _by_category(differential, "findings")
     own = [draft.premise for draft in drafts]

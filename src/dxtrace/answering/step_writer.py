@@ -62,19 +62,22 @@ def draft_steps(
         node: the diagnosis.
         threshold: least probability that a quote states its finding.
     """
-    candidates = [
-        Draft(
-            statement.premise.node,
-            statement.premise,
-            statement.quote,
-            statement.probability,
-            recogniser.weight(statement.premise, node),
-        )
-        for statement in reading.statements
-        if statement.probability >= threshold and _on_path(statement, node)
-    ]
+    candidates = []
+    for statement in reading.statements:
+        if statement.probability >= threshold and _on_path(statement, node):
+            candidates.append(
+                Draft(
+                    statement.premise.node,
+                    statement.premise,
+                    statement.quote,
+                    statement.probability,
+                    recogniser.weight(statement.premise, node),
+                )
+            )
     chosen = _select([draft for draft in candidates if draft.weight >= MIN_WEIGHT])
-    place = {name: number for number, name in enumerate(node.path)}
+    place = {}
+    for number, name in enumerate(node.path):
+        place[name] = number
     return sorted(chosen, key=lambda draft: (place[draft.supports], -_merit(draft)))
 
 
@@ -91,7 +94,10 @@ def _merit(draft: Draft) -> float:
     """Return how much a step is worth: weight times probability; decisive findings before all
     others.
     """
-    decisive = 3.0 if draft.premise.decisive else 0.0
+    if draft.premise.decisive:
+        decisive = 3.0
+    else:
+        decisive = 0.0
     return (draft.weight + decisive) * draft.probability
 
 

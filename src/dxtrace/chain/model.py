@@ -181,7 +181,10 @@ class Chain:
         for item in self.contradictions:
             if self.note[item.evidence.start : item.evidence.end] != item.evidence.text:
                 raise GroundingError("a contradiction: its evidence is not in the note")
-        end = self.path[-1] if self.path else ""
+        if self.path:
+            end = self.path[-1]
+        else:
+            end = ""
         if end != self.diagnosis and (self.diagnosis or self.status == "answered"):
             raise GroundingError("the path does not end at the diagnosis")
 
@@ -262,7 +265,9 @@ class Chain:
 
     def _repr_html_(self) -> str | None:
         """Return how a notebook shows the chain; None, for plain text, while no page has been loaded."""
-        return _renderers[-1](self) if _renderers else None
+        if _renderers:
+            return _renderers[-1](self)
+        return None
 
 
 def step_to_json(number: int, step: Step) -> dict[str, Any]:

@@ -28,7 +28,9 @@ Strength = Literal["veto", "strong"]
 
 def _as_text(value: object) -> object:
     """Take a whole number as an id; rows of other programs often number their cases."""
-    return str(value) if type(value) is int else value
+    if type(value) is int:
+        return str(value)
+    return value
 
 
 Text = Annotated[str, Field(strict=True)]

@@ -56,7 +56,10 @@ class Answer:
         """Return the text form; :func:`parse` reads it back."""
         lines = [f"FINAL DIAGNOSIS: {self.diagnosis}"]
         for number, step in enumerate(self.steps, 1):
-            node = f" [{step.supports}]" if style == "trained" and step.supports else ""
+            if style == "trained" and step.supports:
+                node = f" [{step.supports}]"
+            else:
+                node = ""
             lines.append(f"Step {number}{node}: {step.rationale}{EVIDENCE_MARK}{step.quote}")
         return "\n\n".join(lines)
 

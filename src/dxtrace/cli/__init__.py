@@ -89,7 +89,9 @@ def run(arguments: list[str]) -> int:
         result = app(arguments or ["--help"], prog_name="dxtrace", standalone_mode=False)
         if result == _INTERRUPTED:
             return _fail("interrupted", 1)
-        return result if isinstance(result, int) else 0
+        if isinstance(result, int):
+            return result
+        return 0
     except typer.TyperException as error:
         return _misused(error)
     except InputError as error:
@@ -116,7 +118,10 @@ def _misused(error: typer.TyperException) -> int:
         print(message)
         return 0
     context = getattr(error, "ctx", None)
-    hint = f". See '{context.command_path} --help'." if context is not None else ""
+    if context is not None:
+        hint = f". See '{context.command_path} --help'."
+    else:
+        hint = ""
     return _fail(message.rstrip(".") + hint, 2)
 
 

@@ -109,7 +109,10 @@ def differential_table(differential: Differential, top: int) -> Table:
 
 def _opinions(entry: Ranked) -> Iterator[Text]:
     for share in (entry.model, entry.findings):
-        text = "\u2013" if share is None else f"{share:.1%}"
+        if share is None:
+            text = "\u2013"
+        else:
+            text = f"{share:.1%}"
         yield Text(text, style="dim", justify="right")
 
 
@@ -142,7 +145,10 @@ def contradiction_text(letter: str, item: Contradiction) -> Text:
     source.
     """
     text = Text(f"{letter:>2} ", style=f"bold {_AGAINST}")
-    verb = "rules out" if item.strength == "veto" else "speaks against"
+    if item.strength == "veto":
+        verb = "rules out"
+    else:
+        verb = "speaks against"
     text.append(f"[{verb} {clean(', '.join(item.against))}] ", style="dim")
     text.append(clean(item.rationale))
     text.append(_quote(item.evidence, _AGAINST))
@@ -163,10 +169,11 @@ def _note(chain: Chain) -> Text:
     """Return the note with each evidence underlined, coloured and numbered, what speaks against
     lettered.
     """
-    marks = [
-        (step.evidence.start, step.evidence.end, str(n), _COLOURS[(n - 1) % len(_COLOURS)])
-        for n, step in enumerate(chain.steps, 1)
-    ]
+    marks = []
+    for n, step in enumerate(chain.steps, 1):
+        marks.append(
+            (step.evidence.start, step.evidence.end, str(n), _COLOURS[(n - 1) % len(_COLOURS)])
+        )
     marks += [
         (item.evidence.start, item.evidence.end, _letter(n), _AGAINST)
         for n, item in enumerate(chain.contradictions)

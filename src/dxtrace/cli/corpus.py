@@ -255,7 +255,9 @@ def _audit(spec: str, tokens_of: str | None, knowledge: Path | None, near: float
 
 
 def _taxonomy(folder: Path | None) -> Taxonomy | None:
-    return read_direct_taxonomy(folder) if folder else None
+    if folder:
+        return read_direct_taxonomy(folder)
+    return None
 
 
 def _tokens(model: str) -> Tokens:
@@ -271,7 +273,10 @@ def _find(corpus: Corpus, id: str) -> AnnotatedCase:
     """Return the case with this id; the last part of an id (``sample_7``) is enough where only one
     has it.
     """
-    found = [case for case in corpus.cases if case.id == id]
+    found = []
+    for case in corpus.cases:
+        if case.id == id:
+            found.append(case)
     found = found or [case for case in corpus.cases if case.id.endswith(f"/{id}")]
     if len(found) == 1:
         return found[0]
@@ -284,10 +289,9 @@ def _find(corpus: Corpus, id: str) -> AnnotatedCase:
 
 def _shares(text: str) -> dict[str, float]:
     try:
-        shares = {
-            name.strip(): float(value)
-            for name, value in (part.split("=") for part in text.split(","))
-        }
+        shares = {}
+        for name, value in (part.split("=") for part in text.split(",")):
+            shares[name.strip()] = float(value)
     except ValueError:
         example = ",".join(f"{name}={share}" for name, share in SHARES.items())
         raise InputError(

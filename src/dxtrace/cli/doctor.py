@@ -49,8 +49,14 @@ def doctor() -> None:
     table.add_row("cache", f"{home()}{' (DXTRACE_HOME)' if os.environ.get('DXTRACE_HOME') else ''}")
     for model in PACKAGED:
         base = store.base_file(model.name)
-        size = sum(f.stat().st_size for f in base.parent.rglob("*.*")) if base else 0
-        state = f"fetched, {size / 1e6:.0f} MB" if base else "not fetched: dxtrace models pull"
+        if base:
+            size = sum(f.stat().st_size for f in base.parent.rglob("*.*"))
+        else:
+            size = 0
+        if base:
+            state = f"fetched, {size / 1e6:.0f} MB"
+        else:
+            state = "not fetched: dxtrace models pull"
         table.add_row(
             f"model {model.name}",
             f"{state}; adapter {'shipped' if shipped_adapter(model.name) else 'none'}",
@@ -89,7 +95,10 @@ def _quantisation() -> str:
 
 def _cpu_features() -> str:
     info = Path("/proc/cpuinfo")
-    words = set(re.findall(r"\w+", info.read_text())) if info.is_file() else set()
+    if info.is_file():
+        words = set(re.findall(r"\w+", info.read_text()))
+    else:
+        words = set()
     return ", ".join(flag for flag in _FLAGS if flag in words) or "features unknown"
 
 

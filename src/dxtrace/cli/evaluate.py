@@ -185,7 +185,10 @@ def evaluate(
         return
     _refuse_strangers(out)
     read = open_corpus(corpus) if corpus else None
-    cases = [case for case in read.cases if case.gold is not None][:limit] if read else []
+    if read:
+        cases = [case for case in read.cases if case.gold is not None][:limit]
+    else:
+        cases = []
     if read is not None and not cases:
         raise InputError(f"{corpus}: no case of it is annotated")
     judge_settings = JudgeSettings(
@@ -222,7 +225,10 @@ def _score_given(
 ) -> list[Scored]:
     """Score what was answered before, earlier evaluations first."""
     kept = [_kept(path) for path in compare]
-    answers = [str(path) for path, one in zip(compare, kept, strict=True) if one is None]
+    answers = []
+    for path, one in zip(compare, kept, strict=True):
+        if one is None:
+            answers.append(str(path))
     sources = [*predictions, *answers]
     return [one for one in kept if one] + [_score_source(work, source) for source in sources]
 
@@ -233,7 +239,10 @@ def _refuse_strangers(out: Path) -> None:
     Raises:
         InputError: they are somebody's else.
     """
-    there = [out / name for name in REPORT if (out / name).exists()]
+    there = []
+    for name in REPORT:
+        if (out / name).exists():
+            there.append(out / name)
     try:
         ours = "judges" in json.loads((out / REPORT[0]).read_text("utf-8"))
     except (OSError, ValueError, TypeError):
@@ -256,11 +265,16 @@ def _kept(path: Path) -> Scored | None:
     """Return the results of an earlier evaluation; None if the path is something else."""
     if path.is_file() and path.name == RESULTS:
         return Scored(path.parent.name, load_results(path))
-    found = sorted(path.glob(f"*/{RESULTS}")) or sorted(path.glob(RESULTS)) if path.is_dir() else []
+    if path.is_dir():
+        found = sorted(path.glob(f"*/{RESULTS}")) or sorted(path.glob(RESULTS))
+    else:
+        found = []
     if len(found) > 1:
         names = ", ".join(str(file.parent) for file in found)
         raise InputError(f"{path}: holds {len(found)} systems; name one of {names}")
-    return Scored(path.name, load_results(found[0])) if found else None
+    if found:
+        return Scored(path.name, load_results(found[0]))
+    return None
 
 
 def _score_source(work: _Work, source: str) -> Scored:
@@ -282,7 +296,12 @@ def _elsewhere(work: _Work) -> set[str]:
     """Return the ids of the corpus's cases that are not evaluated on: beyond the limit, or without
     a gold chain.
     """
-    every = {case.id for case in work.corpus.cases} if work.corpus else set()
+    if work.corpus:
+        every = set()
+        for case in work.corpus.cases:
+            every.add(case.id)
+    else:
+        every = set()
     return every - work.cases.keys()
 
 
@@ -315,7 +334,10 @@ def _systems(
         raise InputError("a model or a baseline needs cases to answer: name them with --corpus")
     for model, name in zip(models or [], _short_names(models or []), strict=True):
         yield name, _reasoner(model, adapter, threads)
-    learn = open_corpus(train).cases if train and set(baselines or []) & set(LEARNT) else []
+    if train and set(baselines or []) & set(LEARNT):
+        learn = open_corpus(train).cases
+    else:
+        learn = []
     for name in baselines or []:
         yield name, make_baseline(name, learn, threads)
 
@@ -328,11 +350,13 @@ def _reasoner(model: str, adapter: str | None, threads: int | None) -> System:
 
 def _short_names(models: Sequence[str]) -> list[str]:
     """Return each model's last name, with the folder before it where two models share the last one."""
-    names = [Path(model).name for model in models]
-    return [
-        "/".join(Path(model).parts[-2:]) if names.count(name) > 1 else name
-        for model, name in zip(models, names, strict=True)
-    ]
+    names = []
+    for model in models:
+        names.append(Path(model).name)
+    short_names = []
+    for model, name in zip(models, names, strict=True):
+        short_names.append("/".join(Path(model).parts[-2:]) if names.count(name) > 1 else name)
+    return short_names
 
 
 def _score_run(work: _Work, name: str, system: System) -> Scored:
@@ -347,12 +371,14 @@ def _score_run(work: _Work, name: str, system: System) -> Scored:
 def _distinct(scored: Sequence[Scored]) -> list[Scored]:
     """Give systems of one name a number each."""
     names = [one.name for one in scored]
-    return [
-        replace(one, name=f"{one.name} ({names[: place + 1].count(one.name)})")
-        if names.count(one.name) > 1
-        else one
-        for place, one in enumerate(scored)
-    ]
+    paths = []
+    for place, one in enumerate(scored):
+        paths.append(
+            replace(one, name=f"{one.name} ({names[: place + 1].count(one.name)})")
+            if names.count(one.name) > 1
+            else one
+        )
+    return paths
 
 
 def _write(
@@ -429,7 +455,10 @@ def judge_agreement(
         threads=threads,
     )
     sides: list[tuple[str, list[bool]]] = []
-    human = [pair.same for pair in labelled if pair.same is not None]
+    human = []
+    for pair in labelled:
+        if pair.same is not None:
+            human.append(pair.same)
     if len(human) == len(labelled):
         sides.append(("human", human))
     for name in judge or ["lexical"]:
@@ -439,10 +468,9 @@ def judge_agreement(
         raise InputError(
             f'{pairs}: not every pair has a label "same"; name two judges to compare with each other',
         )
-    found = [
-        agree(labelled, sides[0][1], said, (sides[0][0], name), examples)
-        for name, said in sides[1:]
-    ]
+    found = []
+    for name, said in sides[1:]:
+        found.append(agree(labelled, sides[0][1], said, (sides[0][0], name), examples))
     if json_:
         print(json.dumps([one.to_json() for one in found], ensure_ascii=False, indent=1))
         return
@@ -452,8 +480,14 @@ def judge_agreement(
 
 def _print_agreement(one: Any) -> None:
     yy, yn, ny, nn = one.confusion
-    kappa = "–" if one.kappa is None else f"{one.kappa:.3f}"
-    balanced = "–" if one.balanced is None else f"{one.balanced:.3f}"
+    if one.kappa is None:
+        kappa = "–"
+    else:
+        kappa = f"{one.kappa:.3f}"
+    if one.balanced is None:
+        balanced = "–"
+    else:
+        balanced = f"{one.balanced:.3f}"
     print(
         f"{one.second}\n  against {one.first}: n={one.n}, kappa {kappa}, balanced accuracy {balanced}",
     )

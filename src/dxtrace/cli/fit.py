@@ -32,14 +32,15 @@ def fit(
 
     rows = _rows(cases)
     try:
-        notes = {str(row["id"]): Case.from_text(row["note"], str(row["id"])) for row in rows}
+        notes = {}
+        for row in rows:
+            notes[str(row["id"])] = Case.from_text(row["note"], str(row["id"]))
     except (KeyError, TypeError):
         raise InputError(f"{cases}: every row needs an id and a note") from None
-    key_evidence = {
-        str(row["id"]): (str(row["category"]), row["key_evidence"])
-        for row in rows
-        if row.get("category") and row.get("key_evidence")
-    }
+    key_evidence = {}
+    for row in rows:
+        if row.get("category") and row.get("key_evidence"):
+            key_evidence[str(row["id"])] = (str(row["category"]), row["key_evidence"])
     report = measure_fit(recogniser(), notes, read_pairs(_rows(pairs)), key_evidence)
     if as_json:
         print(json.dumps(asdict(report), indent=2))

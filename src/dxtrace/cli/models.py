@@ -22,7 +22,10 @@ def list_models() -> None:
     """List known models and what is fetched."""
     table = Table("name", "fetched", "adapter", "licence", "about", box=None)
     for model in PACKAGED:
-        fetched = "yes" if store.base_file(model.name) else "no"
+        if store.base_file(model.name):
+            fetched = "yes"
+        else:
+            fetched = "no"
         table.add_row(
             model.name,
             fetched,

@@ -77,7 +77,10 @@ def serve(
     rules = Rules(token=token, hosts=hosts, frame_ancestors=frame_ancestors)
     loaded = _load(list(dict.fromkeys(model)), engines, threads)
     settings = Settings(loaded, rules, dict(examples()), waiting, answer_s)
-    shown = f"[{host}]" if ":" in host else host
+    if ":" in host:
+        shown = f"[{host}]"
+    else:
+        shown = host
     STDERR.print(
         f"dxtrace serves http://{shown}:{port}/ (stop with Ctrl-C)",
         highlight=False,

@@ -103,7 +103,10 @@ def require_extra() -> None:
     Raises:
         MissingExtra: a library for training is not installed.
     """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    missing = []
+    for name in _NEEDED:
+        if importlib.util.find_spec(name) is None:
+            missing.append(name)
     if missing:
         raise MissingExtra(f"training ({', '.join(missing)})", "train")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -138,7 +141,10 @@ def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: b
             ),
         )
     else:
-        loss = f", development loss {outcome.dev_loss:.4f}" if outcome.dev_loss is not None else ""
+        if outcome.dev_loss is not None:
+            loss = f", development loss {outcome.dev_loss:.4f}"
+        else:
+            loss = ""
         print(
             f"{outcome.state} at step {outcome.step}; adapter of step {outcome.best_step}{loss}: {outcome.adapter}",
         )
@@ -262,7 +268,10 @@ def calibrate(
     from dxtrace.train import calibration
 
     folder = adapter_folder(adapter)
-    chosen = open_corpus(cases).annotated[:count] if cases else calibration.composed(count)
+    if cases:
+        chosen = open_corpus(cases).annotated[:count]
+    else:
+        chosen = calibration.composed(count)
     with reporting() as report:
         reasoner = load_reasoner(
             base or base_of(folder),
@@ -350,7 +359,13 @@ def _notes(spec: str | None, count: int) -> list[str]:
         from dxtrace.compose import Composer
 
         composer = Composer(seed=11)
-        return [composer.case(number).case.note for number in range(count)]
+        notes = []
+        for number in range(count):
+            notes.append(composer.case(number).case.note)
+        return notes
     from dxtrace.corpus import open_corpus
 
-    return [case.case.note for case in open_corpus(spec).cases[:count]]
+    notes = []
+    for case in open_corpus(spec).cases[:count]:
+        notes.append(case.case.note)
+    return notes

@@ -83,9 +83,10 @@ def view(
         STDERR.print(f"left out: {len(found.skipped) - 5} more")
     cases = _thinned(found.answered, limit)
     many = len(cases) > 1 or any(path.is_dir() for path in paths)
-    text = (
-        library(cases, title or "Case library", practice) if many else page(cases[0], title=title)
-    )
+    if many:
+        text = library(cases, title or "Case library", practice)
+    else:
+        text = page(cases[0], title=title)
     atomic_write(target, text)
     typer.echo(target)
 
@@ -121,11 +122,17 @@ def _thinned(cases: Sequence[ViewCase], limit: int) -> list[ViewCase]:
     if len(cases) <= limit:
         return list(cases)
     STDERR.print(f"{limit} of {len(cases)} cases taken, spread evenly; --limit takes more")
-    return [cases[number * len(cases) // limit] for number in range(limit)]
+    kept_cases = []
+    for number in range(limit):
+        kept_cases.append(cases[number * len(cases) // limit])
+    return kept_cases
 
 
 def _default_name(paths: Sequence[Path]) -> Path:
-    name = "case" if str(paths[0]) == "-" else paths[0].resolve().name
+    if str(paths[0]) == "-":
+        name = "case"
+    else:
+        name = paths[0].resolve().name
     return Path(f"{Path(name).stem or 'case'}.html")
 
 

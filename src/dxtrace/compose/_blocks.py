@@ -105,11 +105,10 @@ def chief_complaint(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> l
         voice.stated_ids.add(complaint.id)
         tag = complaint.id
     items = [item_from(voice.typed(voice.complaint), tag)]
-    more = [
-        statement
-        for statement in own
-        if statement.id not in voice.stated_ids and statement.section == "chief_complaint"
-    ]
+    more = []
+    for statement in own:
+        if statement.id not in voice.stated_ids and statement.section == "chief_complaint":
+            more.append(statement)
     for statement in more:
         items.append(voice.say(statement, part))
     return items
@@ -144,7 +143,10 @@ def _usable_openers(voice: Voice, complaint: str) -> list[str]:
         texts.append(text)
     if not re.search(background().unhurried, voice.complaint, re.IGNORECASE):
         return texts
-    calm = [text for text in texts if not re.search(background().hurried, text)]
+    calm = []
+    for text in texts:
+        if not re.search(background().hurried, text):
+            calm.append(text)
     return calm or texts
 
 
@@ -153,11 +155,10 @@ def _with_age(voice: Voice, text: str) -> Item:
     ("82-year-old woman").
     """
     item = item_from(text)
-    telling = [
-        statement
-        for statement in voice.draft.findings
-        if statement.by_age and statement.id not in voice.stated_ids
-    ]
+    telling = []
+    for statement in voice.draft.findings:
+        if statement.by_age and statement.id not in voice.stated_ids:
+            telling.append(statement)
     found = _AGE.search(text)
     if not telling or not found or voice.rng.random() < _AGE_NOT_QUOTED:
         return item
@@ -168,7 +169,10 @@ def _with_age(voice: Voice, text: str) -> Item:
         (found[0], tag),
         (text[found.end() :], None),
     ]
-    shown = [piece for piece in pieces if piece[0]]
+    shown = []
+    for piece in pieces:
+        if piece[0]:
+            shown.append(piece)
     return Item(tuple(shown), item.sentence)
 
 
@@ -263,7 +267,10 @@ def course(voice: Voice, part: Part, _own: Sequence[CaseStatement]) -> list[Item
 
 def _denials(voice: Voice, count: int) -> list[Denial]:
     taken = voice.draft.hidden | voice.denied
-    free = [denial for denial in background().ros if denial.id not in taken]
+    free = []
+    for denial in background().ros:
+        if denial.id not in taken:
+            free.append(denial)
     chosen = voice.rng.sample(free, min(count, len(free)))
     voice.denied |= {denial.id for denial in chosen}
     return chosen
@@ -284,7 +291,9 @@ def denials(voice: Voice, part: Part, _own: Sequence[CaseStatement]) -> list[Ite
 
 
 def _denied(voice: Voice, part: Part, chosen: Sequence[Denial]) -> Item:
-    nouns = [voice.choose(denial.nouns) for denial in chosen]
+    nouns = []
+    for denial in chosen:
+        nouns.append(voice.choose(denial.nouns))
     if voice.register(part) != "terse":
         name = "denials"
     elif "ros" in part.blocks:
@@ -328,7 +337,10 @@ def systems_review(voice: Voice, part: Part, _own: Sequence[CaseStatement]) -> l
 def _review_by_line(voice: Voice, chosen: Sequence[Denial]) -> list[Item]:
     items: list[Item] = []
     for system, labels in background().ros_labels.items():
-        nouns = [voice.choose(denial.nouns) for denial in chosen if denial.system == system]
+        nouns = []
+        for denial in chosen:
+            if denial.system == system:
+                nouns.append(voice.choose(denial.nouns))
         if not nouns:
             continue
         lists = _lists(voice, nouns)

@@ -217,7 +217,10 @@ def _is_compound(finding: Finding) -> bool:
     shown = _placeholders(finding.lab.name + finding.lab.value)
     shown |= {*CASE_PLACEHOLDERS}
     texts = finding.says.all
-    more = [text for text in texts if not _placeholders(text) <= shown]
+    more = []
+    for text in texts:
+        if not _placeholders(text) <= shown:
+            more.append(text)
     return 2 * len(more) >= len(texts)
 
 
@@ -230,7 +233,10 @@ def _is_age(texts: Sequence[str]) -> bool:
     for text in texts:
         if not _placeholders(text) <= _OF_OPENINGS:
             return False
-    with_age = [text for text in texts if "{age}" in text]
+    with_age = []
+    for text in texts:
+        if "{age}" in text:
+            with_age.append(text)
     return 3 * len(with_age) >= len(texts)
 
 
@@ -261,7 +267,10 @@ def _topic(texts: Sequence[str]) -> str:
 
 
 def _compiled(patterns: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
-    return {key: re.compile(pattern, re.IGNORECASE) for key, pattern in patterns.items()}
+    statements = {}
+    for key, pattern in patterns.items():
+        statements[key] = re.compile(pattern, re.IGNORECASE)
+    return statements
 
 
 def statements(data: Background) -> Iterable[Statement]:
@@ -306,7 +315,9 @@ def _barred(category: Category, findings: Iterable[CaseStatement]) -> frozenset[
         if category.name in normal.never_with:
             barred.add(normal.id)
     # What lasts is not there one day and gone the next: no finding of the category may be about it.
-    lasting = {item.id for item in (*data.comorbidities, *data.surgeries)}
+    lasting = set()
+    for item in (*data.comorbidities, *data.surgeries):
+        lasting.add(item.id)
     lasting |= {item.id for item in (*data.social, *data.family, *data.allergies)}
     for statement in findings:
         barred |= statement.excludes & lasting
@@ -317,7 +328,10 @@ def _barred(category: Category, findings: Iterable[CaseStatement]) -> frozenset[
 def comorbidity_groups() -> dict[str, int]:
     """Return the group of each comorbidity: see :data:`GROUPS`."""
     ranked = sorted((item.id for item in background().comorbidities), key=stable_hash)
-    return {id: rank % GROUPS for rank, id in enumerate(ranked)}
+    comorbidity_groups = {}
+    for rank, id in enumerate(ranked):
+        comorbidity_groups[id] = rank % GROUPS
+    return comorbidity_groups
 
 
 @cache

@@ -76,7 +76,9 @@ class Draft:
     @property
     def sex(self) -> str:
         """The patient's sex, as the knowledge names it."""
-        return "female" if self.female else "male"
+        if self.female:
+            return "female"
+        return "male"
 
     @cached_property
     def traits(self) -> frozenset[str]:

@@ -121,7 +121,10 @@ def draw(
     draft.comorbidities = _draw_comorbidities(draft)
     for item in draft.comorbidities:
         draft.hidden |= denied_by(item.id)
-    eligible = [item for item in background().surgeries if _is_eligible(draft, item)]
+    eligible = []
+    for item in background().surgeries:
+        if _is_eligible(draft, item):
+            eligible.append(item)
     count = min(len(eligible), rng.choice((0, 0, 1, 1, 2)))
     draft.surgeries = rng.sample(eligible, count)
     return draft
@@ -168,8 +171,14 @@ def _draw_findings(draft: Draft) -> list[CaseStatement]:
 
 def _at_node(candidates: Sequence[Candidate], name: str) -> list[Candidate]:
     """Return the findings for a node: the decisive ones, or all if none is decisive."""
-    at_node = [pair for pair in candidates if finding_of(pair[0]).node == name]
-    decisive = [pair for pair in at_node if finding_of(pair[0]).decisive]
+    at_node = []
+    for pair in candidates:
+        if finding_of(pair[0]).node == name:
+            at_node.append(pair)
+    decisive = []
+    for pair in at_node:
+        if finding_of(pair[0]).decisive:
+            decisive.append(pair)
     return decisive or at_node
 
 
@@ -266,7 +275,9 @@ def _number(rng: random.Random, low_high: Range, decimals: int) -> float:
 
 
 def _apply_formulas(numbers: dict[str, float], formulas: Mapping[str, Quantity]) -> None:
-    texts = {name: quantity.formula or "" for name, quantity in formulas.items()}
+    texts = {}
+    for name, quantity in formulas.items():
+        texts[name] = quantity.formula or ""
     for name in _order(tuple(texts.items())):
         value = _formula.evaluate(texts[name], numbers)
         numbers[name] = round(value, formulas[name].decimals)
@@ -318,7 +329,9 @@ def _onset(draft: Draft) -> str:
 
 def _draw_other(draft: Draft) -> None:
     """Draw what is absent and what means nothing, looking like another illness or not."""
-    present = {statement.id for statement in draft.findings}
+    present = set()
+    for statement in draft.findings:
+        present.add(statement.id)
     negatives: list[CaseStatement] = []
     for statement in draft.compiled.negatives:
         if statement.negative and present.isdisjoint(statement.negative.absent):
@@ -358,10 +371,15 @@ def _draw_comorbidities(draft: Draft) -> list[Comorbidity]:
     wanted = rng.choices(counts, weights)[0]
     wanted += draft.style.long * rng.randint(0, 3)
     wanted = min(wanted, draft.style.most_comorbidities)
-    pool = [item for item in background().comorbidities if _is_eligible(draft, item)]
+    pool = []
+    for item in background().comorbidities:
+        if _is_eligible(draft, item):
+            pool.append(item)
     rng.shuffle(pool)
     if draft.side:
-        members: dict[int, list[Comorbidity]] = {group: [] for group in sorted({*groups.values()})}
+        members: dict[int, list[Comorbidity]] = {}
+        for group in sorted({*groups.values()}):
+            members[group] = []
         for item in pool:
             members[groups[item.id]].append(item)
         # A group that has enough of them, at random among those; else the largest.

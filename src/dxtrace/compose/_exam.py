@@ -65,7 +65,10 @@ def vitals(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]
 
     A finding that is a vital sign is quoted from it, or said in words besides.
     """
-    kind = "prose" if part.layout == "prose" else voice.style.vitals
+    if part.layout == "prose":
+        kind = "prose"
+    else:
+        kind = voice.style.vitals
     tags: dict[str, str] = {}
     for statement in own:
         vital = finding_of(statement).vital
@@ -87,7 +90,10 @@ def vital_line(voice: Voice, kind: str, tags: dict[str, str]) -> Item:
     """Return the vital signs in one of the formats called ``kind``; ``tags`` maps a vital sign to
     its finding.
     """
-    usable = [t for t in background().vitals[kind] if _names_all(t, tags)]
+    usable = []
+    for t in background().vitals[kind]:
+        if _names_all(t, tags):
+            usable.append(t)
     template = voice.choose(usable)
     values = voice.values | _derived(voice.draft.numbers)
     pieces: list[Piece] = []
@@ -126,7 +132,10 @@ def _names_all(template: str, tags: dict[str, str]) -> bool:
     segments = _SEGMENT.findall(template)
     for vital in tags:
         slots = _SLOT[vital]
-        own = [text for text in segments if any(slot in text for slot in slots)]
+        own = []
+        for text in segments:
+            if any(slot in text for slot in slots):
+                own.append(text)
         if not own:
             return False
         name = _NO_NAME.sub("", own[0])
@@ -196,13 +205,20 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 
 
 def _normal(voice: Voice, part: Part, system: str) -> list[Item]:
-    usable = [item.id for item in background().exam[system] if voice.draft.allows_statement(item)]
+    usable = []
+    for item in background().exam[system]:
+        if voice.draft.allows_statement(item):
+            usable.append(item.id)
     if voice.style.long:
         wanted = voice.rng.randint(3, 8)
     else:
         wanted = voice.rng.choice((1, 1, 2, 3))
     chosen = set(voice.rng.sample(usable, min(len(usable), wanted)))
-    return [voice.background(id, part) for id in usable if id in chosen]
+    normal_statements = []
+    for id in usable:
+        if id in chosen:
+            normal_statements.append(voice.background(id, part))
+    return normal_statements
 
 
 def _by_line(voice: Voice, by_system: dict[str, list[Item]]) -> list[Item]:

@@ -49,7 +49,10 @@ def prescribed(voice: Voice) -> list[str]:
         if not item.medications:
             continue
         told = voice.named.get(item.id, "")
-        fitting = [drug for drug in item.medications if _stem(drug) in told.lower()]
+        fitting = []
+        for drug in item.medications:
+            if _stem(drug) in told.lower():
+                fitting.append(drug)
         if fitting or mentions(told) or rng.random() < _TREATED:
             drugs.append(rng.choice(fitting or item.medications))
     usual = draft.compiled.knowledge.medications
@@ -107,7 +110,9 @@ def _one_of_a_class(voice: Voice, drugs: Sequence[str], sure: int) -> list[str]:
     """Keep the first of each class; what the note names itself (the first ``sure``) stays whatever
     the illnesses.
     """
-    illnesses = {item.id for item in voice.draft.comorbidities}
+    illnesses = set()
+    for item in voice.draft.comorbidities:
+        illnesses.add(item.id)
     category = voice.draft.compiled.category.name
     taken: set[str] = set()
     chosen: list[str] = []
@@ -136,14 +141,21 @@ def _clashes(
             return True
         if set(drug_class.never_beside) & (taken | illnesses):
             return True
-    others = [drug_class for drug_class in _classes() if drug_class.id in taken]
+    others = []
+    for drug_class in _classes():
+        if drug_class.id in taken:
+            others.append(drug_class)
     return any(ids & set(other.never_beside) for other in others)
 
 
 @cache
 def classes_of(drug: str) -> tuple[DrugClass, ...]:
     """Return the classes that a medicine belongs to."""
-    return tuple(c for c in _classes() if _pattern(c.names).search(drug))
+    classes = []
+    for c in _classes():
+        if _pattern(c.names).search(drug):
+            classes.append(c)
+    return tuple(classes)
 
 
 def _classes() -> tuple[DrugClass, ...]:

@@ -63,7 +63,9 @@ def write_note(draft: Draft) -> tuple[str, dict[str, tuple[int, int]]]:
     parts = _parts(voice, statements)
     homes = _statements_by_block(parts, statements)
     # All words come before the first heading: the generator's order decides the bytes of a note.
-    rendered = [_items(voice, part, homes) for part in parts]
+    rendered = []
+    for part in parts:
+        rendered.append(_items(voice, part, homes))
     caps = voice.rng.random() < _CAPITALS and draft.style.heading in (
         "line",
         "inline",
@@ -107,7 +109,10 @@ def _blocks(parts: Iterable[Part]) -> list[str]:
 def _parts(voice: Voice, statements: list[CaseStatement]) -> list[Part]:
     """The parts that this note has: those drawn, and those that a finding needs."""
     blocks = _blocks(voice.style.parts)
-    needed = {_home(statement, blocks) for statement in statements if statement.finding}
+    needed = set()
+    for statement in statements:
+        if statement.finding:
+            needed.add(_home(statement, blocks))
     parts: list[Part] = []
     for part in voice.style.parts:
         drawn = voice.rng.random() < part.share
@@ -147,7 +152,10 @@ def _headings(category: str, headings: tuple[str, ...]) -> tuple[str, ...]:
     embolism.
     """
     entry = Taxonomy.default().category(category)
-    silent = [heading for heading in headings if not leaked_names(heading, entry)]
+    silent = []
+    for heading in headings:
+        if not leaked_names(heading, entry):
+            silent.append(heading)
     return tuple(silent) or headings[-1:]
 
 

@@ -81,9 +81,10 @@ def _tells_of_operation(voice: Voice) -> bool:
 
 def _own(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item]:
     """Say what the case itself has to say in this part."""
-    items = [
-        voice.say(statement, part) for statement in own if statement.id not in voice.stated_ids
-    ]
+    items = []
+    for statement in own:
+        if statement.id not in voice.stated_ids:
+            items.append(voice.say(statement, part))
     if part.headings:
         return [bare(item, LABEL) for item in items]
     return items
@@ -150,7 +151,10 @@ def medications(voice: Voice, part: Part, _own: Sequence[CaseStatement]) -> list
         return [_frame(voice, "meds_none_terse")]
     if voice.style.long and rng.random() < _ORDERED_LIST:
         return [item_from(as_ordered(drug)) for drug in drugs]
-    return [item_from(voice.filled(drug)) for drug in drugs]
+    medications = []
+    for drug in drugs:
+        medications.append(item_from(voice.filled(drug)))
+    return medications
 
 
 def _medicines_in_prose(voice: Voice, part: Part, drugs: Sequence[str]) -> list[Item]:
@@ -242,8 +246,14 @@ def some_of(
     for item in voice.rng.sample(allowed, len(allowed)):
         if len(chosen) >= count or (chosen and chosen[0].alone):
             break
-        groups = {other.group for other in chosen if other.group}
+        groups = set()
+        for other in chosen:
+            if other.group:
+                groups.add(other.group)
         joins = not chosen or not item.alone
         if joins and item.group not in groups:
             chosen.append(item)
-    return [voice.background(item.id, part) for item in chosen]
+    texts = []
+    for item in chosen:
+        texts.append(voice.background(item.id, part))
+    return texts

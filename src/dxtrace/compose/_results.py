@@ -67,12 +67,18 @@ def laboratory(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[I
     kind = rng.choice(voice.style.prints)
     if part.layout == "prose":
         kind = "prose"
-    waiting = [statement for statement in own if statement.id not in voice.stated_ids]
+    waiting = []
+    for statement in own:
+        if statement.id not in voice.stated_ids:
+            waiting.append(statement)
     rows = _own_rows(voice, waiting, kind)
-    words = [
-        voice.say(statement, part) for statement in waiting if statement.id not in voice.stated_ids
-    ]
-    taken = {row.table.lower() for row in rows}
+    words = []
+    for statement in waiting:
+        if statement.id not in voice.stated_ids:
+            words.append(voice.say(statement, part))
+    taken = set()
+    for row in rows:
+        taken.add(row.table.lower())
     rows += _normal_rows(voice, taken)
     printed: list[Item] = []
     if rows:
@@ -121,7 +127,10 @@ def _row_of(voice: Voice, statement: CaseStatement) -> Row:
     name = lab.name.format_map(voice.values)
     value = lab.value.format_map(voice.values)
     # A result in words ("positive") has no unit.
-    unit = lab.unit if re.search(r"\d", value) else ""
+    if re.search(r"\d", value):
+        unit = lab.unit
+    else:
+        unit = ""
     return Row(
         dense=name,
         table=name,
@@ -153,7 +162,9 @@ def _chosen_tests(voice: Voice, taken: set[str], shifts: Mapping[str, Range]) ->
     rng = voice.rng
     free: list[Test] = []
     for test in background().tests:
-        names = {name.lower() for name in (*test.table, *test.dense)}
+        names = set()
+        for name in (*test.table, *test.dense):
+            names.add(name.lower())
         if test.id not in voice.draft.hidden and not taken & names:
             free.append(test)
     count = min(len(free), rng.randint(*voice.style.normal_tests))
@@ -272,7 +283,10 @@ def _time(voice: Voice) -> str:
 
 
 def _stamped(lines: list[Item], stamp: str) -> list[Item]:
-    return [Item(((stamp, None), *line.pieces)) for line in lines]
+    results = []
+    for line in lines:
+        results.append(Item(((stamp, None), *line.pieces)))
+    return results
 
 
 def _dense(voice: Voice, rows: Sequence[Row]) -> list[Item]:
@@ -332,7 +346,10 @@ def _short(voice: Voice, rows: Sequence[Row]) -> list[Item]:
     separator = voice.rng.choice((", ", ", ", "; ", "  "))
 
     def text(row: Row) -> str:
-        unit = _unit(row) if units else ""
+        if units:
+            unit = _unit(row)
+        else:
+            unit = ""
         return f"{row.dense} {row.value}{unit}{_flag(row)}"
 
     rows = _shuffled(voice, rows)
@@ -362,7 +379,9 @@ def _comma(number: int, count: int) -> str:
     """Return what stands before entry ``number`` (from 0, not the first) of ``count``."""
     if number < count - 1:
         return ", "
-    return " and " if count == 2 else ", and "
+    if count == 2:
+        return " and "
+    return ", and "
 
 
 def _in_words(voice: Voice, row: Row, with_reference: bool) -> str:
@@ -380,17 +399,27 @@ def _unit(row: Row) -> str:
 
 
 def _star(row: Row) -> str:
-    return "*" if row.flag else ""
+    if row.flag:
+        return "*"
+    return ""
 
 
 def _flag(row: Row) -> str:
-    return f" ({row.flag})" if row.flag in ("H", "HH", "L", "LL", "A") else ""
+    if row.flag in ("H", "HH", "L", "LL", "A"):
+        return f" ({row.flag})"
+    return ""
 
 
 def _shuffled(voice: Voice, rows: Sequence[Row]) -> list[Row]:
     """Put the case's own rows among the others, whose panels stay together."""
-    own = [row for row in rows if row.tag]
-    others = [row for row in rows if not row.tag]
+    own = []
+    for row in rows:
+        if row.tag:
+            own.append(row)
+    others = []
+    for row in rows:
+        if not row.tag:
+            others.append(row)
     for row in own:
         others.insert(voice.rng.randint(0, len(others)), row)
     return others

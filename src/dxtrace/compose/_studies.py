@@ -59,7 +59,9 @@ def studies(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item
 def _normal_studies(voice: Voice, part: Part) -> dict[str, Study]:
     """Draw normal studies of kinds that no statement of the case is of."""
     draft = voice.draft
-    seen = {statement.modality for statement in draft.statements}
+    seen = set()
+    for statement in draft.statements:
+        seen.add(statement.modality)
     if "labs" not in part.blocks:
         seen |= set(BENCH)
     free: list[Study] = []
@@ -67,7 +69,10 @@ def _normal_studies(voice: Voice, part: Part) -> dict[str, Study]:
         if study.modality not in seen and draft.allows_statement(study):
             free.append(study)
     count = min(len(free), voice.rng.randint(*voice.style.studies))
-    return {study.modality: study for study in voice.rng.sample(free, count)}
+    normal_studies = {}
+    for study in voice.rng.sample(free, count):
+        normal_studies[study.modality] = study
+    return normal_studies
 
 
 def _printed(

@@ -186,14 +186,21 @@ class Voice:
             return []
         # Each writer has a vocabulary of short forms: few, most, or something between.
         share = self.rng.uniform(0.2, 0.8)
-        return [pair for pair in ABBREVIATIONS if self.rng.random() < share]
+        abbreviations = []
+        for pair in ABBREVIATIONS:
+            if self.rng.random() < share:
+                abbreviations.append(pair)
+        return abbreviations
 
     def _title(self) -> str:
         if self.rng.random() < _MASKED_NAME or self.style.masks:
             name = "___"
         else:
             name = self.rng.choice(_INITIALS) + "."
-        title = "Ms." if self.draft.female else "Mr."
+        if self.draft.female:
+            title = "Ms."
+        else:
+            title = "Mr."
         return f"{title} {name}"
 
     def _onset(self) -> dict[str, str]:

@@ -71,7 +71,10 @@ class Composer:
         category, diagnosis = self._dealt(number, side)
         entry = self.compiled[category]
         target = entry.targets[diagnosis]
-        prefix = "hard" if hard else "case"
+        if hard:
+            prefix = "hard"
+        else:
+            prefix = "case"
         name = f"{prefix}-{self.seed}-{number:06d}"
         for attempt in range(_ATTEMPTS):
             rng = random.Random(f"{self.seed}/{side}/{number}/{attempt}")
@@ -103,7 +106,9 @@ class Composer:
         deck: list[Key] = []
         for key, number in due.items():
             deck += [key] * int(number)
-        fractions = {key: number % 1 for key, number in due.items()}
+        fractions = {}
+        for key, number in due.items():
+            fractions[key] = number % 1
         deck += _weighted_sample(rng, fractions, ROUND - len(deck))
         rng.shuffle(deck)
         return deck
@@ -133,7 +138,11 @@ class Composer:
 
 
 def _leaves(entry: Compiled) -> list[Node]:
-    return [node for node in entry.category.diagnoses if node.is_leaf]
+    leaves = []
+    for node in entry.category.diagnoses:
+        if node.is_leaf:
+            leaves.append(node)
+    return leaves
 
 
 def _root_of_leaves(entry: Compiled) -> float:
@@ -194,7 +203,9 @@ def _in_order(draft: Draft, marks: dict[str, tuple[int, int]]) -> list[CaseState
     """Findings as a chain of reasoning goes: along the path, what decides last, else as they stand
     in the note.
     """
-    depth = {node: number for number, node in enumerate(draft.node.path)}
+    depth = {}
+    for number, node in enumerate(draft.node.path):
+        depth[node] = number
 
     def position(statement: CaseStatement) -> tuple[int, bool, int]:
         finding = finding_of(statement)

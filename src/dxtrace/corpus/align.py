@@ -90,7 +90,10 @@ def find_evidence(case: Case, step: RawStep) -> Span | None:
     text = step.evidence.strip()
     if not text:
         return None
-    ranges = [(s.start, s.end) for s in case.sections if s.name == step.section]
+    ranges = []
+    for s in case.sections:
+        if s.name == step.section:
+            ranges.append((s.start, s.end))
     # An exact search first: it finds nearly all, and compiles no pattern.
     for start, end in [*ranges, (0, len(case.note))]:
         at = case.note.find(text, start, end)
@@ -137,7 +140,10 @@ def build_gold(
                     f"said to stand in {raw.section}, found in {span.section}",
                 ),
             )
-        supports = raw.supports if raw.supports in path else path[-1]
+        if raw.supports in path:
+            supports = raw.supports
+        else:
+            supports = path[-1]
         if raw.supports is not None and supports != raw.supports:
             problems.append(
                 Problem(

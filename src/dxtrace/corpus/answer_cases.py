@@ -168,5 +168,8 @@ def _count(row: Mapping[str, Any], tally: Tally) -> None:
 
 def error_row(id: str, error: Exception) -> dict[str, Any]:
     """Return the row of a case that could not be answered; it holds no note text."""
-    message = str(error) if isinstance(error, DxtraceError) else where(error)
+    if isinstance(error, DxtraceError):
+        message = str(error)
+    else:
+        message = where(error)
     return {"id": id, "error": {"type": type(error).__name__, "message": message}}

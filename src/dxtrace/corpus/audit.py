@@ -187,16 +187,24 @@ def audit_corpus(
     """
     taxonomy = taxonomy or Taxonomy.default()
     cases = corpus.cases
-    notes = [case.case.note for case in cases]
+    notes = []
+    for case in cases:
+        notes.append(case.case.note)
     groups, pairs = find_duplicates(notes, near)
-    same = [tuple(cases[index].id for index in group) for group in groups]
-    near_pairs = [(cases[a].id, cases[b].id, round(score, 3)) for a, b, score in pairs]
+    same = []
+    for group in groups:
+        same.append(tuple(cases[index].id for index in group))
+    near_pairs = []
+    for a, b, score in pairs:
+        near_pairs.append((cases[a].id, cases[b].id, round(score, 3)))
     token_spread = None
     if tokens:
         token_spread = Spread.of(tokens(notes))
     leaks, category_leaks = _leaks(corpus.annotated, taxonomy)
     problems = corpus.count_problems()
-    by_id = {case.id: case for case in cases}
+    by_id = {}
+    for case in cases:
+        by_id[case.id] = case
     return Audit(
         corpus=corpus.info,
         cases=len(cases),
@@ -242,7 +250,10 @@ def _leaks(
 
 
 def _amended(cases: Iterable[AnnotatedCase]) -> int | None:
-    known = [case.tags["amended"] for case in cases if "amended" in case.tags]
+    known = []
+    for case in cases:
+        if "amended" in case.tags:
+            known.append(case.tags["amended"])
     if not known:
         return None
     return known.count("true")
@@ -265,7 +276,10 @@ def _sections(cases: Iterable[AnnotatedCase]) -> dict[str, int]:
     for case in cases:
         if case.gold:
             found.update(step.evidence.section for step in case.gold.steps)
-    return {name: found[name] for name in SECTIONS}
+    sections = {}
+    for name in SECTIONS:
+        sections[name] = found[name]
+    return sections
 
 
 def _leaked(case: AnnotatedCase, taxonomy: Taxonomy) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -279,7 +293,10 @@ def _leaked(case: AnnotatedCase, taxonomy: Taxonomy) -> tuple[tuple[str, ...], t
         # An abbreviation in other letters is another word: "ua" is no unstable angina.
         if not _short(name) or _stands(name, note):
             found.append(name)
-    own = [name for name in found if name in (node.name, *node.aliases)]
+    own = []
+    for name in found:
+        if name in (node.name, *node.aliases):
+            own.append(name)
     return tuple(own), tuple(found)
 
 
@@ -297,7 +314,9 @@ def _conflicts(
     near: Iterable[tuple[str, str, float]],
     taxonomy: Taxonomy,
 ) -> Iterable[Conflict]:
-    groups = [("same note", group) for group in same]
+    groups = []
+    for group in same:
+        groups.append(("same note", group))
     groups += [("nearly the same note", (one, other)) for one, other, _ in near]
     for what, ids in groups:
         labels: dict[str, str] = {}

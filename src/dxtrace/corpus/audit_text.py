@@ -19,7 +19,10 @@ def audit_page(audit: Audit, every: bool = False) -> str:
 
     It holds ids, labels and counts, no text of a note.
     """
-    shown = _ALL if every else _SHOWN
+    if every:
+        shown = _ALL
+    else:
+        shown = _SHOWN
     parts = [
         *_counts(audit, 2 * shown),
         *_section("Problems while reading", _problems(audit, shown)),
@@ -64,7 +67,9 @@ def _head(audit: Audit) -> list[str]:
     if audit.amended is not None:
         lines.append(f"  amended   {audit.amended:,} (evidence was written into the note)")
     if audit.splits:
-        counts = [f"{name} {count:,}" for name, count in audit.splits.items()]
+        counts = []
+        for name, count in audit.splits.items():
+            counts.append(f"{name} {count:,}")
         lines.append("  splits    " + ", ".join(counts))
     if info.credentialed:
         lines += _wrapped(CREDENTIALED_RULE)
@@ -105,7 +110,9 @@ def _numbers(spread: Spread) -> str:
 
 def _number(value: float) -> str:
     whole = value >= 100 or value == int(value)
-    return f"{value:>8,.0f}" if whole else f"{value:>8.1f}"
+    if whole:
+        return f"{value:>8,.0f}"
+    return f"{value:>8.1f}"
 
 
 def _bars(counts: Mapping[str, int], shown: int) -> list[str]:
@@ -158,7 +165,9 @@ def _leaks(audit: Audit, shown: int) -> list[str]:
         f"  of any node of its category: {len(audit.category_leaks):,}",
     ]
     if audit.leaks:
-        named = [f"{id}: {', '.join(names)}" for id, names in audit.leaks.items()]
+        named = []
+        for id, names in audit.leaks.items():
+            named.append(f"{id}: {', '.join(names)}")
         lines += _listed(named, shown)
     return lines
 

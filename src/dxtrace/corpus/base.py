@@ -70,7 +70,11 @@ class Corpus:
     @property
     def annotated(self) -> list[AnnotatedCase]:
         """The cases that have a gold chain."""
-        return [case for case in self.cases if case.gold is not None]
+        annotated = []
+        for case in self.cases:
+            if case.gold is not None:
+                annotated.append(case)
+        return annotated
 
     def count_problems(self) -> dict[str, int]:
         """Return how many problems of each kind there are, most frequent first."""

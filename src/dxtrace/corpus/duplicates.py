@@ -59,7 +59,10 @@ def find_duplicates(
         if similarity >= near:
             similar.append((one, other, similarity))
     similar.sort(key=lambda pair: (-pair[2], pair[0], pair[1]))
-    equal = [indices for indices in groups.values() if len(indices) > 1]
+    equal = []
+    for indices in groups.values():
+        if len(indices) > 1:
+            equal.append(indices)
     return equal, similar
 
 
@@ -78,7 +81,9 @@ def _shingles(words: tuple[str, ...]) -> Hashes:
     """
     if not words:
         return np.empty(0, np.uint64)
-    checksums = [zlib.crc32(word.encode()) for word in words]
+    checksums = []
+    for word in words:
+        checksums.append(zlib.crc32(word.encode()))
     hashes = np.array(checksums, np.uint64)
     width = min(GRAM, len(words))
     # Polynomial hash (Karp and Rabin 1987) of all runs at once, modulo 2 ** 64.

@@ -64,11 +64,10 @@ def open_corpus(
     name, path, split = parse_spec(spec)
     corpus = load_corpus(name, path, split=split, taxonomy=taxonomy)
     if not corpus.cases and not allow_empty:
-        first = (
-            f"; {len(corpus.problems)} problems, the first: {corpus.problems[0]}"
-            if corpus.problems
-            else ""
-        )
+        if corpus.problems:
+            first = f"; {len(corpus.problems)} problems, the first: {corpus.problems[0]}"
+        else:
+            first = ""
         raise CorpusError(f"{path}: no usable case{first}")
     return corpus
 
@@ -118,7 +117,9 @@ def guess_kind(path: str | Path) -> str:
     elif path.name == MANIFEST:
         return "split"
     elif path.suffix == ".jsonl":
-        return "agentclinic" if _starts_with(path, b'"OSCE_Examination"') else "jsonl"
+        if _starts_with(path, b'"OSCE_Examination"'):
+            return "agentclinic"
+        return "jsonl"
     elif path.suffix == ".parquet":
         return "medcasereasoning"
     elif holds_notes(path):

@@ -34,16 +34,16 @@ def read_tasks(
     corpus = open_corpus(spec, allow_empty=True)
     tasks: list[Task] = []
     taken: set[str] = set()
-    found: list[tuple[str, AnnotatedCase | CaseError]] = [(case.id, case) for case in corpus.cases]
-    found += [
-        (problem.lost, CaseError(str(problem)))
-        for problem in corpus.problems
-        if problem.lost is not None
-    ]
-    for id, case in found:
+    found: list[tuple[str, AnnotatedCase | CaseError]] = []
+    for case in corpus.cases:
+        found.append((case.id, case))
+    for problem in corpus.problems:
+        if problem.lost is not None:
+            found.append((problem.lost, CaseError(str(problem))))
+    for id, item in found:
         unique = _unique(id, taken)
         taken.add(unique)
-        tasks.append((unique, case))
+        tasks.append((unique, item))
     if not tasks:
         raise InputError(f"{spec}: holds no case")
     return tasks[shard_index::num_shards][:limit]

@@ -46,7 +46,9 @@ def write_split(
     Raises:
         CorpusError: the manifest cannot be written.
     """
-    triples = [(case.id, case.patient, diagnosis_of(case)) for case in corpus.cases]
+    triples = []
+    for case in corpus.cases:
+        triples.append((case.id, case.patient, diagnosis_of(case)))
     splits = split_by_patient(triples, shares, seed)
     rows: dict[str, dict[str, str]] = {name: {} for name in shares}
     for case in corpus.cases:
@@ -120,7 +122,10 @@ def select(corpus: Corpus, manifest: Mapping[str, Any], split: str | None, place
         for key, digest in splits[name].items():
             case = by_id.get(key)
             if case is None or note_sha256(case) != digest:
-                fate = "is gone" if case is None else "has another note"
+                if case is None:
+                    fate = "is gone"
+                else:
+                    fate = "has another note"
                 raise CorpusError(
                     f"{place}: the case {key!r} {fate} since the split was made; split the corpus again",
                 )

@@ -51,7 +51,9 @@ class Identity:
 
 def _comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts that matter: a file's name says nothing where its hash is known."""
-    parts = {part: identity.get(part) for part in _PARTS}
+    parts = {}
+    for part in _PARTS:
+        parts[part] = identity.get(part)
     parts["base"] = identity.get("base_sha256") or identity.get("name")
     return parts
 

@@ -62,7 +62,10 @@ def make_corpus(
     rows: dict[str, list[AnnotatedCase]] = {split: [] for split in SPLITS}
     cases: list[AnnotatedCase] = []
     for number in range(total):
-        case = composer.case(number) if number < size else composer.case(number - size, hard=True)
+        if number < size:
+            case = composer.case(number)
+        else:
+            case = composer.case(number - size, hard=True)
         (cases if number < size else rows["hard"]).append(case)
         if progress:
             progress(number + 1, total)
@@ -136,7 +139,10 @@ def corpus_info(folder: str | Path) -> CorpusInfo:
 def corpus_files(folder: str | Path) -> list[Path]:
     """Return the files that a corpus in ``folder`` has."""
     names = [*(f"{split}.jsonl" for split in SPLITS), "README.md", "manifest.json"]
-    return [Path(folder) / name for name in names]
+    corpus_files = []
+    for name in names:
+        corpus_files.append(Path(folder) / name)
+    return corpus_files
 
 
 def is_corpus(folder: str | Path, size: int, seed: int) -> bool:
@@ -167,8 +173,12 @@ def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: 
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "manifest.json").unlink(missing_ok=True)
         for split, cases in rows.items():
-            lines = [row_bytes(replace(case, tags={**case.tags, "split": split})) for case in cases]
-            hashes = [hashlib.sha256(line).hexdigest() for line in lines]
+            lines = []
+            for case in cases:
+                lines.append(row_bytes(replace(case, tags={**case.tags, "split": split})))
+            hashes = []
+            for line in lines:
+                hashes.append(hashlib.sha256(line).hexdigest())
             whole.update("".join(hashes).encode())
             data = b"".join(lines)
             atomic_write(folder / f"{split}.jsonl", data, CorpusError)

@@ -164,7 +164,9 @@ class HuggingFaceEngine:
         after: dict[tuple[int, ...], Any] = {(): self._last}
         if paths:
             past = len(self._ids)
-            positions = [past + len(path) - 1 for path in paths]
+            positions = []
+            for path in paths:
+                positions.append(past + len(path) - 1)
             logits = self._forward(
                 [path[-1] for path in paths],
                 attention_mask=self._tree_mask(paths, past)[None, None],
@@ -173,7 +175,10 @@ class HuggingFaceEngine:
             self._cache.crop(-len(paths))
             for row, path in enumerate(paths):
                 after[path] = logits[0, row]
-        return [after[tuple(prefix)] for prefix in prefixes]
+        rows = []
+        for prefix in prefixes:
+            rows.append(after[tuple(prefix)])
+        return rows
 
     def _tree_mask(self, paths: Sequence[tuple[int, ...]], past: int) -> Any:
         """Return what is added to attention's scores: each token sees the prompt and its ancestors."""
@@ -186,9 +191,13 @@ class HuggingFaceEngine:
             device=self._device,
         )
         mask[:, :past] = 0
-        rows = {path: row for row, path in enumerate(paths)}
+        rows = {}
+        for row, path in enumerate(paths):
+            rows[path] = row
         for path, row in rows.items():
-            ancestors = [past + rows[path[:length]] for length in range(1, len(path) + 1)]
+            ancestors = []
+            for length in range(1, len(path) + 1):
+                ancestors.append(past + rows[path[:length]])
             mask[row, ancestors] = 0
         return mask
 
@@ -263,7 +272,10 @@ def load_pretrained(model: str) -> tuple[Any, Any]:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    if torch.cuda.is_available():
+        dtype = torch.bfloat16
+    else:
+        dtype = torch.float32
     path = Path(model)
     try:
         if path.suffix == ".gguf":
@@ -330,5 +342,8 @@ def _end_tokens(tokenizer: Any, model: Any) -> tuple[int, ...]:
         # One token, a list of them, or none.
         more = model.generation_config.eos_token_id
         ids += more if isinstance(more, list) else [more]
-    known = [id for id in ids if id is not None]
+    known = []
+    for id in ids:
+        if id is not None:
+            known.append(id)
     return tuple(dict.fromkeys(known))

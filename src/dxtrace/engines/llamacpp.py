@@ -201,7 +201,10 @@ class LlamaCppEngine:
         total = sum(shares.values())
         if not total > 0:
             raise EngineError("the model gave no probability to any candidate")
-        return {id: share / total for id, share in shares.items()}
+        distribution = {}
+        for id, share in shares.items():
+            distribution[id] = share / total
+        return distribution
 
     def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
         """See :class:`dxtrace.engines.base.Engine`."""
@@ -211,7 +214,10 @@ class LlamaCppEngine:
         failures: list[str] = []
 
         def receive(chunk: Any) -> bool:
-            entries = chunk if isinstance(chunk, list) else [chunk]
+            if isinstance(chunk, list):
+                entries = chunk
+            else:
+                entries = [chunk]
             for entry in entries:
                 if "error" in entry:
                     failures.append(str(entry["error"].get("type", "error")))

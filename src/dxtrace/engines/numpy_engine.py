@@ -154,7 +154,10 @@ class NumpyEngine:
         for begin in range(start, len(ids), CHUNK):
             piece = ids[begin : begin + CHUNK]
             is_last = begin + CHUNK >= len(ids)
-            rows = [len(piece) - 1] if is_last else []
+            if is_last:
+                rows = [len(piece) - 1]
+            else:
+                rows = []
             hidden = self._run(begin, piece, causal_mask(len(piece)), rows)
         self._ids = ids
         self._last = hidden[0]
@@ -172,15 +175,22 @@ class NumpyEngine:
         paths = token_tree(prefixes)
         self._expect_room(len(prompt) + max(map(len, paths), default=0))
         hidden: dict[tuple[int, ...], Array] = {(): self._read_prompt(prompt)}
-        rows = {path: row for row, path in enumerate(paths)}
+        rows = {}
+        for row, path in enumerate(paths):
+            rows[path] = row
         mask = np.full((len(paths), len(paths)), -np.inf, np.float32)
         for path, row in rows.items():
-            ancestors = [rows[path[:length]] for length in range(1, len(path) + 1)]
+            ancestors = []
+            for length in range(1, len(path) + 1):
+                ancestors.append(rows[path[:length]])
             mask[row, ancestors] = 0
         for begin in range(0, len(paths), CHUNK):
             piece = paths[begin : begin + CHUNK]
             end = begin + len(piece)
-            wanted = [path for path in piece if path in prefixes]
+            wanted = []
+            for path in piece:
+                if path in prefixes:
+                    wanted.append(path)
             states = self._run(
                 len(prompt) + begin,
                 tokens=[path[-1] for path in piece],

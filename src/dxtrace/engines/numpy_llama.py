@@ -107,7 +107,10 @@ def unpack(config: LlamaConfig, flat: Array) -> Weights:
     if start != len(flat):
         raise ValueError("too many weights")
     embedding, frequencies, *rest = parts
-    head = embedding if config.tied else rest.pop()
+    if config.tied:
+        head = embedding
+    else:
+        head = rest.pop()
     norm = rest.pop()
     layers: list[Layer] = []
     for first in range(0, len(rest), _MATRICES):
@@ -304,6 +307,9 @@ def logits(
 
     ``tokens``: those asked about; None for the whole vocabulary.
     """
-    head = weights.head if tokens is None else weights.head[np.asarray(tokens)]
+    if tokens is None:
+        head = weights.head
+    else:
+        head = weights.head[np.asarray(tokens)]
     result: Array = head @ hidden
     return result

@@ -54,15 +54,16 @@ def reasoning(corpus: str, limit: int | None = None, local: bool = False) -> Tas
     if read.info.credentialed and not local:
         raise InputError(f"{CREDENTIALED_RULE} If the model runs on this machine: -T local=true")
     cases = [case for case in read.cases if case.gold is not None][:limit]
-    samples = [
-        Sample(
-            id=case.id,
-            input=case.case.note,
-            target=case.gold.diagnosis if case.gold else "",
-            metadata={"patient": case.patient, "case": json.dumps(case.to_json())},
+    samples = []
+    for case in cases:
+        samples.append(
+            Sample(
+                id=case.id,
+                input=case.case.note,
+                target=case.gold.diagnosis if case.gold else "",
+                metadata={"patient": case.patient, "case": json.dumps(case.to_json())},
+            )
         )
-        for case in cases
-    ]
     return Task(
         dataset=MemoryDataset(samples),
         solver=[system_message(_FORM), generate()],
@@ -79,7 +80,9 @@ def published_metrics() -> Scorer:
         case = AnnotatedCase.from_json(json.loads(state.metadata["case"]))
         account = read_answer(state.output.completion, case)
         scores = score_case(case, account, judges).scores
-        value = {key: scores.get(key) or 0.0 for key in _SHOWN}
+        value = {}
+        for key in _SHOWN:
+            value[key] = scores.get(key) or 0.0
         return Score(
             value=value,
             answer=account.diagnosis if account else None,

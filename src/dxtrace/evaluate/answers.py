@@ -58,12 +58,16 @@ class Account:
     @property
     def diagnosis(self) -> str:
         """The last node of the path; empty where no diagnosis is named."""
-        return self.reached if self.named else ""
+        if self.named:
+            return self.reached
+        return ""
 
     @property
     def reached(self) -> str:
         """The last node of the path, a suspicion perhaps; empty without one."""
-        return self.path[-1] if self.path else ""
+        if self.path:
+            return self.path[-1]
+        return ""
 
     @property
     def unique(self) -> tuple[Observation, ...]:
@@ -121,8 +125,13 @@ def chain_account(
     for step in chain.steps:
         claimed = (step.evidence.start, step.evidence.end)
         exact = case.note[slice(*claimed)] == step.evidence.text != ""
-        span = claimed if exact else locate(case.note, step.evidence.text)
-        section = case.section_at(span[0]) if span else step.evidence.section
+        span: tuple[int, int] | None = claimed
+        if not exact:
+            span = locate(case.note, step.evidence.text)
+        if span:
+            section = case.section_at(span[0])
+        else:
+            section = step.evidence.section
         quote, premise = step.evidence.text, _premise(step)
         observations.append(
             Observation(quote, step.rationale, step.supports, span, section, exact, premise),
@@ -142,7 +151,9 @@ def chain_account(
 
 
 def _premise(step: Step) -> str | None:
-    return step.premise.id if step.premise else None
+    if step.premise:
+        return step.premise.id
+    return None
 
 
 def _faults(chain: Chain, case: Case, text: str | None, taxonomy: Taxonomy) -> list[str]:
@@ -162,7 +173,10 @@ def _path_faults(chain: Chain, taxonomy: Taxonomy) -> Iterator[str]:
     """Yield what is wrong with the path of a chain that reaches a diagnosis or, with an open type,
     a suspicion.
     """
-    end = chain.path[-1] if chain.path else ""
+    if chain.path:
+        end = chain.path[-1]
+    else:
+        end = ""
     node = find_node(chain.diagnosis or end, taxonomy)
     if node is None:
         yield "the diagnosis is not in the taxonomy"

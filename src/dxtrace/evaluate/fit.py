@@ -112,7 +112,9 @@ def measure_fit(
     Raises:
         InputError: a pair is about a case that is not there, or there are no good or no wrong ones.
     """
-    readings = {id: recogniser.read(case) for id, case in cases.items()}
+    readings = {}
+    for id, case in cases.items():
+        readings[id] = recogniser.read(case)
     scored: list[tuple[LabelledPair, float]] = []
     unknown = 0
     for pair in pairs:
@@ -122,12 +124,24 @@ def measure_fit(
             unknown += 1
             continue
         scored.append((pair, _probability(recogniser, readings[pair.case], cases[pair.case], pair)))
-    clear = [(pair, score) for pair, score in scored if pair.label != "loose"]
-    good = [score for pair, score in clear if pair.label == "good"]
-    wrong = [score for pair, score in clear if pair.label == "wrong"]
+    clear = []
+    for pair, score in scored:
+        if pair.label != "loose":
+            clear.append((pair, score))
+    good = []
+    for pair, score in clear:
+        if pair.label == "good":
+            good.append(score)
+    wrong = []
+    for pair, score in clear:
+        if pair.label == "wrong":
+            wrong.append(score)
     if not good or not wrong:
         raise InputError("a fit is measured on good and on wrong pairs: one kind is missing")
-    taken = [pair for pair, score in clear if score >= THRESHOLD]
+    taken = []
+    for pair, score in clear:
+        if score >= THRESHOLD:
+            taken.append(pair)
     right = sum(pair.label == "good" for pair in taken)
     by_class: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for pair, score in clear:
@@ -191,9 +205,18 @@ def _interval(scored: Sequence[tuple[LabelledPair, float]], seed: int) -> tuple[
     ids = list(by_case)
     areas = []
     for _ in range(RESAMPLES):
-        sample = [item for id in rng.choices(ids, k=len(ids)) for item in by_case[id]]
-        good = [score for pair, score in sample if pair.label == "good"]
-        wrong = [score for pair, score in sample if pair.label == "wrong"]
+        sample = []
+        for id in rng.choices(ids, k=len(ids)):
+            for item in by_case[id]:
+                sample.append(item)
+        good = []
+        for pair, score in sample:
+            if pair.label == "good":
+                good.append(score)
+        wrong = []
+        for pair, score in sample:
+            if pair.label == "wrong":
+                wrong.append(score)
         if good and wrong:
             areas.append(area_under_curve(good, wrong))
     areas.sort()
@@ -211,11 +234,10 @@ def _coverage(
         if id not in readings:
             continue
         prefix = f"{slug(category)}/"
-        spans = [
-            (statement.quote.start, statement.quote.end)
-            for statement in readings[id].statements
-            if statement.premise.id.startswith(prefix)
-        ]
+        spans = []
+        for statement in readings[id].statements:
+            if statement.premise.id.startswith(prefix):
+                spans.append((statement.quote.start, statement.quote.end))
         for text in texts:
             start = cases[id].note.find(text)
             total += 1

@@ -22,9 +22,10 @@ def prediction_file(account: Account) -> dict[str, Any]:
     """Return an account in the published prediction layout: observation -> [rationale, section,
     node], and
     ``chain``."""
-    rows: dict[str, Any] = {
-        o.text: [o.rationale, _section(o), o.node] for o in account.unique if o.text != "chain"
-    }
+    rows: dict[str, Any] = {}
+    for o in account.unique:
+        if o.text != "chain":
+            rows[o.text] = [o.rationale, _section(o), o.node]
     return rows | {"chain": list(_published_chain(account))}
 
 
@@ -64,24 +65,29 @@ def write_published(out: Path, scored: Scored, cases: Mapping[str, AnnotatedCase
 
 def _published_chain(account: Account) -> tuple[str, ...]:
     """Return category and nodes; empty where the answer names no illness."""
-    return (account.category, *account.path) if account.path else ()
+    if account.path:
+        return (account.category, *account.path)
+    return ()
 
 
 def _section(observation: Observation) -> str:
-    return (
-        f"input{SECTIONS.index(observation.section) + 1}"
-        if observation.section in SECTIONS
-        else "input2"
-    )
+    if observation.section in SECTIONS:
+        return f"input{SECTIONS.index(observation.section) + 1}"
+    return "input2"
 
 
 def _triples(observations: Iterable[Observation]) -> list[tuple[str, str, str | None]]:
-    return [(o.text, o.rationale, o.node) for o in observations]
+    triples = []
+    for o in observations:
+        triples.append((o.text, o.rationale, o.node))
+    return triples
 
 
 def _file_name(id: str) -> str:
     """Return a case's id as a path below a folder, whatever stands in it."""
-    parts = [re.sub(r"[^\w .()&-]+", "_", part) for part in id.removesuffix(".json").split("/")]
+    parts = []
+    for part in id.removesuffix(".json").split("/"):
+        parts.append(re.sub(r"[^\w .()&-]+", "_", part))
     return "/".join(part if part.strip(".") else "_" for part in parts) + ".json"
 
 

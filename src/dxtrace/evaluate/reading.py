@@ -110,11 +110,10 @@ def read_predictions(
     for _ in rows:
         pass
     if not answers.accounts and not answers.broken:
-        first = (
-            f"; {len(answers.problems)} problems, the first: {answers.problems[0]}"
-            if answers.problems
-            else ""
-        )
+        if answers.problems:
+            first = f"; {len(answers.problems)} problems, the first: {answers.problems[0]}"
+        else:
+            first = ""
         raise InputError(f"{path}: holds no prediction for any case of the corpus{first}")
     if elsewhere is None or elsewhere:
         answers.problems = [
@@ -133,7 +132,9 @@ def read_predictions(
 
 
 def _name_of(path: Path) -> str:
-    return path.parent.name if path.stem == "predictions" and path.parent.name else path.stem
+    if path.stem == "predictions" and path.parent.name:
+        return path.parent.name
+    return path.stem
 
 
 def _read_rows(path: Path, cases: Mapping[str, AnnotatedCase], answers: Answers) -> Iterator[None]:
@@ -200,7 +201,10 @@ def _take_answer(
 ) -> None:
     if "error" in row:
         error = row["error"]
-        kind = str(error.get("type", "error"))[:60] if isinstance(error, Mapping) else "error"
+        if isinstance(error, Mapping):
+            kind = str(error.get("type", "error"))[:60]
+        else:
+            kind = "error"
         answers.broken[id] = "error-row"
         answers.problems.append(
             RowProblem(place, "error-row", f"the system failed on {id!r} ({kind})", id),
@@ -239,9 +243,13 @@ def is_evaluation_folder(path: str | Path) -> bool:
 
 
 def _json_files(folder: Path) -> list[Path]:
-    return (
-        sorted(file for file in folder.rglob("*.json") if file.is_file()) if folder.is_dir() else []
-    )
+    if folder.is_dir():
+        json_files = []
+        for file in folder.rglob("*.json"):
+            if file.is_file():
+                json_files.append(file)
+        return sorted(json_files)
+    return []
 
 
 def read_json_folder(folder: Path, answers: Answers) -> Iterator[tuple[Path, str, dict[str, Any]]]:

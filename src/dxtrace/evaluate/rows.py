@@ -91,7 +91,10 @@ def chain_of_answer(answer: Answer, case: Case) -> Chain:
         text = case.note[start:end] or said.quote
         evidence = Span(text, start, end, case.section_at(start))
         steps.append(Step(said.supports or path[-1], said.rationale, evidence))
-    name = path[-1] if status == "answered" else ""
+    if status == "answered":
+        name = path[-1]
+    else:
+        name = ""
     return Chain(case.id, case.note, name, category, path, tuple(steps), status=status)
 
 

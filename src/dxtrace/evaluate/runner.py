@@ -57,7 +57,9 @@ def run_system(
     Raises:
         InputError: the file is not one of predictions, or cannot be written.
     """
-    tasks = [(case.id, case) for case in cases]
+    tasks = []
+    for case in cases:
+        tasks.append((case.id, case))
     answer_cases(system, tasks, out, redo=True, progress=progress)
     return out
 
@@ -201,4 +203,6 @@ def _wordings(answers: Answers | None) -> str:
     if answers is None:
         return ""
     text = ", ".join(sorted(wordings for wordings in answers.wordings if wordings))
-    return f"{text} (flatters)" if answers.flattered else text
+    if answers.flattered:
+        return f"{text} (flatters)"
+    return text

@@ -127,10 +127,18 @@ def score_cases(
         store: a JSONL file that results are added to as they come, and read from first.
         progress: called with (cases done, cases in all).
     """
-    annotated = [case for case in cases if case.gold is not None]
+    annotated = []
+    for case in cases:
+        if case.gold is not None:
+            annotated.append(case)
     results: dict[str, CaseResult] = {}
     with _open_store(store) if store else nullcontext() as rows:
-        known = {row.key: row.result for row in rows.kept} if rows else {}
+        if rows:
+            known = {}
+            for row in rows.kept:
+                known[row.key] = row.result
+        else:
+            known = {}
         for number, case in enumerate(annotated, 1):
             account = answers.accounts.get(case.id)
             broken = answers.broken.get(case.id)
@@ -171,7 +179,10 @@ def score_case(
         "amended": case.tags.get("amended", "").lower() in ("true", "yes", "1"),
     }
     if account is None:
-        status = "broken" if broken else "missing"
+        if broken:
+            status = "broken"
+        else:
+            status = "missing"
         counts = (len(gold.unique), 0, 0, 0)
         scores, sections = missing_scores(gold, taxonomy), _sections(gold, None)
         return CaseResult(**about, status=status, counts=counts, scores=scores, sections=sections)
@@ -216,11 +227,12 @@ def _match(
     )
     greedy, optimal = match_greedy(verdicts), match_optimal(verdicts)
     asked: Pairs = list(dict.fromkeys(greedy + optimal))
-    pairs = [Pair(_reason(theirs[i]), _reason(ours[j])) for i, j in asked]
-    same = {
-        place: verdict.same
-        for place, verdict in zip(asked, judges.rationales.judge(pairs), strict=True)
-    }
+    pairs = []
+    for i, j in asked:
+        pairs.append(Pair(_reason(theirs[i]), _reason(ours[j])))
+    same = {}
+    for place, verdict in zip(asked, judges.rationales.judge(pairs), strict=True):
+        same[place] = verdict.same
     return [(i, j, same[i, j]) for i, j in greedy], [(i, j, same[i, j]) for i, j in optimal]
 
 
@@ -239,7 +251,9 @@ def _stated(gold: Account, account: Account) -> Stated | None:
     entries = account.differential.entries
     if not entries:
         return None
-    shares = {entry.diagnosis: entry.probability for entry in entries}
+    shares = {}
+    for entry in entries:
+        shares[entry.diagnosis] = entry.probability
     chosen = account.diagnosis or account.differential.top.diagnosis
     right = chosen == gold.diagnosis
     return Stated(shares.get(chosen, 0.0), right, brier(shares, gold.diagnosis))
@@ -250,14 +264,20 @@ def _sections(gold: Account, account: Account | None) -> dict[str, tuple[int, in
     not gold.
     """
     counts: dict[str, list[int]] = {}
-    ours = account.observations if account else ()
+    if account:
+        ours = account.observations
+    else:
+        ours = ()
     for observation in gold.observations:
         place = counts.setdefault(observation.section or "elsewhere", [0, 0, 0])
         place[0 if any(_touch(observation, other) for other in ours) else 1] += 1
     for other in ours:
         if not any(_touch(observation, other) for observation in gold.observations):
             counts.setdefault(other.section or "elsewhere", [0, 0, 0])[2] += 1
-    return {name: (found, missed, extra) for name, (found, missed, extra) in counts.items()}
+    sections = {}
+    for name, (found, missed, extra) in counts.items():
+        sections[name] = (found, missed, extra)
+    return sections
 
 
 def _touch(one: Observation, other: Observation) -> bool:
@@ -294,8 +314,14 @@ def _open_store(store: Path) -> RowStore[_StoredResult]:
 
 def _put_last(rows: RowStore[_StoredResult], current: Mapping[str, CaseResult]) -> None:
     """Move results (by key) behind others of the same cases: the last one of a case counts."""
-    last = {row.result.id: row.key for row in rows.kept if row.result}
-    behind = {key: result for key, result in current.items() if last[result.id] != key}
+    last = {}
+    for row in rows.kept:
+        if row.result:
+            last[row.result.id] = row.key
+    behind = {}
+    for key, result in current.items():
+        if last[result.id] != key:
+            behind[key] = result
     if behind:
         rows.drop({number for number, row in enumerate(rows.kept) if row.key in behind})
         for key, result in behind.items():
@@ -308,16 +334,18 @@ def columns(results: Sequence[CaseResult]) -> dict[str, list[float | None]]:
     A metric that no answer has (top 3 without any differential) has no value for missing answers
     either.
     """
-    answered = [result for result in results if result.status == "answered"]
-    told = {
-        m.key
-        for m in METRICS
-        if not answered or any(result.scores.get(m.key) is not None for result in answered)
-    }
-    return {
-        m.key: [result.scores.get(m.key) if m.key in told else None for result in results]
-        for m in METRICS
-    }
+    answered = []
+    for result in results:
+        if result.status == "answered":
+            answered.append(result)
+    told = set()
+    for m in METRICS:
+        if not answered or any(result.scores.get(m.key) is not None for result in answered):
+            told.add(m.key)
+    columns = {}
+    for m in METRICS:
+        columns[m.key] = [result.scores.get(m.key) if m.key in told else None for result in results]
+    return columns
 
 
 def load_results(store: Path) -> list[CaseResult]:

@@ -26,12 +26,13 @@ class Context:
 
     def properties(self, index: int, ignore: frozenset[int] = frozenset()) -> set[Property]:
         """Return what is said about a token; cues of which a token is in ``ignore`` say nothing."""
-        return {
-            scope.property
-            for scope in self.scopes
-            if scope.covers(index)
-            and not any(place in ignore for place in range(scope.first, scope.last + 1))
-        }
+        properties = set()
+        for scope in self.scopes:
+            if scope.covers(index) and not any(
+                place in ignore for place in range(scope.first, scope.last + 1)
+            ):
+                properties.add(scope.property)
+        return properties
 
 
 def read_context(text: str, tokens: Sequence[Token], *, family_section: bool = False) -> Context:
@@ -44,7 +45,10 @@ def read_context(text: str, tokens: Sequence[Token], *, family_section: bool = F
     """
     words = [token.text for token in tokens]
     references = reference_tokens(tokens)
-    scopes = [scope for scope in find_scopes(words) if scope.first not in references]
+    scopes = []
+    for scope in find_scopes(words):
+        if scope.first not in references:
+            scopes.append(scope)
     if family_section:
         scopes.append(Scope("family", -1, -1, 0, len(words)))
     no_result = NO_RESULT.search(text) is not None

@@ -4,8 +4,8 @@ end.
 
 from __future__ import annotations
 
-from dxtrace.findings.measurements import Measurement
 from dxtrace.findings.patterns import Match
+from dxtrace.findings.quantities import Measurement
 from dxtrace.findings.reader import Sentence
 from dxtrace.notes.quotes import MAX_QUOTE, Quote
 
@@ -151,24 +151,32 @@ def _qualified_from_outside(sentence: Sentence, match: Match) -> bool:
     """True if another line says what these words need: a list that is denied, a family section that
     names no relative.
     """
-    outside = [scope for scope in sentence.context.scopes if scope.first < 0]
-    covered = [scope for scope in outside if any(scope.covers(index) for index in match.tokens)]
-    inside = {
-        scope.property
-        for scope in sentence.context.scopes
-        if scope.first >= 0 and match.first <= scope.first <= match.last
-    }
+    outside = []
+    for scope in sentence.context.scopes:
+        if scope.first < 0:
+            outside.append(scope)
+    covered = []
+    for scope in outside:
+        if any(scope.covers(index) for index in match.tokens):
+            covered.append(scope)
+    inside = set()
+    for scope in sentence.context.scopes:
+        if scope.first >= 0 and match.first <= scope.first <= match.last:
+            inside.add(scope.property)
     return any(scope.property not in inside for scope in covered)
 
 
 def _balanced(sentence: Sentence, match: Match, first: int, last: int) -> tuple[int, int]:
     """Return the range with no half of a pair of brackets in it, wider or narrower."""
-    words = [token.text for token in sentence.tokens]
+    words = []
+    for token in sentence.tokens:
+        words.append(token.text)
     inside = words[first : last + 1]
     if inside.count("(") > inside.count(")"):
-        closing = [
-            index for index in range(last + 1, min(last + 9, len(words))) if words[index] == ")"
-        ]
+        closing = []
+        for index in range(last + 1, min(last + 9, len(words))):
+            if words[index] == ")":
+                closing.append(index)
         opening = max(index for index in range(first, last + 1) if words[index] == "(")
         if closing:
             last = closing[0]
@@ -178,7 +186,10 @@ def _balanced(sentence: Sentence, match: Match, first: int, last: int) -> tuple[
             first = opening + 1
     elif inside.count(")") > inside.count("("):
         closing_index = min(index for index in range(first, last + 1) if words[index] == ")")
-        before = [index for index in range(max(0, first - 9), first) if words[index] == "("]
+        before = []
+        for index in range(max(0, first - 9), first):
+            if words[index] == "(":
+                before.append(index)
         if closing_index > match.last:
             last = closing_index - 1
         elif before:
@@ -207,12 +218,13 @@ def _others(sentence: Sentence, match: Match) -> list[Measurement]:
     """Return the measurements outside a match; ages and lengths of time belong to what they stand
     beside.
     """
-    return [
-        measurement
-        for measurement in sentence.measurements
-        if measurement.quantity not in {"age", "duration"}
-        and (measurement.last < match.first or measurement.first > match.last)
-    ]
+    others = []
+    for measurement in sentence.measurements:
+        if measurement.quantity not in {"age", "duration"} and (
+            measurement.last < match.first or measurement.first > match.last
+        ):
+            others.append(measurement)
+    return others
 
 
 def _breaks(sentence: Sentence, index: int) -> bool:
@@ -265,7 +277,9 @@ def _adjective_run(sentence: Sentence, index: int) -> int | None:
     start = index
     while start > 0 and tokens[start - 1].text not in _BOUNDARIES and index - start < 3:
         start -= 1
-    words = [token.text for token in tokens[start : index + 1]]
+    words = []
+    for token in tokens[start : index + 1]:
+        words.append(token.text)
     short = len(words) <= 2 and all(word.isalpha() for word in words)
     adjectives = (
         "al",
@@ -287,9 +301,9 @@ def _adjective_run(sentence: Sentence, index: int) -> int | None:
         "ine",
         "ry",
     )
-    return (
-        start if short and words and words[-1].endswith(adjectives) and len(words[-1]) > 3 else None
-    )
+    if short and words and words[-1].endswith(adjectives) and len(words[-1]) > 3:
+        return start
+    return None
 
 
 def _with_qualifiers(
@@ -314,7 +328,10 @@ def _with_qualifiers(
                 else:
                     # What the cue reaches is not what states the finding: leave it out of the
                     # quote.
-                    inside = [index for index in range(first, match.first) if scope.covers(index)]
+                    inside = []
+                    for index in range(first, match.first):
+                        if scope.covers(index):
+                            inside.append(index)
                     if inside:
                         first, changed = max(inside) + 1, True
                     elif scope.end - 1 < match.last or not _trim_right(scope.start, match, last):

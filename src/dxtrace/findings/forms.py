@@ -57,10 +57,19 @@ def form_scopes(words: Sequence[str]) -> Iterator[Scope]:
 
 def _box_scopes(words: Sequence[str]) -> Iterator[Scope]:
     """Yield denials by boxes: "[ ] fever", and "fever [ ] yes [x] no"."""
-    boxes = [(index, *box) for index in range(len(words)) for box in _box_at(words, index)]
+    boxes = []
+    for index in range(len(words)):
+        for box in _box_at(words, index):
+            boxes.append((index, *box))
     for place, (index, width, ticked) in enumerate(boxes):
-        end = boxes[place + 1][0] if place + 1 < len(boxes) else len(words)
-        label = words[index + width] if index + width < len(words) else ""
+        if place + 1 < len(boxes):
+            end = boxes[place + 1][0]
+        else:
+            end = len(words)
+        if index + width < len(words):
+            label = words[index + width]
+        else:
+            label = ""
         if label in _YES | _NO | _UNSURE | {"excluded"}:
             meaning = _meaning(label)
             if ticked and meaning is not None:
@@ -83,7 +92,9 @@ def _box_at(words: Sequence[str], index: int) -> Iterator[tuple[int, bool]]:
 def _meaning(label: str) -> Property | None:
     if label in _NO or label == "excluded":
         return "denied"
-    return "uncertain" if label in _UNSURE else None
+    if label in _UNSURE:
+        return "uncertain"
+    return None
 
 
 def _begin_of_field(words: Sequence[str], index: int) -> int:
@@ -111,7 +122,10 @@ def _reply_scopes(words: Sequence[str]) -> Iterator[Scope]:
         }
         slashed = both and words[index] == "n"
         if ends and (marked or slashed):
-            before = index - 1 if marked else index
+            if marked:
+                before = index - 1
+            else:
+                before = index
             yield Scope("denied", index, index, _begin_of_label(words, before), index)
 
 

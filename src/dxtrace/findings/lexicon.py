@@ -135,7 +135,10 @@ class Lexicon:
             if entry is None:
                 terms.append(self._word(words[place], stems[place]))
             else:
-                word = words[place] if length == 1 else " ".join(words[place : place + length])
+                if length == 1:
+                    word = words[place]
+                else:
+                    word = " ".join(words[place : place + length])
                 terms.append(
                     Term(
                         entry.group,
@@ -172,7 +175,11 @@ class Lexicon:
 
     def number_words(self, text: str) -> set[str]:
         """Return the numbers that are written as words, as digits."""
-        return {self._numbers[word] for word in _words(text) if word in self._numbers}
+        number_words = set()
+        for word in _words(text):
+            if word in self._numbers:
+                number_words.add(self._numbers[word])
+        return number_words
 
     def tells_apart(self, name: str) -> bool:
         """Return True for a group that means something of its own: if each side has one that the
@@ -192,7 +199,9 @@ class Lexicon:
 
     def weight(self, name: str) -> float:
         """Return the weight of a group or word."""
-        return LIGHT if name in self._light else FULL
+        if name in self._light:
+            return LIGHT
+        return FULL
 
     def poles(self, text: str) -> frozenset[tuple[str, str]]:
         """Return (axis, pole) for every pole that a text names: left or right, raised or low.
@@ -232,4 +241,6 @@ def stem(word: str) -> str:
         if word.endswith(suffix) and len(word) - len(suffix) >= 4:
             word = word[: -len(suffix)]
             break
-    return word[:-1] if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "sl" else word
+    if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "sl":
+        return word[:-1]
+    return word

@@ -11,24 +11,21 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any
 
-from dxtrace.files import parse_yaml
-from dxtrace.findings.quantities import DAYS, Quantity, convert, name_index, normal_unit, quantities
+from dxtrace.findings.numbers import is_number, number, word_lists
+from dxtrace.findings.quantities import (
+    Measurement,
+    Quantity,
+    convert,
+    name_index,
+    normal_unit,
+    quantities,
+)
+from dxtrace.findings.times import read_ages, read_durations
 from dxtrace.findings.tokens import Token
 
-
-def _word_lists() -> dict[str, Any]:
-    text = resources.files("dxtrace.findings").joinpath("number_words.yaml").read_text("utf-8")
-    lists: dict[str, Any] = parse_yaml(text)
-    return lists
-
-
-_NUMBER_WORDS: dict[str, float] = _word_lists()["numbers"]
-
 # What may stand between the name of a quantity and its number.
-_FILLERS = frozenset(_word_lists()["fillers"])
+_FILLERS = frozenset(word_lists()["fillers"])
 
 
 _COMPARATORS = {
@@ -51,7 +48,7 @@ _MAX_UNKNOWN = 2
 _SHORT_NAME = 2
 
 
-_STOPS = frozenset(_word_lists()["stops"])
+_STOPS = frozenset(word_lists()["stops"])
 
 
 _UNIT = re.compile(
@@ -84,15 +81,6 @@ _REFERENCE = re.compile(
 )
 
 
-_NUMBER = re.compile(r"\d[\d,]*(?:[.·]\d+)?\Z")
-
-
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
-
-
-_RELATED = frozenset(_word_lists()["related"])
-
-
 # Values of blood, unless the sentence is about another fluid.
 _OF_BLOOD = frozenset(
     ["wbc", "neutrophils_pct", "eosinophils_pct", "eosinophils", "glucose", "ldh", "albumin", "ph"]
@@ -106,39 +94,6 @@ _OTHER_FLUID = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """A measured quantity: from ``low`` to ``high`` in its main unit, as tokens ``first`` to
-    ``last`` of a sentence.
-
-    ``flag``: "up" or "down" where the note marks it so or prints a range that it lies outside of;
-        else "".
-    """
-
-    quantity: str
-    low: float
-    high: float
-    first: int
-    last: int
-    flag: str = ""
-
-    def meets(self, op: str, low: float, high: float) -> bool:
-        """True if every value from ``self.low`` to ``self.high`` stands in the relation to the
-        limit.
-        """
-        match op:
-            case "<":
-                return self.high < low
-            case "<=":
-                return self.high <= low
-            case ">":
-                return self.low > low
-            case ">=":
-                return self.low >= low
-            case _:
-                return self.low >= low and self.high <= high
-
-
 def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> list[Measurement]:
     """Return the measurements of a sentence, in no fixed order.
 
@@ -150,14 +105,17 @@ def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> li
     reader = _Reader(text, tokens, offset)
     named = list(reader.named())
     # "temperature 38 C (100.4 F)" is one value, and "tachypneic (35 bpm)" no pulse.
-    covered = {index for value in named for index in range(value.first, value.last + 1)}
+    covered = set()
+    for value in named:
+        for index in range(value.first, value.last + 1):
+            covered.add(index)
     known = {value.quantity for value in named}
-    unnamed = [
-        value
-        for value in reader.unnamed()
-        if value.last not in covered and value.quantity not in known
-    ]
-    values = [*named, *unnamed, *reader.ages(), *reader.durations()]
+    unnamed = []
+    for value in reader.unnamed():
+        if value.last not in covered and value.quantity not in known:
+            unnamed.append(value)
+    words = [token.text for token in tokens]
+    values = [*named, *unnamed, *read_ages(words), *read_durations(words)]
     if _OTHER_FLUID.search(text):
         values = [value for value in values if value.quantity not in _OF_BLOOD]
     return values
@@ -204,7 +162,7 @@ class _Reader:
 
     def _is_unit(self, place: int) -> bool:
         """True for a word that is the unit of the number before it: "2.3 mg/dL" is no magnesium."""
-        if place == 0 or not _NUMBER.match(self._words[place - 1]):
+        if place == 0 or not is_number(self._words[place - 1]):
             return False
         unit = _UNIT.match(self._text, self._tokens[place - 1].end - self._offset)
         return unit is not None and unit.end() > self._tokens[place].start - self._offset
@@ -214,7 +172,7 @@ class _Reader:
         unknown = 0
         for place in range(index, min(index + _MAX_FILLERS, len(self._words))):
             word = self._words[place]
-            if _NUMBER.match(word) or word in _COMPARATORS:
+            if is_number(word) or word in _COMPARATORS:
                 return place
             # A unit may stand in the heading of a column: "Total cholesterol (mg/dL) | 426".
             if word in _FILLERS or word in {")", "]"} or self._unit_at(place):
@@ -243,27 +201,30 @@ class _Reader:
         while index < len(words) and (words[index] in _COMPARATORS or words[index] == "="):
             bound = _COMPARATORS.get(words[index], bound)
             index += 1
-        if index >= len(words) or not _NUMBER.match(words[index]):
+        if index >= len(words) or not is_number(words[index]):
             return None
-        low = high = _number(words[index])
+        low = high = number(words[index])
         last = index
         second: float | None = None
-        if self._is_number(last + 2) and words[last + 1] == "/":
-            second = _number(words[last + 2])
+        if self._is_number_at(last + 2) and words[last + 1] == "/":
+            second = number(words[last + 2])
             last += 2
-        elif self._is_number(last + 2) and words[last + 1] in {"-", "–", "—", "to"}:
-            high = _number(words[last + 2])
+        elif self._is_number_at(last + 2) and words[last + 1] in {"-", "–", "—", "to"}:
+            high = number(words[last + 2])
             last += 2
-        while self._is_number(last + 2) and words[last + 1] in {"x", "×"}:
+        while self._is_number_at(last + 2) and words[last + 1] in {"x", "×"}:
             last += 2
         if high < low:
             low, high = high, low
         unit = _UNIT.match(self._text, self._tokens[last].end - self._offset)
-        end = unit.end() if unit else self._tokens[last].end - self._offset
+        if unit:
+            end = unit.end()
+        else:
+            end = self._tokens[last].end - self._offset
         return _Value(low, high, bound, second, last, normal_unit(unit[1]) if unit else "", end)
 
-    def _is_number(self, index: int) -> bool:
-        return index < len(self._words) and _NUMBER.match(self._words[index]) is not None
+    def _is_number_at(self, index: int) -> bool:
+        return index < len(self._words) and is_number(self._words[index])
 
     def _measured(self, quantity: Quantity, value: _Value, first: int) -> Iterator[Measurement]:
         pressure = quantity.name in {"sbp", "dbp"}
@@ -306,7 +267,7 @@ class _Reader:
         for index in range(value.last + 1, min(value.last + 6, len(self._words))):
             if self._words[index] in {",", ";"}:
                 return
-            if _NUMBER.match(self._words[index]):
+            if is_number(self._words[index]):
                 other = self._value(index)
                 if other is not None and other.unit:
                     yield from self._measured(quantity, other, first)
@@ -321,30 +282,41 @@ class _Reader:
     def _flag(self, value: _Value, factor: float) -> str:
         flag = _FLAG.match(self._text, value.end)
         if flag:
-            return "up" if flag[1].lower()[0] in "he↑" else "down"
+            if flag[1].lower()[0] in "he↑":
+                return "up"
+            return "down"
         reference = _REFERENCE.match(self._text, value.end)
         if reference is None:
             return ""
         if reference["limit"]:
             limit = float(reference["limit"]) * factor
             if reference["bound"] in "<≤":
-                return "up" if value.low * factor > limit else ""
-            return "down" if value.high * factor < limit else ""
+                if value.low * factor > limit:
+                    return "up"
+                return ""
+            if value.high * factor < limit:
+                return "down"
+            return ""
         if value.low > float(reference["high"]):
             return "up"
-        return "down" if value.high < float(reference["low"]) else ""
+        if value.high < float(reference["low"]):
+            return "down"
+        return ""
 
     def _preceding(self, quantity: Quantity, first: int, last: int) -> Iterator[Measurement]:
         """Yield a value that stands before its name: "a 30 pack-year history", "a 4-kg weight
         loss".
         """
         for start in range(max(0, first - 7), first):
-            if not _NUMBER.match(self._words[start]) or (
+            if not is_number(self._words[start]) or (
                 start and self._words[start - 1] in {"-", "/", "x"}
             ):
                 continue
             value = self._value(start)
-            between = self._words[value.last + 1 : first] if value else []
+            if value:
+                between = self._words[value.last + 1 : first]
+            else:
+                between = []
             plain = not any(word in {",", ";", "and", "with", ":"} for word in between)
             if value and value.last < first and plain and (value.unit or not quantity.needs_unit):
                 for measurement in self._measured(quantity, value, start):
@@ -364,7 +336,7 @@ class _Reader:
         """
         known = quantities()
         for index, word in enumerate(self._words):
-            if not _NUMBER.match(word) or (index and self._words[index - 1] in {"/", "-", "–"}):
+            if not is_number(word) or (index and self._words[index - 1] in {"/", "-", "–"}):
                 continue
             value = self._value(index)
             if value is None:
@@ -378,83 +350,6 @@ class _Reader:
                 yield from self._measured(known["temp"], value, index)
             elif unit == "mmhg" and value.second is not None:
                 yield from self._measured(known["sbp"], value, index)
-
-    def ages(self) -> Iterator[Measurement]:
-        """Yield ages in years: "54-year-old", "aged 54", "54 yo"."""
-        for index, word in enumerate(self._words):
-            number = _as_number(word)
-            if number is None:
-                continue
-            rest = [w for w in self._words[index + 1 : index + 5] if w not in {"-", "–"}]
-            unit = rest[0].rstrip("s") if rest else ""
-            old = len(rest) > 1 and rest[1] == "old"
-            if _is_of_another(self._words, index):
-                continue
-            if old and unit in DAYS:
-                years = number * DAYS[unit] / DAYS["year"]
-                yield Measurement("age", years, years, index, self._index_of("old", index))
-            elif unit in {"yo", "y/o"} or rest[:2] in (["y", "o"], ["y", "/"]):
-                yield Measurement("age", number, number, index, index + 1)
-            elif index and self._words[index - 1] == "aged":
-                yield Measurement("age", number, number, index - 1, index)
-
-    def _index_of(self, word: str, start: int) -> int:
-        return self._words.index(word, start)
-
-    def durations(self) -> Iterator[Measurement]:
-        """Yield lengths of time in days; not ages, and not how long ago."""
-        words = self._words
-        for index, word in enumerate(words):
-            number = _as_number(word)
-            second = (
-                index > 1
-                and words[index - 1] in {"-", "–", "to", "or"}
-                and _as_number(words[index - 2]) is not None
-            )
-            if number is None or second or (index and words[index - 1] == "/"):
-                continue
-            low = high = number
-            place = index + 1
-            if place + 1 < len(words) and words[place] in {"-", "–", "to", "or"}:
-                other = _as_number(words[place + 1])
-                if other is not None:
-                    high = max(low, other)
-                    place += 2
-            while place < len(words) and words[place] in {"-", "–", "of"}:
-                place += 1
-            unit = words[place] if place < len(words) else ""
-            days = DAYS.get(unit) or DAYS.get(unit.rstrip("s").rstrip("'"))
-            after = [w for w in words[place + 1 : place + 4] if w not in {"-", "–"}][:2]
-            if days is None or (unit in {"h", "d", "y"} and low != int(low)):
-                continue
-            elsewhere = {
-                "old",
-                "ago",
-                "later",
-                "earlier",
-                "gestation",
-                "pregnant",
-                "before",
-                "prior",
-                "of",
-                "postpartum",
-            }
-            if (
-                after
-                and after[0] in elsewhere
-                and after != ["of", "history"]
-                and not self._symptom_follows(after)
-            ):
-                continue
-            yield Measurement("duration", low * days, high * days, index, place)
-
-    def _symptom_follows(self, after: Sequence[str]) -> bool:
-        """True for "2 weeks of cough", unlike "20 weeks of gestation"."""
-        return (
-            len(after) == 2
-            and after[0] == "of"
-            and after[1] not in {"gestation", "pregnancy", "age"}
-        )
 
 
 @dataclass(frozen=True)
@@ -470,21 +365,3 @@ class _Value:
     last: int
     unit: str
     end: int
-
-
-def _is_of_another(words: Sequence[str], index: int) -> bool:
-    """True for the age of somebody else: "her 12-year-old grandson"."""
-    return any(word in _RELATED for word in words[index + 1 : index + 7]) and words[
-        index - 1 : index
-    ] in (["his"], ["her"], ["their"])
-
-
-def _number(word: str) -> float:
-    plain = word.replace(",", "") if _THOUSANDS.match(word) else word.replace(",", ".")
-    return float(plain.replace("·", "."))
-
-
-def _as_number(word: str) -> float | None:
-    if _NUMBER.match(word):
-        return _number(word)
-    return _NUMBER_WORDS.get(word)

@@ -19,8 +19,7 @@ from importlib import resources
 from dxtrace.errors import KnowledgeError
 from dxtrace.files import parse_yaml
 from dxtrace.findings.context import Context
-from dxtrace.findings.measurements import Measurement
-from dxtrace.findings.quantities import DAYS, quantities
+from dxtrace.findings.quantities import DAYS, Measurement, quantities
 from dxtrace.findings.scope import Property
 from dxtrace.findings.tokens import Token, reference_tokens, tokenise
 
@@ -97,14 +96,16 @@ def parse_pattern(text: str, synonyms: Mapping[str, Sequence[str]] | None = None
     groups: list[tuple[Alternative, ...]] = []
     forbidden: list[Words] = []
     for part in _split_groups(text):
-        alternatives = [
-            item
-            for choice in part.split("|")
-            for item in _alternatives(choice.strip(), text, synonyms or {})
-        ]
+        alternatives = []
+        for choice in part.split("|"):
+            for item in _alternatives(choice.strip(), text, synonyms or {}):
+                alternatives.append(item)
         if not alternatives:
             raise KnowledgeError(f"pattern {text!r}: an empty group")
-        barred = [item for item in alternatives if isinstance(item, Words) and item.forbidden]
+        barred = []
+        for item in alternatives:
+            if isinstance(item, Words) and item.forbidden:
+                barred.append(item)
         forbidden += barred
         others = tuple(item for item in alternatives if item not in barred)
         if others:
@@ -115,7 +116,10 @@ def parse_pattern(text: str, synonyms: Mapping[str, Sequence[str]] | None = None
 
 
 def _split_groups(text: str) -> list[str]:
-    return [part.strip() for part in re.split(r"&", text)]
+    groups = []
+    for part in re.split(r"&", text):
+        groups.append(part.strip())
+    return groups
 
 
 def _alternatives(
@@ -129,7 +133,10 @@ def _alternatives(
         yield _limit(choice, text)
         return
     denied, forbidden = choice.startswith("~"), choice.startswith("-") and len(choice) > 1
-    plain = choice[1:].strip() if denied or forbidden else choice
+    if denied or forbidden:
+        plain = choice[1:].strip()
+    else:
+        plain = choice
     if plain.startswith("@"):
         name = plain[1:]
         if name not in macros():
@@ -212,7 +219,10 @@ class PatternIndex:
                     self._limits[alternative.quantity].append((number, group, alternative))
                 else:
                     word, prefix = alternative.words[0]
-                    table = self._prefix if prefix else self._exact
+                    if prefix:
+                        table = self._prefix
+                    else:
+                        table = self._exact
                     table[word].append((number, group, alternative))
 
     def matches(
@@ -286,28 +296,29 @@ class PatternIndex:
         """Let a value that the note itself flags meet ``@up`` or ``@down`` of a pattern that names
         its quantity.
         """
-        flagged = [measurement for measurement in measured if measurement.flag]
+        flagged = []
+        for measurement in measured:
+            if measurement.flag:
+                flagged.append(measurement)
         if not flagged:
             return
         for number in list(found):
             _, pattern, _ = self.patterns[number]
             for group, alternatives in enumerate(pattern.groups):
-                flags = {
-                    item.macro: item
-                    for item in alternatives
-                    if isinstance(item, Words) and item.macro in {"up", "down"}
-                }
+                flags = {}
+                for item in alternatives:
+                    if isinstance(item, Words) and item.macro in {"up", "down"}:
+                        flags[item.macro] = item
                 for measurement in flagged:
                     if measurement.flag in flags:
                         # Beside its own name only: the flag of one value says nothing about
                         # another.
-                        near = [
-                            span
-                            for other, spans in found[number].items()
-                            if other != group
-                            for span in spans
-                            if measurement.first <= span[0] <= measurement.last
-                        ]
+                        near = []
+                        for other, spans in found[number].items():
+                            if other != group:
+                                for span in spans:
+                                    if measurement.first <= span[0] <= measurement.last:
+                                        near.append(span)
                         if near:
                             found[number][group].append(
                                 (measurement.first, measurement.last, flags[measurement.flag]),
@@ -414,7 +425,10 @@ def _assign(
 
 
 def _repeated_words(chosen: Sequence[tuple[int, int, Alternative]]) -> bool:
-    spans = [span[:2] for span in chosen if isinstance(span[2], Words)]
+    spans = []
+    for span in chosen:
+        if isinstance(span[2], Words):
+            spans.append(span[:2])
     return len(set(spans)) < len(spans)
 
 

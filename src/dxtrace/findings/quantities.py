@@ -52,12 +52,48 @@ class Quantity:
     rescale_below: tuple[float, float] | None
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """A measured quantity: from ``low`` to ``high`` in its main unit, as tokens ``first`` to
+    ``last`` of a sentence.
+
+    ``flag``: "up" or "down" where the note marks it so or prints a range that it lies outside of;
+        else "".
+    """
+
+    quantity: str
+    low: float
+    high: float
+    first: int
+    last: int
+    flag: str = ""
+
+    def meets(self, op: str, low: float, high: float) -> bool:
+        """True if every value from ``self.low`` to ``self.high`` stands in the relation to the
+        limit.
+        """
+        match op:
+            case "<":
+                return self.high < low
+            case "<=":
+                return self.high <= low
+            case ">":
+                return self.low > low
+            case ">=":
+                return self.low >= low
+            case _:
+                return self.low >= low and self.high <= high
+
+
 @cache
 def quantities() -> dict[str, Quantity]:
     """Return every quantity that can be measured, by its name."""
     text = resources.files("dxtrace.findings").joinpath("measurements.yaml").read_text("utf-8")
     entries = parse_yaml(text)
-    return {name: _quantity(name, entry) for name, entry in entries.items()}
+    quantities = {}
+    for name, entry in entries.items():
+        quantities[name] = _quantity(name, entry)
+    return quantities
 
 
 def _quantity(name: str, entry: Mapping[str, Any]) -> Quantity:
@@ -107,7 +143,9 @@ def normal_unit(unit: str) -> str:
 def convert(value: float, quantity: Quantity, unit: str) -> float | None:
     """Return a value in the main unit of its quantity, or None if it cannot be one of it."""
     plain = unit.replace("µ", "u")
-    factors = {name.replace("µ", "u"): factor for name, factor in quantity.units.items()}
+    factors = {}
+    for name, factor in quantity.units.items():
+        factors[name.replace("µ", "u")] = factor
     if quantity.name == "hba1c" and unit.startswith("mmol"):
         # IFCC to NGSP, Hoelzel et al. 2004.
         value = 0.0915 * value + 2.15
@@ -122,7 +160,9 @@ def convert(value: float, quantity: Quantity, unit: str) -> float | None:
     elif not plain and quantity.rescale_below and value < quantity.rescale_below[0]:
         value *= quantity.rescale_below[1]
     low, high = quantity.limits
-    return value if low <= value <= high else None
+    if low <= value <= high:
+        return value
+    return None
 
 
 def _same_unit(unit: str, main: str) -> bool:

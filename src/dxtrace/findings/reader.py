@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dxtrace.findings.context import Context, read_context
-from dxtrace.findings.measurements import Measurement, read_measurements
+from dxtrace.findings.measurements import read_measurements
+from dxtrace.findings.quantities import Measurement
 from dxtrace.findings.scope import Scope
 from dxtrace.findings.tokens import Token, tokenise
 from dxtrace.notes.case import Case
@@ -171,7 +172,9 @@ def _read_label(text: str, state: _State) -> int:
         words,
         re.IGNORECASE,
     )
-    return 0 if named_test else label.end()
+    if named_test:
+        return 0
+    return label.end()
 
 
 def _denies_to_its_end(context: Context, count: int) -> bool:

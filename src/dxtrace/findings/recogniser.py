@@ -125,7 +125,9 @@ class FindingRecogniser:
     def _add_patterns(self) -> None:
         synonyms = Lexicon.default().synonyms
         for number, premise in enumerate(self._premises):
-            patterns = [parse_pattern(text, synonyms) for text in premise.states]
+            patterns = []
+            for text in premise.states:
+                patterns.append(parse_pattern(text, synonyms))
             for pattern in patterns:
                 past = premise.kind not in {"symptom", "sign"}
                 self._patterns.add(number, pattern, past_allowed=past)
@@ -174,11 +176,10 @@ class FindingRecogniser:
         stated: dict[int, list[tuple[int, int]]] = {key[0]: [] for key in statements}
         for (number, start, end), _ in statements.items():
             stated[number].append((start, end))
-        clauses = [
-            quote
-            for quote in single_clauses(find_quotes(case.note, keep))
-            if not any(a < quote.end and quote.start < b for a, b in silent)
-        ]
+        clauses = []
+        for quote in single_clauses(find_quotes(case.note, keep)):
+            if not any(a < quote.end and quote.start < b for a, b in silent):
+                clauses.append(quote)
         scores = self._scores(clauses, stated, measured)
         self._subtract(scores, contrary.values())
         return Reading(tuple(statements.values()), tuple(contrary.values()), scores)
@@ -197,7 +198,10 @@ class FindingRecogniser:
         found = []
         for match in matches:
             own = match.owner < len(self._premises)
-            kind = self._premises[match.owner].kind if own else "contrary"
+            if own:
+                kind = self._premises[match.owner].kind
+            else:
+                kind = "contrary"
             if sentence.context.no_result and kind in _RESULTS:
                 continue
             quote = quote_of(note, sentence, match)
@@ -235,7 +239,10 @@ class FindingRecogniser:
         posterior, none = odds / total[:, None], 1 / total
         logs = np.log(none[:, None] + posterior @ self._ratios).sum(axis=0)
         nodes = Taxonomy.default().diagnoses
-        return {node.name: float(score) for node, score in zip(nodes, logs, strict=True)}
+        scores = {}
+        for node, score in zip(nodes, logs, strict=True):
+            scores[node.name] = float(score)
+        return scores
 
     def _drop_contradicted(
         self,
@@ -247,9 +254,10 @@ class FindingRecogniser:
         pattern can meet them.
         """
         for row, clause in enumerate(clauses):
-            own = {
-                name for start, end, name in measured if start < clause.end and clause.start < end
-            }
+            own = set()
+            for start, end, name in measured:
+                if start < clause.end and clause.start < end:
+                    own.add(name)
             if own:
                 for number, names in self._limited.items():
                     if names & own:
@@ -290,12 +298,13 @@ class FindingRecogniser:
         log of its ratio.
         """
         number = self._numbers[premise.id]
-        below = [
-            place
-            for place, diagnosis in enumerate(Taxonomy.default().diagnoses)
-            if diagnosis.category == node.category
-            and node.name in (*diagnosis.path, diagnosis.name)
-        ]
+        below = []
+        for place, diagnosis in enumerate(Taxonomy.default().diagnoses):
+            if diagnosis.category == node.category and node.name in (
+                *diagnosis.path,
+                diagnosis.name,
+            ):
+                below.append(place)
         return math.log(float(self._ratios[number, below].mean()))
 
 

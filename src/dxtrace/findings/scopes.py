@@ -25,7 +25,10 @@ def _lists() -> dict[str, list[str]]:
 
 def _cues(name: str) -> tuple[tuple[str, ...], ...]:
     """Return the phrases of a list of cues, each as its words."""
-    return tuple(tuple(token.text for token in tokenise(phrase)) for phrase in _lists()[name])
+    cues = []
+    for phrase in _lists()[name]:
+        cues.append(tuple(token.text for token in tokenise(phrase)))
+    return tuple(cues)
 
 
 # Cues that look ahead.
@@ -232,7 +235,10 @@ def _stands_alone(words: Sequence[str], start: int) -> bool:
             rest = rest[: rest.index(mark)]
     if "or" in rest or "nor" in rest:
         return False
-    part = rest[: rest.index(",")] if "," in rest else rest
+    if "," in rest:
+        part = rest[: rest.index(",")]
+    else:
+        part = rest
     return bool(_TELLS_MORE.intersection(part))
 
 
@@ -252,7 +258,10 @@ def _affirms(words: Sequence[str], index: int) -> bool:
     ):
         return True
     rest = words[index : index + 5]
-    stop = rest.index(",") if "," in rest else len(rest)
+    if "," in rest:
+        stop = rest.index(",")
+    else:
+        stop = len(rest)
     return any(word in _VERBS for word in rest[:stop]) or any(
         word[:1].isdigit() for word in rest[:stop]
     )
@@ -332,7 +341,10 @@ def _begin_of_subject(words: Sequence[str], first: int) -> int:
 
 
 def _normal_scopes(words: Sequence[str], first: int, last: int) -> Iterator[Scope]:
-    before = words[first - 1] if first else ""
+    if first:
+        before = words[first - 1]
+    else:
+        before = ""
     predicate = before in {
         "is",
         "was",
@@ -363,7 +375,10 @@ def _normal_scopes(words: Sequence[str], first: int, last: int) -> Iterator[Scop
 
 def _past_scopes(words: Sequence[str], pseudo: set[int]) -> Iterator[Scope]:
     for first, last in _find(words, _PAST, pseudo):
-        before = [word for word in words[max(0, first - 2) : first] if word not in {"-", "–"}]
+        before = []
+        for word in words[max(0, first - 2) : first]:
+            if word not in {"-", "–"}:
+                before.append(word)
         lasting = words[first] in {"history", "hx"} and before and before[-1] in _TIME_UNITS
         if not lasting and not (before and before[-1] == "family"):
             yield Scope(
@@ -405,16 +420,16 @@ def _person_scopes(words: Sequence[str]) -> Iterator[Scope]:
 
 
 def _only_tells(words: Sequence[str], index: int) -> bool:
-    following = [
-        word for word in words[index + 1 : index + 3] if word not in {"also", "who", "has", "had"}
-    ]
+    following = []
+    for word in words[index + 1 : index + 3]:
+        if word not in {"also", "who", "has", "had"}:
+            following.append(word)
     if following and following[0] in _TELLS - {"is", "and"}:
         return True
-    before = [
-        word
-        for word in words[max(0, index - 3) : index]
-        if word not in {"his", "her", "their", "the", "a"}
-    ]
+    before = []
+    for word in words[max(0, index - 3) : index]:
+        if word not in {"his", "her", "their", "the", "a"}:
+            before.append(word)
     if before and before[-1] in {"by", "with", "to", "from", "per", "lives"}:
         had = any(
             word in {"had", "has", "died", "diagnosed"} for word in words[index + 1 : index + 4]

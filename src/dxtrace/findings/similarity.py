@@ -87,7 +87,10 @@ class FindingIndex:
         return result
 
     def _cosines(self, found: Sequence[str], index: _VoiceIndex) -> NDArray[np.float64] | None:
-        known = [term for term in found if term in index.postings]
+        known = []
+        for term in found:
+            if term in index.postings:
+                known.append(term)
         if not known:
             return None
         norm = self._norm(found)
@@ -105,7 +108,9 @@ class FindingIndex:
         sums: dict[int, _Vector] = {}
         for number, found in wordings:
             norm = self._norm(found)
-            vector = {term: self._idf[term] / norm for term in found}
+            vector = {}
+            for term in found:
+                vector[term] = self._idf[term] / norm
             vectors.append((number, vector))
             total = sums.setdefault(number, defaultdict(float))
             for term, weight in vector.items():
@@ -161,4 +166,6 @@ def terms(text: str) -> tuple[str, ...]:
 def _voice(text: str) -> Voice:
     if denies(text):
         return "denied"
-    return "qualified" if has_cue(text) else "affirmed"
+    if has_cue(text):
+        return "qualified"
+    return "affirmed"

@@ -66,7 +66,9 @@ def reference_tokens(tokens: Sequence[Token]) -> frozenset[int]:
         if token.text in {"(", "["}:
             start = index
         elif token.text in {")", "]"} and start is not None:
-            inside = [other.text for other in tokens[start + 1 : index]]
+            inside = []
+            for other in tokens[start + 1 : index]:
+                inside.append(other.text)
             number = any(word[0].isdigit() for word in inside)
             if number and _OF_REFERENCE.intersection(inside):
                 found.update(range(start, index + 1))

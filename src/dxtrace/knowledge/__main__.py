@@ -31,7 +31,9 @@ def main() -> int:
         else:
             ways = sum(len(finding.says.all) for finding in loaded.findings)
             print(f"{loaded.category}: {len(loaded.findings)} findings, {ways} ways to say them")
-    return 2 if failed else 0
+    if failed:
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

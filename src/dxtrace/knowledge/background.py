@@ -122,11 +122,15 @@ class Test(_Item):
 
     def reference_of(self, female: bool) -> str:
         """Return the reference as printed for a woman or a man."""
-        return self.reference if female or self.reference_men is None else self.reference_men
+        if female or self.reference_men is None:
+            return self.reference
+        return self.reference_men
 
     def range_of(self, female: bool) -> Range:
         """Return the normal range from which a value is drawn."""
-        return self.range if female or self.range_men is None else self.range_men
+        if female or self.range_men is None:
+            return self.range
+        return self.range_men
 
 
 class Unsaid(_Strict):
@@ -219,8 +223,12 @@ class Background(_Strict):
         return self
 
     def _problems(self) -> Iterator[str]:
-        known = {category.name for category in Taxonomy.default().categories}
-        tests = {test.id for test in self.tests}
+        known = set()
+        for category in Taxonomy.default().categories:
+            known.add(category.name)
+        tests = set()
+        for test in self.tests:
+            tests.add(test.id)
         statements: list[Statement] = [
             *self.allergies,
             *self.social,
@@ -233,11 +241,15 @@ class Background(_Strict):
         for report in self.reports.values():
             statements += report.normal
         illnesses = [*self.comorbidities, *self.surgeries]
-        ids = [item.id for item in (*statements, *illnesses, *self.ros, *self.tests)]
+        ids = []
+        for item in (*statements, *illnesses, *self.ros, *self.tests):
+            ids.append(item.id)
         for id, count in sorted(Counter(ids).items()):
             if count > 1:
                 yield f"the id {id!r} is used twice"
-        ways = [(item.id, item.says, item.never_with) for item in statements]
+        ways = []
+        for item in statements:
+            ways.append((item.id, item.says, item.never_with))
         ways += [(item.id, item.names, item.never_with) for item in illnesses]
         for id, says, never_with in ways:
             if len(set(says.all)) < FEWEST_WAYS:
@@ -249,7 +261,10 @@ class Background(_Strict):
             unknown |= set(some) - tests
         if unknown:
             yield f"not_normal: {sorted(unknown)} are neither categories nor tests"
-        followed = {test.follows for test in self.tests if test.follows}
+        followed = set()
+        for test in self.tests:
+            if test.follows:
+                followed.add(test.follows)
         if unknown := followed - tests:
             yield f"tests follow unknown tests {sorted(unknown)}"
         beside = {illness.id for illness in illnesses}

@@ -28,8 +28,12 @@ def find_problems(knowledge: CategoryKnowledge, category: Category) -> Iterator[
     """Yield what a schema cannot say: unknown names, leaked labels, diagnoses with too few
     findings.
     """
-    nodes = {node.name: node for node in category.nodes}
-    diagnoses = {node.name for node in category.diagnoses}
+    nodes = {}
+    for node in category.nodes:
+        nodes[node.name] = node
+    diagnoses = set()
+    for node in category.diagnoses:
+        diagnoses.add(node.name)
     if knowledge.category != category.name:
         yield f"category is {knowledge.category!r}, expected {category.name!r}"
     yield from _unknown_names(knowledge, set(nodes), diagnoses)
@@ -42,16 +46,21 @@ def find_problems(knowledge: CategoryKnowledge, category: Category) -> Iterator[
     for node in category.nodes:
         if per_node[node.name] < 2:
             yield f"node {node.name}: fewer than 2 findings"
-        siblings = len(nodes[node.path[-2]].children) if len(node.path) > 1 else 1
-        decisive = [f for f in knowledge.findings if f.node == node.name and f.decisive]
+        if len(node.path) > 1:
+            siblings = len(nodes[node.path[-2]].children)
+        else:
+            siblings = 1
+        decisive = []
+        for f in knowledge.findings:
+            if f.node == node.name and f.decisive:
+                decisive.append(f)
         if len(node.path) > 1 and siblings > 1 and not decisive:
             yield f"node {node.name}: no decisive finding tells it from its siblings"
         if node.is_leaf:
-            usable = [
-                f
-                for f in knowledge.findings
-                if f.node in node.path and (not f.only or node.name in f.only)
-            ]
+            usable = []
+            for f in knowledge.findings:
+                if f.node in node.path and (not f.only or node.name in f.only):
+                    usable.append(f)
             if len(usable) < 12:
                 yield f"diagnosis {node.name}: {len(usable)} findings on its path, 12 needed"
 
@@ -61,7 +70,9 @@ def _unknown_names(
     nodes: set[str],
     diagnoses: set[str],
 ) -> Iterator[str]:
-    known_categories = {category.name for category in Taxonomy.default().categories}
+    known_categories = set()
+    for category in Taxonomy.default().categories:
+        known_categories.add(category.name)
     for other in {
         *knowledge.lookalikes,
         *(n.points_to for n in knowledge.neutral if n.points_to),
@@ -85,7 +96,9 @@ def _unknown_names(
             yield f"{place}: {sorted(unknown)} not in the tree"
         if "default" not in mapping and not diagnoses <= set(mapping):
             yield f"{place}: no default"
-    ids = {finding.id for finding in knowledge.findings}
+    ids = set()
+    for finding in knowledge.findings:
+        ids.add(finding.id)
     for finding in knowledge.findings:
         if finding.node not in nodes:
             yield f"finding {finding.id}: node {finding.node!r} is not in the tree"

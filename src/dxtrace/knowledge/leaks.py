@@ -12,23 +12,29 @@ def leaked_names(text: str, category: Category) -> list[str]:
     """Return the names of a category or its nodes that stand in ``text`` (whole words, case
     folded).
     """
-    return [name for name, pattern in _name_patterns(category) if pattern.search(text)]
+    leaked_names = []
+    for name, pattern in _name_patterns(category):
+        if pattern.search(text):
+            leaked_names.append(name)
+    return leaked_names
 
 
 @cache
 def _name_patterns(
     category: Category,
 ) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple(
-        (
-            name,
-            re.compile(
-                rf"(?<![A-Za-z0-9]){_flexible(name)}(?:'?s|es)?(?![A-Za-z0-9])",
-                re.IGNORECASE,
-            ),
+    name_patterns = []
+    for name in category.names:
+        name_patterns.append(
+            (
+                name,
+                re.compile(
+                    rf"(?<![A-Za-z0-9]){_flexible(name)}(?:'?s|es)?(?![A-Za-z0-9])",
+                    re.IGNORECASE,
+                ),
+            )
         )
-        for name in category.names
-    )
+    return tuple(name_patterns)
 
 
 def _flexible(name: str) -> str:

@@ -53,11 +53,11 @@ def slug(name: str) -> str:
 
 def written() -> list[str]:
     """Return the names of the categories whose knowledge file exists, in the order of the taxonomy."""
-    return [
-        category.name
-        for category in Taxonomy.default().categories
-        if _file(category.name).is_file()
-    ]
+    names = []
+    for category in Taxonomy.default().categories:
+        if _file(category.name).is_file():
+            names.append(category.name)
+    return names
 
 
 @cache
@@ -77,7 +77,9 @@ def load(category: str) -> CategoryKnowledge:
     except yaml.YAMLError as error:
         raise KnowledgeError(f"{file.name}: not valid YAML: {error}") from None
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        problems = []
+        for item in error.errors():
+            problems.append(f"{'.'.join(map(str, item['loc']))}: {item['msg']}")
         raise KnowledgeError(f"{file.name}: " + "; ".join(problems)) from None
     problems = list(find_problems(knowledge, entry))
     if problems:
@@ -99,8 +101,12 @@ def premises(category: str, wordings: Wordings = "all") -> tuple[Premise, ...]:
         return ()
     prefix = slug(name)
     known = load(category)
-    stated = [_premise(f"{prefix}/{finding.id}", finding, wordings) for finding in known.findings]
-    proven = [_proof(f"{prefix}/{proof.id}", proof) for proof in known.proofs]
+    stated = []
+    for finding in known.findings:
+        stated.append(_premise(f"{prefix}/{finding.id}", finding, wordings))
+    proven = []
+    for proof in known.proofs:
+        proven.append(_proof(f"{prefix}/{proof.id}", proof))
     return (*stated, *proven)
 
 

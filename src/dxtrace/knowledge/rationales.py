@@ -89,7 +89,11 @@ def _details(ways: Sequence[str]) -> set[str]:
     for way in ways:
         counts.update(_stems(way))
     most = max(1, _DETAIL * len(ways))
-    return {stem for stem, count in counts.items() if count <= most}
+    details = set()
+    for stem, count in counts.items():
+        if count <= most:
+            details.add(stem)
+    return details
 
 
 def _other_ages(rationale: str, age: int | None) -> int:
@@ -134,7 +138,11 @@ def _named(rationale: str, quote: str, ways: Iterable[str]) -> int:
 @lru_cache(maxsize=10_000)
 def _claimed(rationale: str) -> tuple[re.Pattern[str], ...]:
     """Return, for each detail that the rationale speaks of, what tells of it."""
-    return tuple(tells for claims, tells in _table() if claims.search(rationale))
+    claimed = []
+    for claims, tells in _table():
+        if claims.search(rationale):
+            claimed.append(tells)
+    return tuple(claimed)
 
 
 @cache

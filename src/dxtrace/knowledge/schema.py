@@ -157,7 +157,10 @@ class Finding(_Strict):
     def _enough_ways(self) -> Finding:
         if len(self.says.all) < 5:
             raise ValueError(f"finding {self.id}: needs at least 5 ways to say it")
-        shares = self.frequency.values() if isinstance(self.frequency, dict) else [self.frequency]
+        if isinstance(self.frequency, dict):
+            shares = list(self.frequency.values())
+        else:
+            shares = [self.frequency]
         if not all(0 <= share <= 1 for share in shares):
             raise ValueError(f"finding {self.id}: a frequency lies between 0 and 1")
         return self

@@ -63,7 +63,11 @@ class Category:
     @cached_property
     def diagnoses(self) -> tuple[Node, ...]:
         """The nodes that may be a final diagnosis: every leaf, and inner nodes marked ``final``."""
-        return tuple(node for node in self.nodes if node.final)
+        diagnoses = []
+        for node in self.nodes:
+            if node.final:
+                diagnoses.append(node)
+        return tuple(diagnoses)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -128,12 +132,20 @@ class Taxonomy:
     @cached_property
     def diagnoses(self) -> tuple[Node, ...]:
         """Every node that may be a final diagnosis (the labels that are ranked), in file order."""
-        return tuple(node for node in self.nodes if node.final)
+        diagnoses = []
+        for node in self.nodes:
+            if node.final:
+                diagnoses.append(node)
+        return tuple(diagnoses)
 
     @cached_property
     def leaves(self) -> tuple[Node, ...]:
         """The innermost diagnoses."""
-        return tuple(node for node in self.nodes if node.is_leaf)
+        leaves = []
+        for node in self.nodes:
+            if node.is_leaf:
+                leaves.append(node)
+        return tuple(leaves)
 
     def category(self, name: str) -> Category:
         """Look a category up by its name, its alias, or any name of one of its nodes.
@@ -222,8 +234,14 @@ def _key(name: str) -> str:
 
 def _whole(category: Category) -> list[Node]:
     """Return the nodes that the category's name may mean: those called so, else its only leaf."""
-    namesakes = [node for node in category.nodes if node.name == category.name]
-    leaves = [node for node in category.nodes if node.is_leaf]
+    namesakes = []
+    for node in category.nodes:
+        if node.name == category.name:
+            namesakes.append(node)
+    leaves = []
+    for node in category.nodes:
+        if node.is_leaf:
+            leaves.append(node)
     if not namesakes and len(leaves) == 1:
         return leaves
     return namesakes

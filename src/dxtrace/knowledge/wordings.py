@@ -44,8 +44,14 @@ def divide(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if len(unique) > 1:
         count = max(1, round(len(unique) * HELD_OUT))
     held_out = set(sorted(unique, key=stable_hash)[:count])
-    train = [text for text in unique if text not in held_out]
-    hard = [text for text in unique if text in held_out]
+    train = []
+    for text in unique:
+        if text not in held_out:
+            train.append(text)
+    hard = []
+    for text in unique:
+        if text in held_out:
+            hard.append(text)
     return tuple(train), tuple(hard)
 
 

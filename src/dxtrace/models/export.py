@@ -54,7 +54,10 @@ def export_adapter(
         if form == "lora-gguf":
             return write_lora_gguf(folder, name, out, report)
         source = _gguf_of(name, report)
-        target = out / "model.gguf" if form == "ollama" else out
+        if form == "ollama":
+            target = out / "model.gguf"
+        else:
+            target = out
         rewrite(
             source,
             target,
@@ -256,8 +259,9 @@ def _copy_papers(folder: Path, out: Path) -> None:
 
 
 def _require_torch(what: str) -> None:
-    missing = [
-        name for name in ("torch", "transformers", "peft") if importlib.util.find_spec(name) is None
-    ]
+    missing = []
+    for name in ("torch", "transformers", "peft"):
+        if importlib.util.find_spec(name) is None:
+            missing.append(name)
     if missing:
         raise MissingExtra(f"{what} ({', '.join(missing)})", "hf")

@@ -166,7 +166,9 @@ def _read_config(base: Path, reader: Any) -> LlamaConfig:
             get[name.removeprefix("llama.")] = field.contents()
     if get.get("general.architecture") != "llama":
         raise ModelError(f"{base}: the numpy engine runs Llama models only")
-    names = {tensor.name for tensor in reader.tensors}
+    names = set()
+    for tensor in reader.tensors:
+        names.add(tensor.name)
     tied = "output.weight" not in names
     try:
         heads = int(get["attention.head_count"])

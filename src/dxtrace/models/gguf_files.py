@@ -92,7 +92,10 @@ def read_lora(folder: Path, heads: int, kv_heads: int) -> LoraAdapter:
             output = _interleave(output, kv_heads)
         pairs[name] = (half["A"], output)
     # Rank-stabilised LoRA (Kalajdzievski 2023, arXiv 2312.03732) divides by the root of the rank.
-    divisor = rank**0.5 if config.get("use_rslora") else rank
+    if config.get("use_rslora"):
+        divisor = rank**0.5
+    else:
+        divisor = rank
     return LoraAdapter(alpha / divisor, alpha, pairs)
 
 

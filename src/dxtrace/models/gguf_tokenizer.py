@@ -44,8 +44,12 @@ def read_tokenizer(file: Path, reader: Any) -> tuple[Any, str | None, list[int]]
             about[name.removeprefix("tokenizer.ggml.")] = field.contents()
     tokens = about["tokens"]
     types = about.get("token_type", [])
-    merges = [tuple(merge.split(" ", 1)) for merge in about["merges"]]
-    vocabulary = {token: index for index, token in enumerate(tokens)}
+    merges = []
+    for merge in about["merges"]:
+        merges.append(tuple(merge.split(" ", 1)))
+    vocabulary = {}
+    for index, token in enumerate(tokens):
+        vocabulary[token] = index
     tokenizer = Tokenizer(BPE(vocabulary, merges, ignore_merges=kind in _LLAMA_3))
     tokenizer.pre_tokenizer = _words(kind)
     tokenizer.decoder = decoders.ByteLevel()
@@ -78,7 +82,9 @@ def kind_of_tokenizer(file: Path, reader: Any) -> str:
 
 def _content(reader: Any, name: str) -> Any:
     field = reader.fields.get(name)
-    return None if field is None else field.contents()
+    if field is None:
+        return None
+    return field.contents()
 
 
 def _words(kind: str) -> Any:

@@ -103,7 +103,9 @@ def _notice(source: _Source, adapter: Path | None) -> str | None:
 def shipped_adapter(name: str) -> Path | None:
     """Return the folder of the adapter that the package ships for a base model, or None."""
     folder = Path(str(resources.files("dxtrace") / "adapters" / name))
-    return folder if (folder / "adapter_config.json").is_file() else None
+    if (folder / "adapter_config.json").is_file():
+        return folder
+    return None
 
 
 def read_calibration(adapter: Path | None) -> Calibration:
@@ -123,7 +125,10 @@ def read_calibration(adapter: Path | None) -> Calibration:
 
 
 def _find(model: str, report: store.Report | None) -> _Source:
-    name = store.DEFAULT if model == "default" else model
+    if model == "default":
+        name = store.DEFAULT
+    else:
+        name = model
     if name in {known.name for known in store.PACKAGED}:
         return _Source(name, gguf=store.pull(name, report))
     path = Path(name).expanduser()
@@ -166,7 +171,9 @@ def _choose_engine(source: _Source, adapter: Path | None, quantisation: str) -> 
     if source.name in {known.name for known in store.PACKAGED}:
         return "numpy"
     ready = float32.is_prepared(_known_sha256(source) or "", _folder(source), adapter)
-    return "numpy" if ready or float32.obstacle(source.gguf) is None else "llamacpp"
+    if ready or float32.obstacle(source.gguf) is None:
+        return "numpy"
+    return "llamacpp"
 
 
 def _folder(source: _Source) -> Path:
@@ -238,7 +245,10 @@ def _open_hf(
     threads: int | None,
     report: store.Report | None,
 ) -> tuple[Engine, str]:
-    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    missing = []
+    for name in ("torch", "transformers"):
+        if importlib.util.find_spec(name) is None:
+            missing.append(name)
     if missing:
         raise MissingExtra(f"the engine 'hf' ({' and '.join(missing)})", "hf")
     from dxtrace.engines.hf import HuggingFaceEngine

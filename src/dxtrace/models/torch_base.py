@@ -88,9 +88,9 @@ def _write_folder(gguf: Path, target: Path) -> None:
 
     tokenizer, model = load_pretrained(str(gguf))
     target.mkdir()
-    weights = {
-        name: tensor.float().cpu().contiguous() for name, tensor in model.state_dict().items()
-    }
+    weights = {}
+    for name, tensor in model.state_dict().items():
+        weights[name] = tensor.float().cpu().contiguous()
     if model.config.tie_word_embeddings:
         weights.pop("lm_head.weight", None)
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})

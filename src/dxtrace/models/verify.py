@@ -80,9 +80,9 @@ class Parity:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
-        rows = [
-            asdict(comparison) | {"passed": comparison.passed} for comparison in self.comparisons
-        ]
+        rows = []
+        for comparison in self.comparisons:
+            rows.append(asdict(comparison) | {"passed": comparison.passed})
         return {
             "adapter": self.adapter,
             "base": self.base,
@@ -103,7 +103,10 @@ class Parity:
                 verdict = "shown"
             else:
                 limit = f"{c.limit:g}"
-                verdict = "ok" if c.passed else "DIFFERS"
+                if c.passed:
+                    verdict = "ok"
+                else:
+                    verdict = "DIFFERS"
             same = f"{c.same_text}/{c.cases}"
             lines.append(
                 f"| {c.form} | {c.same_ids}/{c.cases} | {c.difference:.2e} | {limit} | {same} | {verdict} |",
@@ -154,10 +157,14 @@ def verify(
     tell = report or (lambda _what, _share: None)
     tell("the adapter in torch", 0.0)
     tokenizer, model = load_adapted(folder, name, report)
-    reference = [_in_torch(model, tokenizer, note, tokens) for note in notes]
+    reference = []
+    for note in notes:
+        reference.append(_in_torch(model, tokenizer, note, tokens))
     tell("the merged model in torch", 0.25)
     merged = model.merge_and_unload()
-    answers = [_in_torch(merged, tokenizer, note, tokens) for note in notes]
+    answers = []
+    for note in notes:
+        answers.append(_in_torch(merged, tokenizer, note, tokens))
     found = [_compare("merged, torch", reference, answers, MERGED_LIMIT)]
     del model, merged
     if is_gguf:
@@ -188,7 +195,9 @@ def _files(
     )
     rewrite(source, merged, "F32", folder)
     tokenizer, model = _read_gguf(merged)
-    answers = [_in_torch(model, tokenizer, note, tokens) for note in notes]
+    answers = []
+    for note in notes:
+        answers.append(_in_torch(model, tokenizer, note, tokens))
     found = [_compare("merged GGUF F32, read by torch", reference, answers, GGUF_LIMIT)]
     del model
     tell("merged GGUF in llama.cpp", 0.6)
@@ -275,9 +284,10 @@ def _in_torch(model: Any, tokenizer: Any, note: str, tokens: int) -> _Answer:
             input_ids=inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=tokens, do_sample=False,
             use_cache=True, pad_token_id=tokenizer.eos_token_id,
         )  # fmt: skip
-    greedy = [
-        int(token) for token in written[0, len(ids) :] if int(token) != tokenizer.eos_token_id
-    ]
+    greedy = []
+    for token in written[0, len(ids) :]:
+        if int(token) != tokenizer.eos_token_id:
+            greedy.append(int(token))
     return _Answer(ids, dict(enumerate(logits.tolist())), greedy)
 
 
@@ -290,7 +300,9 @@ def _served(
         LlamaCppOptions(adapter=lora, threads=_thread_limit(), exact=limit is not None),
     )
     try:
-        answers = [_in_llamacpp(engine, note, tokens) for note in notes]
+        answers = []
+        for note in notes:
+            answers.append(_in_llamacpp(engine, note, tokens))
     finally:
         engine.close()
     return _compare(
@@ -313,7 +325,9 @@ def _in_llamacpp(engine: LlamaCppEngine, note: str, tokens: int) -> _Answer:
     }
     choice = engine._complete(body)["choices"][0]
     steps = choice["logprobs"]["content"]
-    scores = {entry["id"]: entry["logprob"] for entry in steps[0]["top_logprobs"]}
+    scores = {}
+    for entry in steps[0]["top_logprobs"]:
+        scores[entry["id"]] = entry["logprob"]
     return _Answer(
         ids,
         scores,

@@ -76,7 +76,10 @@ def _name_markup(text: str) -> str | None:
     found = _MARKUP.match(text)
     if found is None or (found["tag"] and f"</{found['tag']}".lower() not in text.lower()):
         return None
-    kind = "XML" if text[:5].lower() == "<?xml" else "HTML or XML"
+    if text[:5].lower() == "<?xml":
+        kind = "XML"
+    else:
+        kind = "HTML or XML"
     return f"{kind}; {_PLAIN}"
 
 
@@ -111,7 +114,9 @@ def _is_table(text: str) -> bool:
     """Return whether the first line names columns, one of them a note, and rows follow."""
     head, _, rest = text.partition("\n")
     for mark in ",;\t|":
-        names = [name.strip().strip("\"'").lower() for name in head.split(mark)]
+        names = []
+        for name in head.split(mark):
+            names.append(name.strip().strip("\"'").lower())
         plain = all(re.fullmatch(r"[a-z][\w .-]{0,40}", name) for name in names)
         if len(names) > 1 and plain and _NOTE_COLUMNS.intersection(names) and mark in rest:
             return True

@@ -14,7 +14,10 @@ _CLIPPABLE = 4
 
 def _spaced(text: str) -> str:
     """Return a pattern of the words of ``text`` with any white space between them."""
-    words = [re.escape(word) for word in re.split(_GAP, text) if word]
+    words = []
+    for word in re.split(_GAP, text):
+        if word:
+            words.append(re.escape(word))
     return _GAP.join(words)
 
 

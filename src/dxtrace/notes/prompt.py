@@ -136,4 +136,6 @@ MARK = EVIDENCE_MARK.rstrip()
 
 def step_head(number: int, supports: str | None) -> str:
     """Return the segment that opens a step: ``Step 1 [Suspected Stroke]:``, after an empty line."""
-    return f"\n\nStep {number} [{supports}]:" if supports else f"\n\nStep {number}:"
+    if supports:
+        return f"\n\nStep {number} [{supports}]:"
+    return f"\n\nStep {number}:"

@@ -49,7 +49,10 @@ def case_from_json(data: Any, place: str, id: str = "case") -> Case:
             return Case.from_text(data[key], id)
         if key in data and not isinstance(data[key], dict):
             raise CaseError(f"{place}: {key!r} is {type(data[key]).__name__}, expected text")
-    body = data["sections"] if isinstance(data.get("sections"), dict) else data
+    if isinstance(data.get("sections"), dict):
+        body = data["sections"]
+    else:
+        body = data
     sections: dict[str, str] = {}
     for key, value in body.items():
         name = section_named(key)
@@ -112,7 +115,10 @@ def _read_bytes(path: Path) -> bytes:
             )
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        if isinstance(error, OSError):
+            reason = error.strerror
+        else:
+            reason = str(error)
         raise CaseError(f"{path}: cannot be read ({reason})") from None
 
 
@@ -167,7 +173,10 @@ def read_cases(path: str | Path) -> Iterator[Case | CaseError]:
         found = sorted(
             p for p in path.rglob("*") if p.suffix in {".txt", ".json", ".md"} and p.is_file()
         )
-        files = [p for p in found if p.stem.lower() != "readme"]
+        files = []
+        for p in found:
+            if p.stem.lower() != "readme":
+                files.append(p)
         if not files:
             raise CaseError(f"{path}: no .txt, .md or .json file in this folder")
         for file in files:
@@ -181,7 +190,9 @@ def read_cases(path: str | Path) -> Iterator[Case | CaseError]:
 def _attempt_file(file: Path, id: str) -> Case | CaseError:
     try:
         case = read_case(file)
-        return case if case.id != file.stem else Case(case.note, case.sections, id)
+        if case.id != file.stem:
+            return case
+        return Case(case.note, case.sections, id)
     except CaseError as error:
         return with_id(error, id)
 

@@ -292,7 +292,10 @@ def find_sections(text: str) -> list[Section]:
             continue
         marks.append((match.start(), match.end(), name))
     sections: list[Section] = []
-    first = marks[0][0] if marks else len(text)
+    if marks:
+        first = marks[0][0]
+    else:
+        first = len(text)
     if is_visible(text[:first]):
         sections.append(_trimmed(text, 0, first, "history_of_present_illness"))
     ends = [start for start, _, _ in marks[1:]] + [len(text)]

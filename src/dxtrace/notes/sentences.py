@@ -107,9 +107,14 @@ def _paragraphs(note: str) -> Iterator[tuple[int, int]]:
     """Yield ranges of lines that belong together: a wrapped line goes on, a denied list keeps its
     heading.
     """
-    lines = [match.span() for match in re.finditer(r"[^\r\n\v\f\u2028\u2029\x85]+", note)]
+    lines = []
+    for match in re.finditer(r"[^\r\n\v\f\u2028\u2029\x85]+", note):
+        lines.append(match.span())
     widths = sorted(end - start for start, end in lines)
-    width = widths[int(0.9 * len(widths))] if widths else 0
+    if widths:
+        width = widths[int(0.9 * len(widths))]
+    else:
+        width = 0
     open_start: int | None = None
     denying = False
     for index, (start, end) in enumerate(lines):

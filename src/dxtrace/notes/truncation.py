@@ -59,7 +59,9 @@ class Fitted:
         """What was left out, in one line; None if nothing was."""
         if not self.left_out:
             return None
-        parts = [f"{count:,} characters of {name}" for name, count in self.left_out.items()]
+        parts = []
+        for name, count in self.left_out.items():
+            parts.append(f"{count:,} characters of {name}")
         return "the note is longer than the model can read: left out " + ", ".join(parts)
 
 
@@ -78,7 +80,9 @@ def fit(case: Case, count: Count, budget: int) -> Fitted:
     whole = readable(case.note)
     if len(whole) <= _CHARACTERS_A_TOKEN * budget and count([whole])[0] <= budget:
         return Fitted(whole, ((0, len(case.note)),), {})
-    pieces = {name: _pieces(case, name, count, budget) for name in SECTIONS}
+    pieces = {}
+    for name in SECTIONS:
+        pieces[name] = _pieces(case, name, count, budget)
     text, kept = _fill(case, pieces, count, budget)
     left_out = _left_out(case, kept)
     return Fitted(text, tuple(_joined(case.note, kept)), left_out)
@@ -109,7 +113,9 @@ def _fill(
     """Return the text that fits and the ranges in it; what headings and marks of omission take is
     known only after.
     """
-    wanted = {name: _cost(items) for name, items in pieces.items()}
+    wanted = {}
+    for name, items in pieces.items():
+        wanted[name] = _cost(items)
     # First guess: headings and marks of omission take 40 tokens and a twenty-fifth of the rest.
     total = max(0, int(0.96 * budget) - 40)
     while True:
@@ -136,7 +142,10 @@ def _pieces(case: Case, name: str, count: Count, budget: int) -> list[Piece]:
     """Return (start, end, tokens) of the sentences of one section; only as much of its two ends as
     could ever fit.
     """
-    parts = [(section.start, section.end) for section in case.sections if section.name == name]
+    parts = []
+    for section in case.sections:
+        if section.name == name:
+            parts.append((section.start, section.end))
     most = _CHARACTERS_A_TOKEN * budget
     if sum(end - start for start, end in parts) > most:
         parts = _first(parts, most // 2) + _mirrored(_first(_mirrored(parts), most // 2))
@@ -158,7 +167,10 @@ def _pieces(case: Case, name: str, count: Count, budget: int) -> list[Piece]:
 
 def _mirrored(parts: Sequence[Range]) -> list[Range]:
     """Return ranges as seen from the end: what is first of these is last of those."""
-    return [(-end, -start) for start, end in reversed(parts)]
+    lines = []
+    for start, end in reversed(parts):
+        lines.append((-end, -start))
+    return lines
 
 
 def _first(parts: Sequence[Range], length: int) -> list[Range]:
@@ -178,7 +190,10 @@ def _cut(sentence: str) -> list[tuple[int, int]]:
     """
     if len(sentence) <= _LONGEST:
         return [(0, len(sentence))]
-    return [match.span() for match in _RUN.finditer(sentence)]
+    pieces = []
+    for match in _RUN.finditer(sentence):
+        pieces.append(match.span())
+    return pieces
 
 
 def _token_budget(wanted: dict[str, int], budget: int) -> dict[str, int]:

@@ -112,10 +112,9 @@ def _add_routes(app: FastAPI, settings: Settings, line: Line) -> None:
 
     @app.get("/v1/models", summary="The models to choose from", response_model=Models)
     async def models() -> JSONResponse:
-        rows = [
-            {"name": name, "default": name == names[0], "info": vars(one.model)}
-            for name, one in answerers.items()
-        ]
+        rows = []
+        for name, one in answerers.items():
+            rows.append({"name": name, "default": name == names[0], "info": vars(one.model)})
         return JSONResponse({"models": rows})
 
     @app.post(
@@ -127,11 +126,9 @@ def _add_routes(app: FastAPI, settings: Settings, line: Line) -> None:
     async def reason(body: CaseRequest, request: Request) -> Response:
         job = await run_in_threadpool(_job, body, request, "reason", names)
         await line.join(job)
-        return (
-            _streamed(line, job)
-            if _wants_stream(body, request)
-            else await _whole(line, job, request)
-        )
+        if _wants_stream(body, request):
+            return _streamed(line, job)
+        return await _whole(line, job, request)
 
     @app.post(
         "/v1/differential",
@@ -183,7 +180,9 @@ def _client(request: Request) -> str:
     """Return who asks, for taking turns: the page's own random name for a tab, else the connection."""
     named = request.headers.get("x-client", "")
     host, port = request.client or ("", 0)
-    return f"{host}/{named}" if re.fullmatch(r"[\w-]{8,64}", named) else f"{host}:{port}"
+    if re.fullmatch(r"[\w-]{8,64}", named):
+        return f"{host}/{named}"
+    return f"{host}:{port}"
 
 
 def _wants_stream(body: CaseRequest, request: Request) -> bool:
@@ -199,7 +198,9 @@ def _streamed(line: Line, job: Job) -> StreamingResponse:
     """
 
     async def lines() -> AsyncIterator[str]:
-        sections = [vars(section) for section in job.case.sections]
+        sections = []
+        for section in job.case.sections:
+            sections.append(vars(section))
         yield _sse("accepted", {"id": job.case.id, "note": job.case.note, "sections": sections})
         async for event in line.follow(job):
             yield _sse(event.name, _event_json(event)) if event else ": still here\n\n"
@@ -238,7 +239,9 @@ def _event_json(event: Event) -> Any:
     if isinstance(data, Differential):
         top = Taxonomy.default().find(data.top.diagnosis)
         return {"path": top.path, **_entries(data)}
-    return {"model": data} if event.name == "start" else data
+    if event.name == "start":
+        return {"model": data}
+    return data
 
 
 def _entries(found: Differential) -> dict[str, Any]:
@@ -260,8 +263,14 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     if any(problem["type"] == "json_invalid" for problem in problems):
         return _plain_error(400, "InvalidJson", "the body is not valid JSON")
     first = problems[0]
-    known = [str(part) for part in first["loc"] if part in CaseRequest.model_fields]
-    where = known[0] if known else "the body"
+    known = []
+    for part in first["loc"]:
+        if part in CaseRequest.model_fields:
+            known.append(str(part))
+    if known:
+        where = known[0]
+    else:
+        where = "the body"
     return _plain_error(
         422,
         "InvalidRequest",

@@ -84,9 +84,9 @@ class Guard:
                 )
 
     def _check(self, scope: Message) -> None:
-        headers = {
-            key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
-        }
+        headers = {}
+        for key, value in scope["headers"]:
+            headers[key.decode("latin-1")] = value.decode("latin-1")
         if self.rules.token is None:
             host = headers.get("host", "")
             if _host_name(host) not in self.rules.hosts:
@@ -131,13 +131,18 @@ class Guard:
         first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def again() -> Message:
-            return first.pop() if first else await receive()
+            if first:
+                return first.pop()
+            return await receive()
 
         return again
 
     def _headers(self, path: str) -> list[tuple[bytes, bytes]]:
         page = path == "/"
-        policy = content_policy("'self'", ("app",)) if page else "default-src 'none'"
+        if page:
+            policy = content_policy("'self'", ("app",))
+        else:
+            policy = "default-src 'none'"
         frames = f"; frame-ancestors {self.rules.frame_ancestors}"
         headers = {
             "content-security-policy": policy + frames,

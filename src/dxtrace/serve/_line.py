@@ -248,9 +248,16 @@ class Line:
 
     def _in_turn(self) -> list[Job]:
         """Return the waiting jobs in the order in which they will be taken."""
-        queues = [list(queue) for queue in self._waiting.values()]
+        queues = []
+        for waiting in self._waiting.values():
+            queues.append(list(waiting))
         longest = max(map(len, queues), default=0)
-        return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
+        jobs = []
+        for turn in range(longest):
+            for queue in queues:
+                if turn < len(queue):
+                    jobs.append(queue[turn])
+        return jobs
 
     def _tell_places(self) -> None:
         """Tell everybody who waits where they stand, and about how long it takes."""
@@ -281,7 +288,10 @@ _LAST = {"reason": ("chain", "error"), "differential": ("differential", "error")
 def place_of(error: BaseException) -> str:
     """Say what failed and where without the error's message, which may hold a note's text."""
     frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    if frames:
+        where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
+    else:
+        where = ""
     return f"{type(error).__name__}{where}"
 
 

@@ -38,11 +38,19 @@ def fit_background_rates(count: int = CASES) -> dict[str, float]:
             continue
         own = slug(case.gold.category)
         notes[own] += 1
-        found = {statement.premise.id for statement in known.read(case.case).statements}
+        found = set()
+        for statement in known.read(case.case).statements:
+            found.add(statement.premise.id)
         stated.update(id for id in found if not id.startswith(f"{own}/"))
     total = sum(notes.values())
-    rates = {id: times / (total - notes[id.partition("/")[0]]) for id, times in stated.items()}
-    return {id: round(rate, 4) for id, rate in sorted(rates.items()) if rate >= LEAST}
+    rates = {}
+    for id, times in stated.items():
+        rates[id] = times / (total - notes[id.partition("/")[0]])
+    rounded = {}
+    for id, rate in sorted(rates.items()):
+        if rate >= LEAST:
+            rounded[id] = round(rate, 4)
+    return rounded
 
 
 def main() -> None:

@@ -43,11 +43,10 @@ def load_base(
         model = AutoModelForCausalLM.from_pretrained(located.where, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
         known = Path(located.where).exists()
-        reason = (
-            type(error).__name__
-            if known
-            else "the hub cannot be reached, or there is no such model"
-        )
+        if known:
+            reason = type(error).__name__
+        else:
+            reason = "the hub cannot be reached, or there is no such model"
         raise ModelError(f"{base.model}: transformers cannot load this model ({reason})") from None
     if tokenizer.eos_token_id is None:
         raise ModelError(f"{base.model}: its tokenizer names no end-of-turn token (eos_token)")
@@ -84,7 +83,10 @@ def find_start(recipe: Recipe) -> Path | None:
     name = recipe.base.adapter
     if name is None:
         return None
-    folder = shipped_adapter(recipe.base.model) if name == "shipped" else Path(name).expanduser()
+    if name == "shipped":
+        folder = shipped_adapter(recipe.base.model)
+    else:
+        folder = Path(name).expanduser()
     if folder is None or not (folder / "adapter_model.safetensors").is_file():
         raise InputError(
             f"base.adapter: {name}: no adapter there (adapter_config.json, adapter_model.safetensors)",

@@ -76,7 +76,10 @@ def composed(count: int) -> list[AnnotatedCase]:
     They share these with the hard test, but no patient; a handful of numbers is fitted on them.
     """
     composer = Composer(SEED)
-    return [composer.case(number, hard=True) for number in range(count)]
+    cases = []
+    for number in range(count):
+        cases.append(composer.case(number, hard=True))
+    return cases
 
 
 def score_cases(
@@ -91,7 +94,9 @@ def score_cases(
     for case in cases:
         entries = plain.differential(case).entries
         reading = fair_recogniser(case).read(case.case)
-        probabilities = {entry.diagnosis: entry.probability for entry in entries}
+        probabilities = {}
+        for entry in entries:
+            probabilities[entry.diagnosis] = entry.probability
         gold = case.gold.diagnosis if case.gold else None
         yield ScoredCase(probabilities, reading.scores, gold), reading
 
@@ -107,7 +112,10 @@ def fit(cases: Sequence[ScoredCase]) -> Fit:
     """
     from scipy.optimize import minimize
 
-    known = [case for case in cases if case.gold]
+    known = []
+    for case in cases:
+        if case.gold:
+            known.append(case)
     if not known:
         raise InputError("there is no case with a gold diagnosis to fit on")
 
@@ -120,10 +128,12 @@ def fit(cases: Sequence[ScoredCase]) -> Fit:
     found = minimize(lambda point: loss(at(point)), (1.0, 0.1), bounds=_BOUNDS, method="L-BFGS-B")
     inverse_temperature, weight = (round(float(value), 4) for value in found.x)
     best = Calibration(round(1 / inverse_temperature, 4), {}, weight, LEAVE_OPEN)
-    scores = [1 - _probability_of_gold(case, best) for case in known]
-    quantiles = {
-        f"{coverage:g}": round(conformal_quantile(scores, coverage), 6) for coverage in COVERAGES
-    }
+    scores = []
+    for case in known:
+        scores.append(1 - _probability_of_gold(case, best))
+    quantiles = {}
+    for coverage in COVERAGES:
+        quantiles[f"{coverage:g}"] = round(conformal_quantile(scores, coverage), 6)
     best = replace(best, conformal=quantiles)
     return Fit(best, len(known), loss(Calibration()), loss(best))
 
@@ -145,23 +155,29 @@ def differential_of(case: ScoredCase, calibration: Calibration) -> Differential:
     """Return the differential that a calibration makes of a scored case, over the diagnoses that
     ship.
     """
-    nodes = [node for node in Taxonomy.default().diagnoses if node.name in case.probabilities]
+    nodes = []
+    for node in Taxonomy.default().diagnoses:
+        if node.name in case.probabilities:
+            nodes.append(node)
     if not nodes:
         names = list(case.probabilities)
         calibrated = calibration.apply(names, list(case.probabilities.values()), case.findings)
         pairs = zip(names, calibrated, strict=True)
-        ranked = [Ranked(name, name, probability) for name, probability in pairs]
+        ranked = []
+        for name, probability in pairs:
+            ranked.append(Ranked(name, name, probability))
         return Differential(tuple(sorted(ranked, key=lambda entry: -entry.probability)))
     names = [node.name for node in nodes]
-    of_model = [case.probabilities[name] for name in names]
+    of_model = []
+    for name in names:
+        of_model.append(case.probabilities[name])
     calibrated = leave_open(
         nodes, calibration.apply(names, of_model, case.findings), calibration.leave_open
     )
     of_findings = softmax([case.findings.get(name, 0.0) for name in names])
-    ranked = [
-        Ranked(node.name, node.category, *numbers)
-        for node, *numbers in zip(nodes, calibrated, of_model, of_findings, strict=True)
-    ]
+    ranked = []
+    for node, *numbers in zip(nodes, calibrated, of_model, of_findings, strict=True):
+        ranked.append(Ranked(node.name, node.category, *numbers))
     return Differential(tuple(sorted(ranked, key=lambda entry: -entry.probability)))
 
 
@@ -239,14 +255,15 @@ def calibrate(
     found = fit([case for case, _ in scored[: len(cases)]])
     calibration = replace(found.calibration, scope=reasoner.calibration.scope)
     if scope:
-        features = [
-            scope_features(
-                fair_recogniser(case),
-                reading,
-                differential_of(one, calibration),
+        features = []
+        for case, (one, reading) in zip(everything, scored, strict=True):
+            features.append(
+                scope_features(
+                    fair_recogniser(case),
+                    reading,
+                    differential_of(one, calibration),
+                )
             )
-            for case, (one, reading) in zip(everything, scored, strict=True)
-        ]
         calibration = replace(
             calibration, scope=fit_scope(features, [one.gold is None for one, _ in scored])
         )

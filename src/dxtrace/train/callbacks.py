@@ -63,7 +63,10 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         """Write a line."""
-        row = {name: logs[key] for key, name in _KEPT.items() if logs and key in logs}
+        row = {}
+        for key, name in _KEPT.items():
+            if logs and key in logs:
+                row[name] = logs[key]
         if not state.is_world_process_zero or not row.keys() & {
             "loss",
             "dev_loss",
@@ -234,7 +237,10 @@ class SaveBest(TrainerCallback):  # type: ignore[misc]
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Look at the losses measured so far."""
-        losses = [row["eval_loss"] for row in state.log_history if "eval_loss" in row]
+        losses = []
+        for row in state.log_history:
+            if "eval_loss" in row:
+                losses.append(row["eval_loss"])
         if losses and losses[-1] <= min(losses):
             control.should_save = True
         return control
@@ -251,8 +257,14 @@ class StopWhenWorse(TrainerCallback):  # type: ignore[misc]
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Look at the losses measured so far."""
-        losses = [row["eval_loss"] for row in state.log_history if "eval_loss" in row]
-        best = min(range(len(losses)), key=losses.__getitem__) if losses else 0
+        losses = []
+        for row in state.log_history:
+            if "eval_loss" in row:
+                losses.append(row["eval_loss"])
+        if losses:
+            best = min(range(len(losses)), key=losses.__getitem__)
+        else:
+            best = 0
         if len(losses) - 1 - best >= self.patience:
             self.stopped = True
             control.should_training_stop = True

@@ -77,7 +77,10 @@ def write_card(
 
 
 def _header(recipe: Recipe, provenance: Provenance, evaluation: Mapping[str, Any] | None) -> str:
-    licence = "other" if provenance.credentialed else recipe.base.licence
+    if provenance.credentialed:
+        licence = "other"
+    else:
+        licence = recipe.base.licence
     header: dict[str, Any] = {
         "base_model": recipe.base.hub_id or recipe.base.model,
         "library_name": "peft",
@@ -95,13 +98,13 @@ def _header(recipe: Recipe, provenance: Provenance, evaluation: Mapping[str, Any
     }
     if provenance.credentialed:
         header |= {"license_name": "physionet-credentialed-health-data-license-1.5.0"}
-    numbers = {
-        key: value for key, value in (evaluation or {}).items() if isinstance(value, (int, float))
-    }
-    metrics = [
-        {"type": key, "name": key.replace("_", " "), "value": round(value, 4)}
-        for key, value in numbers.items()
-    ]
+    numbers = {}
+    for key, value in (evaluation or {}).items():
+        if isinstance(value, (int, float)):
+            numbers[key] = value
+    metrics = []
+    for key, value in numbers.items():
+        metrics.append({"type": key, "name": key.replace("_", " "), "value": round(value, 4)})
     if metrics:
         corpus = provenance.corpora[0] if provenance.corpora else None
         dataset = {
@@ -145,7 +148,9 @@ def _example(chain: Chain | None) -> str:
 
 def _settings(recipe: Recipe, provenance: Provenance) -> str:
     lora, optimiser, run = recipe.lora, recipe.optimiser, recipe.run
-    targets = lora.targets if isinstance(lora.targets, str) else ", ".join(lora.targets)
+    targets: str = "all-linear"
+    if not isinstance(lora.targets, str):
+        targets = ", ".join(lora.targets)
     weights = "not recorded"
     if provenance.base_sha256:
         weights = f"SHA-256 `{provenance.base_sha256}`"
@@ -178,8 +183,14 @@ def _settings(recipe: Recipe, provenance: Provenance) -> str:
 
 
 def _losses(metrics: Sequence[Mapping[str, Any]]) -> str:
-    ours = {row["step"]: row["loss"] for row in metrics if "loss" in row}
-    dev = {row["step"]: row["dev_loss"] for row in metrics if "dev_loss" in row}
+    ours = {}
+    for row in metrics:
+        if "loss" in row:
+            ours[row["step"]] = row["loss"]
+    dev = {}
+    for row in metrics:
+        if "dev_loss" in row:
+            dev[row["step"]] = row["dev_loss"]
     steps = _thinned(sorted(ours.keys() | dev.keys()), 16)
     table = "\n".join(
         f"| {step} | {_number(ours.get(step))} | {_number(dev.get(step))} |" for step in steps
@@ -198,12 +209,19 @@ def _losses(metrics: Sequence[Mapping[str, Any]]) -> str:
 def _thinned(steps: list[int], count: int) -> list[int]:
     if len(steps) <= count:
         return steps
-    places = {round(i * (len(steps) - 1) / (count - 1)) for i in range(count)}
-    return [steps[place] for place in sorted(places)]
+    places = set()
+    for i in range(count):
+        places.add(round(i * (len(steps) - 1) / (count - 1)))
+    spread = []
+    for place in sorted(places):
+        spread.append(steps[place])
+    return spread
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    if value is None:
+        return ""
+    return f"{value:.4f}"
 
 
 def _evaluation(evaluation: Mapping[str, Any] | None) -> str:
@@ -216,7 +234,9 @@ def _evaluation(evaluation: Mapping[str, Any] | None) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return str(value)
 
 
 def read_evaluation(file: Path) -> dict[str, Any]:
@@ -224,7 +244,11 @@ def read_evaluation(file: Path) -> dict[str, Any]:
     out.
     """
     data = json.loads(file.read_text("utf-8"))
-    return {key: value for key, value in data.items() if isinstance(value, (int, float, str))}
+    evaluation = {}
+    for key, value in data.items():
+        if isinstance(value, (int, float, str)):
+            evaluation[key] = value
+    return evaluation
 
 
 _LIMITS = """## Limits and bias

@@ -19,7 +19,9 @@ _NEEDED = (
 def step_of(checkpoint: Path) -> int:
     """Return the step at which a checkpoint was written."""
     match = _NAME.search(checkpoint.name)
-    return int(match[1]) if match else -1
+    if match:
+        return int(match[1])
+    return -1
 
 
 def is_whole(checkpoint: Path) -> bool:

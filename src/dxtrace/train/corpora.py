@@ -71,7 +71,10 @@ def read_cases(data: Data, seed: int) -> Cases:
     dev: list[AnnotatedCase] = []
     held_out = ""
     if parse_spec(spec)[2] is None and any("split" in case.tags for case in train):
-        dev = [case for case in train if case.tags.get("split") == "dev"]
+        dev = []
+        for case in train:
+            if case.tags.get("split") == "dev":
+                dev.append(case)
         train = [case for case in train if case.tags.get("split") == "train"]
         held_out = "the corpus' own development split"
     if data.dev:
@@ -111,6 +114,12 @@ def _hold_out(
     """Keep a tenth of the patients for development, so that every run can tell when to stop."""
     keys = ((case.id, case.patient, case.gold.diagnosis if case.gold else "") for case in cases)
     splits = split_by_patient(keys, {"train": 9, "dev": 1}, seed)
-    train = [case for case in cases if splits[case.id] == "train"]
-    dev = [case for case in cases if splits[case.id] == "dev"]
+    train = []
+    for case in cases:
+        if splits[case.id] == "train":
+            train.append(case)
+    dev = []
+    for case in cases:
+        if splits[case.id] == "dev":
+            dev.append(case)
     return train, dev, "a tenth of the patients, held out"

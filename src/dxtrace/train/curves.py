@@ -53,9 +53,15 @@ def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], out: Path) -> N
             ("loss", "training", "-"),
             ("dev_loss", "development", "o--"),
         ):
-            points = [(row["step"], row[key]) for row in rows if key in row]
+            points = []
+            for row in rows:
+                if key in row:
+                    points.append((row["step"], row[key]))
             if points:
-                faint = 0.35 if key == "loss" and len(runs) > 1 else 0.9
+                if key == "loss" and len(runs) > 1:
+                    faint = 0.35
+                else:
+                    faint = 0.9
                 axes.plot(
                     *zip(*points, strict=True),
                     style,

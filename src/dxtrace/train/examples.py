@@ -110,7 +110,9 @@ class Encoder:
     def answer_ids(self, answer: Answer) -> tuple[list[int], int]:
         """Return the ids of an answer with its end token, and the number of those of the diagnosis."""
         if not self.data.node_tags:
-            steps = [replace(step, supports=None) for step in answer.steps]
+            steps = []
+            for step in answer.steps:
+                steps.append(replace(step, supports=None))
             answer = replace(answer, steps=tuple(steps))
         label, *rest = self.encode(answer_segments(answer))
         ids = [*label, *chain.from_iterable(rest), self.tokenizer.eos_token_id]
@@ -156,7 +158,10 @@ class Encoder:
         weights += [self.data.label_weight] * label
         weights += [1.0] * (len(answer) - label)
         weights[0] = 0.0  # nothing predicts the first token
-        id = case.id if chain else f"{case.id}/label"
+        if chain:
+            id = case.id
+        else:
+            id = f"{case.id}/label"
         return Example(id, (*prompt, *answer), tuple(weights), len(prompt), label)
 
     def _too_long(

@@ -116,7 +116,9 @@ def run_preflight(prepared: Prepared, timed: Timed | None = None) -> Preflight:
     recipe = prepared.recipe
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     per_step = recipe.optimiser.batch * recipe.optimiser.accumulation * processes
-    lengths = [len(row.ids) for row in prepared.train]
+    lengths = []
+    for row in prepared.train:
+        lengths.append(len(row.ids))
     epochs = prepared.steps * per_step / len(lengths)
     trainable, memory = estimate_memory(prepared)
     return Preflight(
@@ -168,8 +170,14 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
                 linear += weight.numel()
         adapted = get_peft_model(model, lora_config(recipe))
     trainable = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
-    size = 4 if prepared.precision.name == "fp32" else 2
-    small = 0.52 if recipe.base.quantisation == "nf4" else size
+    if prepared.precision.name == "fp32":
+        size = 4
+    else:
+        size = 2
+    if recipe.base.quantisation == "nf4":
+        small = 0.52
+    else:
+        small = size
     batch = recipe.optimiser.batch
     tokens = batch * max(len(row.ids) for row in prepared.train)
     layer = tokens * (12 * config.hidden_size + 5 * config.intermediate_size) * size

@@ -54,7 +54,9 @@ class Prepared:
             seed=self.recipe.run.seed,
             marked_credentialed=self.cases.credentialed,
         )
-        return made.joined(start_provenance(self.start)) if self.start else made
+        if self.start:
+            return made.joined(start_provenance(self.start))
+        return made
 
 
 @dataclass(frozen=True)

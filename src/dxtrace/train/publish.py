@@ -33,9 +33,10 @@ def check_publishable(folder: Path) -> list[Path]:
         InputError: it is no adapter, has no provenance or card, or was made from credentialed data;
         quotes the rule.
     """
-    folder = (
-        folder / "adapter" if (folder / "adapter" / "adapter_config.json").is_file() else folder
-    )
+    if (folder / "adapter" / "adapter_config.json").is_file():
+        folder = folder / "adapter"
+    else:
+        folder = folder
     if (
         not (folder / "adapter_config.json").is_file()
         or not (folder / "adapter_model.safetensors").is_file()
@@ -61,7 +62,11 @@ def check_publishable(folder: Path) -> list[Path]:
         )
     if not (folder / "README.md").is_file():
         raise InputError(f"{folder}: has no card (README.md)")
-    return [folder / name for name in _SHARED if (folder / name).is_file()]
+    publishable = []
+    for name in _SHARED:
+        if (folder / name).is_file():
+            publishable.append(folder / name)
+    return publishable
 
 
 def publish(folder: Path, to: str, private: bool = True) -> str:
@@ -98,7 +103,10 @@ def publish(folder: Path, to: str, private: bool = True) -> str:
             "the hub knows no one here: run 'hf auth login', or set HF_TOKEN",
         ) from None
     except HfHubHTTPError as error:
-        code = error.response.status_code if error.response is not None else "no"
+        if error.response is not None:
+            code = error.response.status_code
+        else:
+            code = "no"
         why: dict[Any, str] = {
             401: "the key is wrong: run 'hf auth login'",
             403: f"the key may not write to {to}",

@@ -218,7 +218,10 @@ def recipe_folder() -> Path:
 def recipe_names() -> list[str]:
     """Return the names of the shipped recipes."""
     folder = recipe_folder()
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+    recipe_names = []
+    for path in folder.glob("*.yaml"):
+        recipe_names.append(path.stem)
+    return sorted(recipe_names)
 
 
 def load_recipe(recipe: str | Path, changes: Sequence[str] = ()) -> Recipe:
@@ -292,7 +295,9 @@ def _keys() -> dict[str, list[str]]:
             full |= {f"{name}.{leaf}": [name, leaf] for leaf in kind.model_fields}
         else:
             full[name] = [name]
-    leaves = [parts[-1] for parts in full.values()]
+    leaves = []
+    for parts in full.values():
+        leaves.append(parts[-1])
     return full | {parts[-1]: parts for parts in full.values() if leaves.count(parts[-1]) == 1}
 
 
@@ -326,10 +331,10 @@ def _numbers(value: Any) -> Any:
     numbers.
     """
     if isinstance(value, Mapping):
-        return {
-            key: _numbers(item) if key not in ("name", "about") else item
-            for key, item in value.items()
-        }
+        numbers = {}
+        for key, item in value.items():
+            numbers[key] = _numbers(item) if key not in ("name", "about") else item
+        return numbers
     if isinstance(value, str) and value[:1].isdigit() and "e" in value:
         try:
             return float(value)

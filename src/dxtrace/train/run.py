@@ -209,7 +209,10 @@ def _same_recipe(recipe: Recipe, file: Path) -> None:
     differ.
     """
     before, now = _flat(load_recipe(file)), _flat(recipe)
-    other = [key for key, value in now.items() if before.get(key) != value]
+    other = []
+    for key, value in now.items():
+        if before.get(key) != value:
+            other.append(key)
     free = {
         "optimiser.steps",  # a run may be told to end sooner: its schedule then falls to nothing there
         "run.threads",
@@ -221,7 +224,10 @@ def _same_recipe(recipe: Recipe, file: Path) -> None:
         "run.patience",
         "about",
     }
-    wrong = [key for key in other if key not in free]
+    wrong = []
+    for key in other:
+        if key not in free:
+            wrong.append(key)
     if wrong:
         raise InputError(
             f"the run in {file.parent} began with another {', '.join(wrong)}; leave it as it was, or start anew",

@@ -232,8 +232,14 @@ class Session:
             shutil.rmtree(adapter, ignore_errors=True)
             beside.replace(adapter)
         history = trainer.state.log_history
-        losses = [row["token_loss"] for row in history if "token_loss" in row]
-        dev = {row["step"]: row["eval_loss"] for row in history if "eval_loss" in row}
+        losses = []
+        for row in history:
+            if "token_loss" in row:
+                losses.append(row["token_loss"])
+        dev = {}
+        for row in history:
+            if "eval_loss" in row:
+                dev[row["step"]] = row["eval_loss"]
         return Outcome(
             self.folder,
             state,
@@ -269,7 +275,10 @@ def peak_memory() -> int:
         return 0
     import resource
 
-    unit = 1 if sys.platform == "darwin" else 1024
+    if sys.platform == "darwin":
+        unit = 1
+    else:
+        unit = 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
@@ -297,11 +306,14 @@ def _best(trainer: ChainTrainer) -> int:
     last step.
     """
     folder = Path(trainer.args.output_dir)
-    there = {
-        checkpoints.step_of(path)
-        for path in folder.glob("checkpoint-*")
-        if checkpoints.is_whole(path)
-    }
-    dev = {row["step"]: row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row}
-    dev = {step: loss for step, loss in dev.items() if step in there}
-    return min(dev, key=dev.__getitem__) if dev else int(trainer.state.global_step)
+    there = set()
+    for path in folder.glob("checkpoint-*"):
+        if checkpoints.is_whole(path):
+            there.add(checkpoints.step_of(path))
+    dev: dict[int, float] = {}
+    for row in trainer.state.log_history:
+        if "eval_loss" in row and row["step"] in there:
+            dev[row["step"]] = row["eval_loss"]
+    if dev:
+        return min(dev, key=dev.__getitem__)
+    return int(trainer.state.global_step)

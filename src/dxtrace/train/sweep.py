@@ -62,13 +62,12 @@ def sweep(
         InputError: the sweep, the recipe or the folder cannot be used. UnknownName: no such key.
     """
     key, values = parse_sweep(text)
-    recipes = {
-        v: resolve(
+    recipes = {}
+    for v in values:
+        recipes[v] = resolve(
             apply_changes(recipe.model_dump(mode="json"), [f"{key}={v}"]),
             "the sweep",
         )
-        for v in values
-    }
     if not resume and out.exists() and any(out.iterdir()):
         raise InputError(
             f"{out}: is not empty; choose another folder, or --resume to go on with the sweep in it",
@@ -84,7 +83,10 @@ def sweep(
             console.print(f"{key} = {value}", highlight=False)
         started = resume and (folder / "recipe.yaml").is_file()
         outcome = train(prepare(changed, report), folder, resume=started, console=console)
-        label = [row["dev_label_loss"] for row in read_metrics(folder) if "dev_label_loss" in row]
+        label = []
+        for row in read_metrics(folder):
+            if "dev_label_loss" in row:
+                label.append(row["dev_label_loss"])
         trial = Trial(
             value,
             folder.name,

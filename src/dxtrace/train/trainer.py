@@ -107,7 +107,10 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         self.accelerator.state._mixed_precision = "fp16"
 
     def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:
-        rows = self.train_dataset if train_dataset is None else train_dataset
+        if train_dataset is None:
+            rows = self.train_dataset
+        else:
+            rows = train_dataset
         step = (
             self.args.train_batch_size
             * self.args.gradient_accumulation_steps
@@ -158,7 +161,10 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         first = spans[:, :1] - 1
         answer = target & (place >= first)
         label = answer & (place < first + spans[:, 1:])
-        mode = "train" if self.model.training else "eval"
+        if self.model.training:
+            mode = "train"
+        else:
+            mode = "eval"
         read = inputs["lengths"].sum()
         values = (
             losses[answer].sum(),

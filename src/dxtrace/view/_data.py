@@ -180,10 +180,16 @@ def catalogue() -> list[dict[str, Any]]:
     """Return the diagnoses that a student may name: every node but suspicions, with other names and
     category.
     """
-    nodes = [node for node in Taxonomy.default().nodes if "Suspected" not in node.name]
-    return [
-        {"name": n.name, "category": n.category, "aliases": [*n.aliases, *n.short]} for n in nodes
-    ]
+    nodes = []
+    for node in Taxonomy.default().nodes:
+        if "Suspected" not in node.name:
+            nodes.append(node)
+    catalogue = []
+    for n in nodes:
+        catalogue.append(
+            {"name": n.name, "category": n.category, "aliases": [*n.aliases, *n.short]}
+        )
+    return catalogue
 
 
 def _reading_json(reading: Reading, short: bool) -> dict[str, Any]:
@@ -205,7 +211,9 @@ def _category_totals(
 ) -> list[dict[str, Any]]:
     """Return the sums over all diagnoses of each category that has one among those kept."""
     names = {entry["category"] for entry in kept}
-    totals: dict[str, dict[str, Any]] = {name: {"category": name} for name in names}
+    totals: dict[str, dict[str, Any]] = {}
+    for name in names:
+        totals[name] = {"category": name}
     for entry in differential.entries:
         total = totals.get(entry.category, {})
         for key in _SHARES:
@@ -217,5 +225,8 @@ def _category_totals(
 
 def _rounded(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return an entry with four significant digits in each share, which is all that a page shows."""
-    shares = {key: float(f"{entry[key]:.4g}") for key in _SHARES if entry.get(key) is not None}
+    shares = {}
+    for key in _SHARES:
+        if entry.get(key) is not None:
+            shares[key] = float(f"{entry[key]:.4g}")
     return {**entry, **shares}

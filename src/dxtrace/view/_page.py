@@ -152,7 +152,10 @@ def script_text(extra: tuple[str, ...] = ()) -> str:
 
 
 def _one_case(found: Sequence[Chain | ViewCase]) -> ViewCase:
-    cases = [item for item in found if isinstance(item, ViewCase)]
+    cases = []
+    for item in found:
+        if isinstance(item, ViewCase):
+            cases.append(item)
     if cases and len(found) > 1:
         raise InputError("a page shows one case; use library() for several")
     if cases:

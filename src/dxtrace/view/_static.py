@@ -57,13 +57,22 @@ def _remarks(chain: Chain) -> Iterator[str]:
 
 
 def _step_html(step: Step) -> str:
-    source = f" <small>{html.escape(step.premise.source)}</small>" if step.premise else ""
-    doubt = f" <em>doubtful: states it with {step.probability:.0%}</em>" if step.doubtful else ""
+    if step.premise:
+        source = f" <small>{html.escape(step.premise.source)}</small>"
+    else:
+        source = ""
+    if step.doubtful:
+        doubt = f" <em>doubtful: states it with {step.probability:.0%}</em>"
+    else:
+        doubt = ""
     return f"{html.escape(step.rationale)} {_quote_html(step.evidence)}{doubt}{source}"
 
 
 def _against_html(item: Contradiction) -> str:
-    verb = "Rules out" if item.strength == "veto" else "Speaks against"
+    if item.strength == "veto":
+        verb = "Rules out"
+    else:
+        verb = "Speaks against"
     said = html.escape(f"{verb} {', '.join(item.against)}: {item.rationale}")
     return f"{said} {_quote_html(item.evidence)} <small>{html.escape(item.premise.source)}</small>"
 
@@ -77,8 +86,12 @@ def _quote_html(evidence: Span) -> str:
 def _note_html(chain: Chain) -> str:
     """Return the note with marks; pieces where marks overlap carry every number."""
     note = chain.note
-    labelled = [(str(number), step.evidence) for number, step in enumerate(chain.steps, 1)]
-    letters = [chr(ord("a") + min(number, 25)) for number in range(len(chain.contradictions))]
+    labelled = []
+    for number, step in enumerate(chain.steps, 1):
+        labelled.append((str(number), step.evidence))
+    letters = []
+    for number in range(len(chain.contradictions)):
+        letters.append(chr(ord("a") + min(number, 25)))
     labelled += [
         (letter, item.evidence) for letter, item in zip(letters, chain.contradictions, strict=True)
     ]
@@ -91,8 +104,14 @@ def _note_html(chain: Chain) -> str:
     parts = []
     for start, end in pairwise(cuts):
         text = html.escape(note[start:end])
-        over = [span for span in spans if span[0] <= start and span[1] >= end]
+        over = []
+        for span in spans:
+            if span[0] <= start and span[1] >= end:
+                over.append(span)
         begun = ", ".join(label for first, _, label in over if first == start)
-        label = f"<sup>{begun}</sup>" if begun else ""
+        if begun:
+            label = f"<sup>{begun}</sup>"
+        else:
+            label = ""
         parts.append(f"<mark>{label}{text}</mark>" if over else text)
     return "".join(parts)

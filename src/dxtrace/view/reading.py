@@ -94,9 +94,15 @@ def _read_file(path: str | Path, found: Found, lenient: bool) -> None:
 
 def _rows(path: str | Path) -> Iterator[tuple[str, str, str, bool]]:
     """Yield place, id, text and whether it is JSON, for each row of a file."""
-    name = "standard input" if str(path) == "-" else str(path)
+    if str(path) == "-":
+        name = "standard input"
+    else:
+        name = str(path)
     text = decode(sys.stdin.buffer.read() if str(path) == "-" else _bytes(Path(path)), name)
-    id = "case" if str(path) == "-" else Path(path).stem
+    if str(path) == "-":
+        id = "case"
+    else:
+        id = Path(path).stem
     if name.endswith(".jsonl") or is_json_lines(text):
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
@@ -112,14 +118,20 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        if isinstance(error, OSError):
+            reason = error.strerror
+        else:
+            reason = str(error)
         raise InputError(f"{path}: cannot be read ({reason})") from None
 
 
 def _take(data: Any, place: str, id: str, found: Found) -> None:
     """Put one row where it belongs, by its shape."""
     if isinstance(data, dict) and "error" in data and "steps" not in data:
-        kind = data["error"].get("type", "error") if isinstance(data["error"], dict) else "error"
+        if isinstance(data["error"], dict):
+            kind = data["error"].get("type", "error")
+        else:
+            kind = "error"
         raise InputError(f"{place}: this case was not answered ({kind!s:.60})")
     if isinstance(data, dict) and "steps" in data and "diagnosis" in data:
         found.add(_answered({"id": id, **data}, place))
@@ -154,12 +166,13 @@ def _with_warnings(chain: Chain) -> Chain:
     """Add a warning for each step whose quote is not where it says: the page shows it and marks
     nothing.
     """
-    broken = [
-        f"step {number}: its quote does not stand at its place in the note"
-        for number, step in enumerate(chain.steps, 1)
-        if not step.evidence.text.strip()
-        or chain.note[step.evidence.start : step.evidence.end] != step.evidence.text
-    ]
+    broken = []
+    for number, step in enumerate(chain.steps, 1):
+        if (
+            not step.evidence.text.strip()
+            or chain.note[step.evidence.start : step.evidence.end] != step.evidence.text
+        ):
+            broken.append(f"step {number}: its quote does not stand at its place in the note")
     return replace(chain, warnings=chain.warnings + tuple(broken))
 
 
@@ -176,5 +189,8 @@ def _joined(first: ViewCase, second: ViewCase) -> ViewCase:
             for other in named
         )
         named.append(replace(reading, label=f"{reading.label} ({same + 1})") if same else reading)
-    home = first if any(reading.reference for reading in first.readings) else second
+    if any(reading.reference for reading in first.readings):
+        home = first
+    else:
+        home = second
     return ViewCase(home.case, tuple(named), {**second.tags, **first.tags})

@@ -92,7 +92,9 @@ def render(value: Any, depth: int = 0) -> str:
             return "\n".join(entries)
         return "; ".join(text.rstrip(".") for text in entries)
     if isinstance(value, list):
-        items = [render(item, depth + 1) for item in value]
+        items = []
+        for item in value:
+            items.append(render(item, depth + 1))
         return ", ".join(filter(None, items))
     if not isinstance(value, (str, int, float)):
         return ""

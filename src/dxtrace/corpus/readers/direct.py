@@ -214,7 +214,10 @@ def _to_case(
     if not patient:
         # MIMIC puts the subject's number into the file name; else each note is its own patient.
         subject = _SUBJECT.search(stem)
-        patient = subject[1] if subject else name
+        if subject:
+            patient = subject[1]
+        else:
+            patient = name
     return AnnotatedCase(case, gold, patient, tags)
 
 
@@ -241,7 +244,10 @@ def _gold(
     for depth, name in enumerate(file.nodes, 1):
         known[name] = find_node(name, taxonomy)
         if known[name] is None:
-            kind = "diagnosis" if depth == 1 else f"node at depth {depth}"
+            if depth == 1:
+                kind = "diagnosis"
+            else:
+                kind = f"node at depth {depth}"
             message = unknown_name(kind, name, case.note, taxonomy)
             problems.append(
                 Problem(
@@ -257,7 +263,9 @@ def _gold(
     if root is not None:
         path, category = root.path, root.category
     else:
-        names = [_our_name(name, known) for name in reversed(file.nodes)]
+        names = []
+        for name in reversed(file.nodes):
+            names.append(_our_name(name, known))
         path = tuple(dict.fromkeys(names))
         category = _category(known, folders, taxonomy) or path[0].removeprefix("Suspected ")
     steps: list[RawStep] = []
@@ -296,7 +304,9 @@ def _supported(
 def _our_name(name: str, known: dict[str, Node | None]) -> str:
     """Return a node's name in our taxonomy; its own where ours lacks it."""
     node = known[name]
-    return node.name if node else name
+    if node:
+        return node.name
+    return name
 
 
 def _category(
@@ -312,7 +322,9 @@ def _category(
     folder = find_node(folders[0], taxonomy)
     if folder is not None:
         return folder.category
-    names = {category.name.lower(): category.name for category in taxonomy.categories}
+    names = {}
+    for category in taxonomy.categories:
+        names[category.name.lower()] = category.name
     return names.get(folders[0].lower())
 
 
@@ -321,15 +333,21 @@ def _folders(path: Path, file: Path) -> tuple[str, ...]:
     ``path``.
     """
     whole = file.absolute().parts[:-1]
-    tops = [index for index, part in enumerate(whole) if part.lower() in _TOPS]
+    tops = []
+    for index, part in enumerate(whole):
+        if part.lower() in _TOPS:
+            tops.append(index)
     if tops and len(whole) - tops[-1] <= 4:
         return whole[tops[-1] + 1 :]
-    return file.relative_to(path).parts[:-1] if path.is_dir() else ()
+    if path.is_dir():
+        return file.relative_to(path).parts[:-1]
+    return ()
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sort ``sample_9`` before ``sample_10``."""
     pieces = re.findall(r"\d{1,18}|\D+|\d", str(path))
-    return [
-        (int(piece), "") if piece.isascii() and piece.isdigit() else (-1, piece) for piece in pieces
-    ]
+    key = []
+    for piece in pieces:
+        key.append((int(piece), "") if piece.isascii() and piece.isdigit() else (-1, piece))
+    return key

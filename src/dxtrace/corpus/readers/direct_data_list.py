@@ -68,7 +68,10 @@ def find_data_list(path: Path, given: str | Path | None, problems: list[Problem]
         if isinstance(found, Problem):
             raise CorpusError(f"{found.place}: {found.message}")
         return found
-    start = path.absolute() if path.is_dir() else path.absolute().parent
+    if path.is_dir():
+        start = path.absolute()
+    else:
+        start = path.absolute().parent
     for folder in (start, *list(start.parents)[:2]):
         for file in sorted(folder.glob("*.csv")):
             found = _read(file)

@@ -99,7 +99,10 @@ def keep_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         while key in result:
             text, mark, kind = key.rpartition("$")
-            key = f"{text} #{mark}{kind}" if mark else f"{key} #"
+            if mark:
+                key = f"{text} #{mark}{kind}"
+            else:
+                key = f"{key} #"
         result[key] = value
     return result
 
@@ -141,11 +144,10 @@ def _read_node(file: DirectFile, key: str, body: Any, above: tuple[str, ...]) ->
         elif kind == "cause":
             _read_cause(file, inner, value, nodes)
         else:
-            what = (
-                "an observation without a rationale"
-                if kind == "input"
-                else "a key without a known type"
-            )
+            if kind == "input":
+                what = "an observation without a rationale"
+            else:
+                what = "a key without a known type"
             file.report(
                 "bad-shape",
                 f"the node at depth {len(nodes)} holds {what}; it is left out",

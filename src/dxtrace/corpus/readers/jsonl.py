@@ -56,7 +56,10 @@ def read_jsonl(
     """
     path = Path(path)
     taxonomy = taxonomy or Taxonomy.default()
-    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if path.is_dir():
+        files = sorted(path.glob("*.jsonl"))
+    else:
+        files = [path]
     if not files:
         raise CorpusError(f"{path}: no .jsonl file in this folder")
     if split is not None and path.is_dir() and path / f"{split}.jsonl" in files:
@@ -64,7 +67,10 @@ def read_jsonl(
     cases: list[AnnotatedCase] = []
     problems: list[Problem] = []
     for file in files:
-        own = file.stem if path.is_dir() else ""
+        if path.is_dir():
+            own = file.stem
+        else:
+            own = ""
         for case in _read_file(file, own, taxonomy, problems):
             if split is None or case.tags.get("split") == split:
                 cases.append(case)
@@ -128,7 +134,10 @@ def row_to_case(
         )
     else:
         problems = []
-    said = row.get("split") if isinstance(row.get("split"), str) else own.tags.get("split", split)
+    if isinstance(row.get("split"), str):
+        said = row.get("split")
+    else:
+        said = own.tags.get("split", split)
     tags = {**own.tags, **({"split": said} if said else {})}
     return AnnotatedCase(own.case, own.gold, own.patient, tags), problems
 
@@ -210,7 +219,9 @@ def _gold(
     steps = row.get("steps") or []
     if not isinstance(steps, list):
         raise CorpusError("'steps' is not a list")
-    raw = [_raw_step(step, number, taxonomy, path) for number, step in enumerate(steps, 1)]
+    raw = []
+    for number, step in enumerate(steps, 1):
+        raw.append(_raw_step(step, number, taxonomy, path))
     return build_gold(case, path, category, raw, place)
 
 
@@ -218,8 +229,14 @@ def _raw_step(step: Any, number: int, taxonomy: Taxonomy, path: tuple[str, ...])
     if not isinstance(step, dict):
         raise CorpusError(f"step {number} is {type(step).__name__}, expected an object")
     evidence = step.get("evidence", step.get("observation"))
-    inner = evidence if isinstance(evidence, dict) else step
-    text = evidence.get("text") if isinstance(evidence, dict) else evidence
+    if isinstance(evidence, dict):
+        inner = evidence
+    else:
+        inner = step
+    if isinstance(evidence, dict):
+        text = evidence.get("text")
+    else:
+        text = evidence
     rationale = step.get("rationale", "")
     supports = step.get("supports")
     if (
@@ -230,7 +247,10 @@ def _raw_step(step: Any, number: int, taxonomy: Taxonomy, path: tuple[str, ...])
         raise CorpusError(f"step {number}: 'evidence', 'rationale' or 'supports' is not text")
     if supports is not None and supports not in path:
         node = find_node(supports, taxonomy)
-        supports = node.name if node else supports
+        if node:
+            supports = node.name
+        else:
+            supports = supports
     start, end = inner.get("start"), inner.get("end")
     section = inner.get("section")
     span = (start, end) if type(start) is int and type(end) is int else None
@@ -241,9 +261,10 @@ def _tags(row: Mapping[str, Any]) -> dict[str, str]:
     tags = row.get("tags")
     if not isinstance(tags, dict):
         return {}
-    plain = {
-        key: value for key, value in tags.items() if isinstance(value, (str, int, float, bool))
-    }
+    plain = {}
+    for key, value in tags.items():
+        if isinstance(value, (str, int, float, bool)):
+            plain[key] = value
     return {
         replace_surrogates(str(key)): replace_surrogates(str(value)) for key, value in plain.items()
     }

@@ -141,7 +141,11 @@ def _f1(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def _numbers(words: Iterable[str]) -> set[str]:
-    return {word for word in words if word[0].isdigit()}
+    numbers = set()
+    for word in words:
+        if word[0].isdigit():
+            numbers.add(word)
+    return numbers
 
 
 def _to_case(
@@ -151,7 +155,9 @@ def _to_case(
     taxonomy: Taxonomy,
     threshold: float,
 ) -> tuple[AnnotatedCase, list[Problem]]:
-    fields = [row.get(key) for key in ("case_prompt", "diagnostic_reasoning", "final_diagnosis")]
+    fields = []
+    for key in ("case_prompt", "diagnostic_reasoning", "final_diagnosis"):
+        fields.append(row.get(key))
     if not all(isinstance(value, str) for value in fields):
         raise CorpusError("expected text in case_prompt, diagnostic_reasoning and final_diagnosis")
     prompt, reasoning, name = (replace_surrogates(str(value)) for value in fields)
@@ -197,16 +203,25 @@ def _rows(path: str, split: str | None) -> Iterator[tuple[str, str, str, Mapping
     """Yield (place, id, split, row) of every row asked for."""
     wanted = _SPLITS.get(split or "", split)
     local = Path(path)
-    tables = _local_tables(local, wanted) if local.exists() else _hub_tables(path, wanted)
+    if local.exists():
+        tables = _local_tables(local, wanted)
+    else:
+        tables = _hub_tables(path, wanted)
     number = 0
     for place, own, rows in tables:
         for index, row in enumerate(rows, 1):
             number += 1
             id = _own_id(row) or f"mcr-{own}-{index}"
-            our_split = "dev" if own == "val" else own
+            if own == "val":
+                our_split = "dev"
+            else:
+                our_split = own
             yield f"{place}, row {index}", id, our_split, row
     if not number:
-        of_split = f" of the split {split!r}" if split else ""
+        if split:
+            of_split = f" of the split {split!r}"
+        else:
+            of_split = ""
         raise CorpusError(f"{path}: no row in a parquet file here{of_split}")
 
 
@@ -226,7 +241,10 @@ def _local_tables(
         import pyarrow.parquet
     except ImportError:
         raise MissingExtra("reading parquet files", "train") from None
-    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if path.is_dir():
+        files = sorted(path.rglob("*.parquet"))
+    else:
+        files = [path]
     for file in files:
         own = re.split(r"[-_.]", file.name)[0].lower()
         own = _SPLITS.get(own, own)

@@ -27,9 +27,9 @@ def answer_chain(
         name: of the baseline.
     """
     taxonomy = Taxonomy.default()
-    entries = [
-        Ranked(name_, taxonomy.find(name_).category, share) for name_, share in shares.items()
-    ]
+    entries = []
+    for name_, share in shares.items():
+        entries.append(Ranked(name_, taxonomy.find(name_).category, share))
     differential = Differential(
         tuple(sorted(entries, key=lambda entry: (-entry.probability, entry.diagnosis))),
     )

@@ -20,14 +20,15 @@ def answer(case: AnnotatedCase) -> Chain:
     probabilities = softmax([reading.scores[name] for name in names])
     shares = dict(zip(names, probabilities, strict=True))
     node = Taxonomy.default().find(max(shares, key=lambda name: shares[name]))
-    steps = [
-        Step(
-            draft.supports,
-            draft.rationale,
-            span_of(case.case, draft.quote),
-            PremiseRef(draft.premise.id, draft.premise.source),
-            draft.probability,
+    steps = []
+    for draft in draft_steps(known, reading, node, MIN_PROBABILITY):
+        steps.append(
+            Step(
+                draft.supports,
+                draft.rationale,
+                span_of(case.case, draft.quote),
+                PremiseRef(draft.premise.id, draft.premise.source),
+                draft.probability,
+            )
         )
-        for draft in draft_steps(known, reading, node, MIN_PROBABILITY)
-    ]
     return answer_chain(case, shares, steps, "keywords")

@@ -21,7 +21,11 @@ Answer = Callable[[AnnotatedCase], Chain]
 
 
 def _labels(train: Sequence[AnnotatedCase]) -> list[str]:
-    return [case.gold.diagnosis for case in train if case.gold is not None]
+    labels = []
+    for case in train:
+        if case.gold is not None:
+            labels.append(case.gold.diagnosis)
+    return labels
 
 
 def majority(train: Sequence[AnnotatedCase]) -> Answer:
@@ -30,7 +34,9 @@ def majority(train: Sequence[AnnotatedCase]) -> Answer:
     """
     counts = Counter(_labels(train))
     total = sum(counts.values())
-    shares = {name: count / total for name, count in counts.items()}
+    shares = {}
+    for name, count in counts.items():
+        shares[name] = count / total
     return lambda case: answer_chain(case, shares, (), "majority")
 
 
@@ -74,7 +80,10 @@ def tfidf(train: Sequence[AnnotatedCase]) -> Answer:
             return chain
         weights = model.decision_function(vectorizer.transform([quote.text for quote in quotes]))
         column = list(model.classes_).index(chain.diagnosis)
-        spoke = weights[:, column] if weights.ndim > 1 else weights * (1 if column else -1)
+        if weights.ndim > 1:
+            spoke = weights[:, column]
+        else:
+            spoke = weights * (1 if column else -1)
         best = sorted(range(len(quotes)), key=lambda place: -spoke[place])[:STEPS]
         said = f"Wording like this is frequent in cases of {chain.diagnosis}."
         return replace(
@@ -106,11 +115,9 @@ def nearest(train: Sequence[AnnotatedCase]) -> Answer:
         shares = {name: share / total for name, share in shares.items()}
         steps = _borrowed(case, winner)
         chain = answer_chain(case, shares, (), "nearest")
-        return (
-            answer_chain(case, shares, steps, "nearest")
-            if winner.gold and winner.gold.diagnosis == chain.diagnosis
-            else chain
-        )
+        if winner.gold and winner.gold.diagnosis == chain.diagnosis:
+            return answer_chain(case, shares, steps, "nearest")
+        return chain
 
     return answer
 
@@ -119,12 +126,16 @@ def _borrowed(case: AnnotatedCase, other: AnnotatedCase) -> list[Step]:
     """Return the other case's steps, each with the clause of this note that reads most like its
     evidence, if any does."""
     quotes = single_clauses(find_quotes(case.case.note))
-    words = [_words(quote.text) for quote in quotes]
+    words = []
+    for quote in quotes:
+        words.append(_words(quote.text))
     steps: list[Step] = []
     used: set[int] = set()
     for step in other.gold.steps if other.gold else ():
         wanted = _words(step.evidence.text)
-        scores = [len(wanted & here) / max(len(wanted | here), 1) for here in words]
+        scores = []
+        for here in words:
+            scores.append(len(wanted & here) / max(len(wanted | here), 1))
         best = max(
             (i for i in range(len(quotes)) if i not in used),
             key=scores.__getitem__,

@@ -44,7 +44,10 @@ def make_baseline(
         raise UnknownName("baseline", name, BASELINES)
     if name == "untrained":
         return _untrained(threads)
-    annotated = [case for case in train if case.gold is not None]
+    annotated = []
+    for case in train:
+        if case.gold is not None:
+            annotated.append(case)
     if name in LEARNT and not annotated:
         raise InputError(
             f"the baseline {name!r} learns from annotated cases: name them with --train",
@@ -60,7 +63,9 @@ def _answers(name: str, annotated: Sequence[AnnotatedCase]) -> Callable[[Annotat
         return tfidf(annotated)
     if name == "nearest":
         return nearest(annotated)
-    return keywords.answer if name == "keywords" else _gold
+    if name == "keywords":
+        return keywords.answer
+    return _gold
 
 
 def _sha256(cases: Sequence[AnnotatedCase]) -> str:

@@ -52,7 +52,9 @@ def read_pairs(path: str | Path) -> list[LabelledPair]:
         InputError: the file cannot be read, or a line has another shape; names it.
     """
     path = Path(path)
-    pairs = [_read_pair(line) for line in read_jsonl(path)]
+    pairs = []
+    for line in read_jsonl(path):
+        pairs.append(_read_pair(line))
     if not pairs:
         raise InputError(f"{path}: holds no pair")
     return pairs
@@ -97,12 +99,19 @@ def agree(
         cells.count(cell) for cell in ((True, True), (True, False), (False, True), (False, False))
     )
     kinds = dict.fromkeys(pair.kind for pair in pairs)
-    by_kind = {
-        kind: [said for pair, said in zip(pairs, second, strict=True) if pair.kind == kind]
-        for kind in kinds
-    }
-    unlike = [pair for pair, (a, b) in zip(pairs, cells, strict=True) if a != b]
-    step = max(1, len(unlike) // examples) if examples else 1
+    by_kind = {}
+    for kind in kinds:
+        by_kind[kind] = [
+            said for pair, said in zip(pairs, second, strict=True) if pair.kind == kind
+        ]
+    unlike = []
+    for pair, (a, b) in zip(pairs, cells, strict=True):
+        if a != b:
+            unlike.append(pair)
+    if examples:
+        step = max(1, len(unlike) // examples)
+    else:
+        step = 1
     yy, yn, ny, nn = confusion
     return Agreement(
         first=names[0],
@@ -121,4 +130,6 @@ def _kappa(yy: int, yn: int, ny: int, nn: int) -> float | None:
     if n == 0:
         return None
     chance = ((yy + yn) * (yy + ny) + (ny + nn) * (yn + nn)) / n**2
-    return ((yy + nn) / n - chance) / (1 - chance) if chance < 1 else None
+    if chance < 1:
+        return ((yy + nn) / n - chance) / (1 - chance)
+    return None

@@ -48,16 +48,18 @@ class EmbeddingJudge:
 
     def judge(self, pairs: Sequence[Pair]) -> list[Verdict]:
         """Return a verdict for each pair; the score is the cosine, 0 where a guard speaks or it is negative."""
-        readings = {
-            text: read(text, self._lexicon)
-            for pair in pairs
-            for text in (pair.gold.text, pair.predicted.text)
-        }
-        resolved = {text: self._resolved(text, reading) for text, reading in readings.items()}
+        readings = {}
+        for pair in pairs:
+            for text in (pair.gold.text, pair.predicted.text):
+                readings[text] = read(text, self._lexicon)
+        resolved = {}
+        for text, reading in readings.items():
+            resolved[text] = self._resolved(text, reading)
         self._embed([*readings, *resolved.values()])
-        return [
-            self._judge(pair.gold.text, pair.predicted.text, readings, resolved) for pair in pairs
-        ]
+        verdicts = []
+        for pair in pairs:
+            verdicts.append(self._judge(pair.gold.text, pair.predicted.text, readings, resolved))
+        return verdicts
 
     def _judge(
         self,

@@ -41,12 +41,20 @@ class Reading:
     @property
     def denied(self) -> frozenset[str]:
         """The names of what a negation stands on."""
-        return frozenset(term.name for term in self.terms if term.denied and term.name)
+        denied = []
+        for term in self.terms:
+            if term.denied and term.name:
+                denied.append(term.name)
+        return frozenset(denied)
 
     @property
     def said(self) -> frozenset[str]:
         """The names of what no negation stands on."""
-        return frozenset(term.name for term in self.terms if not term.denied and term.name)
+        said = []
+        for term in self.terms:
+            if not term.denied and term.name:
+                said.append(term.name)
+        return frozenset(said)
 
 
 def read(text: str, lexicon: Lexicon) -> Reading:
@@ -56,7 +64,10 @@ def read(text: str, lexicon: Lexicon) -> Reading:
     )
     plain = _GRADED.sub(lambda match: f"{match[1]} {_ROMAN[match[2].lower()]}", plain)
     terms = lexicon.terms(plain)
-    cues = [place for place, term in enumerate(terms) if lexicon.is_cue(term.word)]
+    cues = []
+    for place, term in enumerate(terms):
+        if lexicon.is_cue(term.word):
+            cues.append(place)
     terms = _mark_denied(terms, cues, lexicon)
     denies = bool(cues) or any(term.denied for term in terms)
     return Reading(_numbers(plain, lexicon), _codes(plain), lexicon.poles(plain), terms, denies)
@@ -93,15 +104,16 @@ def _apart(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -
 
 
 def _numbers(text: str, lexicon: Lexicon) -> frozenset[str]:
-    found = {
-        _TRAILING_ZEROS.sub(r"\1", match[1].replace(",", "")).rstrip(".")
-        for match in _NUMBER.finditer(text)
-    }
+    found = set()
+    for match in _NUMBER.finditer(text):
+        found.add(_TRAILING_ZEROS.sub(r"\1", match[1].replace(",", "")).rstrip("."))
     return frozenset(found | lexicon.number_words(text))
 
 
 def _codes(text: str) -> frozenset[tuple[str, str]]:
-    codes = {(match[1].lower(), match[2]) for match in _CODE.finditer(text)}
+    codes = set()
+    for match in _CODE.finditer(text):
+        codes.add((match[1].lower(), match[2]))
     return frozenset(
         codes | {(match[1].lower(), match[2].lower()) for match in _LETTERED.finditer(text)},
     )
@@ -114,7 +126,10 @@ def _mark_denied(terms: tuple[Term, ...], cues: list[int], lexicon: Lexicon) -> 
         ahead = _scope(terms, range(place + 1, min(place + 1 + _REACH, len(terms))))
         behind = _scope(terms, range(place - 1, max(place - 1 - _REACH, -1), -1))
         marked |= set(behind if lexicon.denies_behind(terms[place].word) and not ahead else ahead)
-    return tuple(term.as_denied() if place in marked else term for place, term in enumerate(terms))
+    result = []
+    for place, term in enumerate(terms):
+        result.append(term.as_denied() if place in marked else term)
+    return tuple(result)
 
 
 def _scope(terms: tuple[Term, ...], places: range) -> list[int]:

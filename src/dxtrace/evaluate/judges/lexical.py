@@ -35,7 +35,10 @@ class LexicalJudge:
 
     def judge(self, pairs: Sequence[Pair]) -> list[Verdict]:
         """Return a verdict for each pair; the score is the shared wording, 0 where a guard speaks."""
-        return [self._judge(pair.gold.text, pair.predicted.text) for pair in pairs]
+        verdicts = []
+        for pair in pairs:
+            verdicts.append(self._judge(pair.gold.text, pair.predicted.text))
+        return verdicts
 
     def _judge(self, gold: str, predicted: str) -> Verdict:
         if gold.split() == predicted.split():
@@ -52,7 +55,9 @@ class LexicalJudge:
         if not ours or not theirs:
             return 0.0
         score = (_covered(ours, theirs) + _covered(theirs, ours)) / 2
-        return score * _CLASH if self._clash(ours, theirs) else score
+        if self._clash(ours, theirs):
+            return score * _CLASH
+        return score
 
     def _clash(self, ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
         """Return True if each side says something of its own that the lexicon knows and the other side lacks."""
@@ -81,11 +86,15 @@ def _best(name: str, names: Mapping[str, float]) -> float:
     if name in names:
         return 1.0
     best = max((_alike(name, other) for other in names), default=0.0)
-    return best if best >= _ALIKE else 0.0
+    if best >= _ALIKE:
+        return best
+    return 0.0
 
 
 @lru_cache(maxsize=65536)
 def _alike(one: str, other: str) -> float:
     """Return Dice over letter trigrams of two words."""
     a, b = ({word[i : i + 3] for i in range(len(word) - 2)} for word in (one, other))
-    return 2 * len(a & b) / (len(a) + len(b)) if a and b else 0.0
+    if a and b:
+        return 2 * len(a & b) / (len(a) + len(b))
+    return 0.0

@@ -64,7 +64,10 @@ class EngineAsker:
     def __init__(self, engine: Engine, name: str) -> None:
         self.name = name
         self._engine = engine
-        prefix = "" if engine.chat_template else " "
+        if engine.chat_template:
+            prefix = ""
+        else:
+            prefix = " "
         ids = engine.encode([f"{prefix}Yes", f"{prefix}No"])
         self._yes, self._no = ids[0][0], ids[1][0]
 
@@ -197,7 +200,10 @@ class LLMJudge:
         Raises:
             EngineError: the model gives no answer. What was answered before is kept.
         """
-        return [self._judge(pair) for pair in pairs]
+        verdicts = []
+        for pair in pairs:
+            verdicts.append(self._judge(pair))
+        return verdicts
 
     def _judge(self, pair: Pair) -> Verdict:
         one, other = " ".join(pair.gold.text.split()), " ".join(pair.predicted.text.split())

@@ -25,14 +25,19 @@ class PremiseJudge:
 
     def judge(self, pairs: Sequence[Pair]) -> list[Verdict]:
         """Return a verdict for each pair."""
-        unknown = [pair for pair in pairs if not (pair.gold.premise and pair.predicted.premise)]
+        unknown = []
+        for pair in pairs:
+            if not (pair.gold.premise and pair.predicted.premise):
+                unknown.append(pair)
         rest = iter(self.otherwise.judge(unknown) if unknown else [])
-        return [
-            _by_id(pair.gold.premise == pair.predicted.premise)
-            if pair.gold.premise and pair.predicted.premise
-            else next(rest)
-            for pair in pairs
-        ]
+        verdicts = []
+        for pair in pairs:
+            verdicts.append(
+                _by_id(pair.gold.premise == pair.predicted.premise)
+                if pair.gold.premise and pair.predicted.premise
+                else next(rest)
+            )
+        return verdicts
 
 
 def _by_id(same: bool) -> Verdict:

@@ -27,11 +27,22 @@ class SpansJudge:
 
     def judge(self, pairs: Sequence[Pair]) -> list[Verdict]:
         """Return a verdict for each pair; the score is the overlap."""
-        verdicts: list[Verdict | None] = [self._overlap(pair) for pair in pairs]
-        open_places = [place for place, verdict in enumerate(verdicts) if verdict is None]
-        asked = self.otherwise.judge([pairs[place] for place in open_places]) if open_places else []
+        verdicts: list[Verdict | None] = []
+        for pair in pairs:
+            verdicts.append(self._overlap(pair))
+        open_places = []
+        for place, verdict in enumerate(verdicts):
+            if verdict is None:
+                open_places.append(place)
+        if open_places:
+            asked = self.otherwise.judge([pairs[place] for place in open_places])
+        else:
+            asked = []
         answered = dict(zip(open_places, asked, strict=True))
-        return [verdict or answered[place] for place, verdict in enumerate(verdicts)]
+        settled = []
+        for place, verdict in enumerate(verdicts):
+            settled.append(verdict or answered[place])
+        return settled
 
     def _overlap(self, pair: Pair) -> Verdict | None:
         if pair.gold.span is None or pair.predicted.span is None:
@@ -44,4 +55,6 @@ def dice(one: tuple[int, int], other: tuple[int, int]) -> float:
     """Return twice the shared length of two half-open ranges over the sum of their lengths, 0 to 1."""
     shared = min(one[1], other[1]) - max(one[0], other[0])
     total = (one[1] - one[0]) + (other[1] - other[0])
-    return 2 * max(shared, 0) / total if total > 0 else 0.0
+    if total > 0:
+        return 2 * max(shared, 0) / total
+    return 0.0

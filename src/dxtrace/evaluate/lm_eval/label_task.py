@@ -27,11 +27,12 @@ def load(corpus: str | None = None, **_: Any) -> dict[str, list[dict[str, Any]]]
             'name the cases: --metadata \'{"corpus": "PATH[:split]"}\', or set DXTRACE_CORPUS',
         )
     names = choices()
-    rows = [
-        {"id": case.id, "note": case.case.note, "label": names.index(case.gold.diagnosis)}
-        for case in open_corpus(spec).cases
-        if case.gold is not None and case.gold.diagnosis in names
-    ]
+    rows = []
+    for case in open_corpus(spec).cases:
+        if case.gold is not None and case.gold.diagnosis in names:
+            rows.append(
+                {"id": case.id, "note": case.case.note, "label": names.index(case.gold.diagnosis)}
+            )
     return {"test": rows}
 
 
@@ -42,4 +43,7 @@ def prompt(doc: Mapping[str, Any]) -> str:
 
 def choices(_: Mapping[str, Any] | None = None) -> list[str]:
     """Return the names of all diagnoses, in the order of the taxonomy."""
-    return [node.name for node in Taxonomy.default().diagnoses]
+    choices = []
+    for node in Taxonomy.default().diagnoses:
+        choices.append(node.name)
+    return choices

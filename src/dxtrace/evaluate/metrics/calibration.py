@@ -60,7 +60,10 @@ def brier(probabilities: dict[str, float], gold: str) -> float:
     Source: Brier 1950, Monthly Weather Review 78. A gold diagnosis without a probability has
     probability 0.
     """
-    missed = 0.0 if gold in probabilities else 1.0
+    if gold in probabilities:
+        missed = 0.0
+    else:
+        missed = 1.0
     return missed + sum((p - (name == gold)) ** 2 for name, p in probabilities.items())
 
 
@@ -69,20 +72,24 @@ def reliability(stated: Sequence[Stated], bins: int = BINS) -> tuple[Bin, ...]:
 
     A confidence of 1 is in the last bin.
     """
-    groups: list[list[Stated]] = [[] for _ in range(bins)]
+    groups: list[list[Stated]] = []
+    for _ in range(bins):
+        groups.append([])
     for one in stated:
         groups[min(int(one.confidence * bins), bins - 1)].append(one)
-    return tuple(
-        Bin(
-            low=number / bins,
-            high=(number + 1) / bins,
-            n=len(group),
-            confidence=sum(one.confidence for one in group) / len(group),
-            right=sum(one.right for one in group) / len(group),
-        )
-        for number, group in enumerate(groups)
-        if group
-    )
+    filled = []
+    for number, group in enumerate(groups):
+        if group:
+            filled.append(
+                Bin(
+                    low=number / bins,
+                    high=(number + 1) / bins,
+                    n=len(group),
+                    confidence=sum(one.confidence for one in group) / len(group),
+                    right=sum(one.right for one in group) / len(group),
+                )
+            )
+    return tuple(filled)
 
 
 def expected_calibration_error(bins: Sequence[Bin]) -> float:
@@ -91,7 +98,9 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float:
     Source: Naeini et al. 2015 (AAAI); Guo et al. 2017, arXiv 1706.04599.
     """
     total = sum(one.n for one in bins)
-    return sum(one.n * abs(one.right - one.confidence) for one in bins) / total if total else 0.0
+    if total:
+        return sum(one.n * abs(one.right - one.confidence) for one in bins) / total
+    return 0.0
 
 
 def abstention_curve(stated: Sequence[Stated]) -> tuple[tuple[float, float], ...]:

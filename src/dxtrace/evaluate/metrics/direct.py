@@ -121,16 +121,15 @@ def evaluation_file(
         predicted: the same of the predicted side.
         pairs: (gold index, predicted index, rationales judged the same).
     """
-    record = {
-        f"[{i}, {j}]": [
+    record = {}
+    for i, j, same in pairs:
+        record[f"[{i}, {j}]"] = [
             gold[i][2],
             predicted[j][2],
             gold[i][1],
             predicted[j][1],
             "Yes" if same else "No",
         ]
-        for i, j, same in pairs
-    }
     return {
         "chain_gt": list(gold_path),
         "chain_pred": list(predicted_chain),
@@ -147,7 +146,9 @@ def _capitalised(name: str) -> str:
 
 
 def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+    if whole:
+        return part / whole
+    return None
 
 
 def _names(data: Mapping[str, Any], key: str) -> list[str]:

@@ -22,7 +22,10 @@ def judge_all(
     columns.
     """
     verdicts = iter(judge.judge([Pair(g, p) for g in gold for p in predicted]))
-    return [[next(verdicts) for _ in predicted] for _ in gold]
+    rows = []
+    for _ in gold:
+        rows.append([next(verdicts) for _ in predicted])
+    return rows
 
 
 def match_greedy(verdicts: Verdicts) -> Pairs:
@@ -63,4 +66,8 @@ def match_optimal(verdicts: Verdicts) -> Pairs:
     weight = len(verdicts) + len(verdicts[0]) + 1
     gains = np.array([[weight + v.score if v.same else 0.0 for v in row] for row in verdicts])
     rows, columns = optimize.linear_sum_assignment(gains, maximize=True)
-    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if verdicts[i][j].same]
+    pairs = []
+    for i, j in zip(rows, columns, strict=True):
+        if verdicts[i][j].same:
+            pairs.append((int(i), int(j)))
+    return pairs

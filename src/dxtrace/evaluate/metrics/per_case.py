@@ -35,7 +35,10 @@ def _metrics(
     binary: bool = False,
     better: Better = "higher",
 ) -> list[Metric]:
-    return [Metric(key, label, group, says, binary, better) for key, label, says in rows]
+    metrics = []
+    for key, label, says in rows:
+        metrics.append(Metric(key, label, group, says, binary, better))
+    return metrics
 
 
 #: Every metric, in the order of the report.
@@ -204,7 +207,9 @@ def diagnosis_scores(gold: Account, predicted: Account, taxonomy: Taxonomy) -> S
     """Return the scores of the final diagnosis; those of the differential are None without one."""
     known = find_node(gold.diagnosis, taxonomy)
     node = find_node(predicted.diagnosis, taxonomy)
-    names = [entry.diagnosis for entry in predicted.differential.entries]
+    names = []
+    for entry in predicted.differential.entries:
+        names.append(entry.diagnosis)
     return {
         "diagnosis_by_any_name": float(known is not None and node is known),
         "named": float(predicted.named),
@@ -248,7 +253,12 @@ def evidence_scores(
 
 def _characters(note: str, observations: Sequence[Observation]) -> set[int]:
     ranges = (range(*o.span) for o in observations if o.span)
-    return {place for places in ranges for place in places if not note[place].isspace()}
+    characters = set()
+    for places in ranges:
+        for place in places:
+            if not note[place].isspace():
+                characters.add(place)
+    return characters
 
 
 def redundancy(observations: Sequence[Observation]) -> float | None:
@@ -263,7 +273,10 @@ def redundancy(observations: Sequence[Observation]) -> float | None:
     quoted: set[int] = set()
     said: set[str] = set()
     for observation in observations:
-        places = set(range(*observation.span)) if observation.span else set()
+        if observation.span:
+            places = set(range(*observation.span))
+        else:
+            places = set()
         rationale = flatten(observation.rationale).casefold()
         repeated += (rationale in said and rationale != "") or (
             bool(places) and 2 * len(places & quoted) >= len(places)
@@ -276,7 +289,9 @@ def redundancy(observations: Sequence[Observation]) -> float | None:
 def form_scores(predicted: Account) -> Scores:
     """Return validity, redundancy and lengths."""
     steps = predicted.observations
-    words = [len(o.rationale.split()) for o in steps]
+    words = []
+    for o in steps:
+        words.append(len(o.rationale.split()))
     return {
         "valid": float(not predicted.faults),
         "answered": 1.0,
@@ -297,14 +312,20 @@ def _worst() -> tuple[str, ...]:
         "tree_distance",
         "selective_acc_diag",
     }
-    return tuple(metric.key for metric in METRICS if metric.key not in keys)
+    zero = []
+    for metric in METRICS:
+        if metric.key not in keys:
+            zero.append(metric.key)
+    return tuple(zero)
 
 
 def missing_scores(gold: Account, taxonomy: Taxonomy) -> Scores:
     """Return the scores of a missing or broken answer: 0, the farthest in the tree, None for
     lengths.
     """
-    scores: Scores = {metric.key: None for metric in METRICS}
+    scores: Scores = {}
+    for metric in METRICS:
+        scores[metric.key] = None
     scores |= dict.fromkeys(_worst(), 0.0)
     known = find_node(gold.diagnosis, taxonomy)
     scores["tree_distance"] = float(tree_distance("", gold.diagnosis, taxonomy)) if known else None

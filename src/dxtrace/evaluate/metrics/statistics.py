@@ -52,8 +52,13 @@ class Estimate:
 
 def mean(values: Values) -> float | None:
     """Return the mean of the values that are there; None without any."""
-    there = [value for value in values if value is not None]
-    return math.fsum(there) / len(there) if there else None
+    there = []
+    for value in values:
+        if value is not None:
+            there.append(value)
+    if there:
+        return math.fsum(there) / len(there)
+    return None
 
 
 def wilson(successes: int, n: int) -> Interval:
@@ -89,11 +94,10 @@ def estimate_all(
     intervals = _bootstrap(sums, counts, seed, resamples)
     result = {}
     for row, (key, values) in enumerate(columns.items()):
-        there = [
-            (value, patient)
-            for value, patient in zip(values, patients, strict=True)
-            if value is not None
-        ]
+        there = []
+        for value, patient in zip(values, patients, strict=True):
+            if value is not None:
+                there.append((value, patient))
         successes = round(sum(value for value, _ in there))
         result[key] = Estimate(
             mean=mean(values),
@@ -110,7 +114,9 @@ def _by_patient(columns: Sequence[Values], patients: Sequence[str]) -> tuple[Any
     are.
     """
     np = library("numpy", "statistics")
-    order = {patient: place for place, patient in enumerate(dict.fromkeys(patients))}
+    order = {}
+    for place, patient in enumerate(dict.fromkeys(patients)):
+        order[patient] = place
     where = np.array([order[patient] for patient in patients], dtype=int)
     table = np.array(
         [[math.nan if v is None else v for v in values] for values in columns],
@@ -144,15 +150,16 @@ def _bootstrap(sums: Any, counts: Any, seed: int, resamples: int) -> list[Interv
             (sums, counts), ratio, paired=True, vectorized=True, axis=-1, method="percentile", batch=_BATCH,
             n_resamples=resamples, confidence_level=CONFIDENCE, rng=np.random.default_rng(seed),
         ).confidence_interval  # fmt: skip
-    return [_interval(low, high) for low, high in zip(found.low, found.high, strict=True)]
+    intervals = []
+    for low, high in zip(found.low, found.high, strict=True):
+        intervals.append(_interval(low, high))
+    return intervals
 
 
 def _interval(low: float, high: float) -> Interval:
-    return (
-        Interval(None, None)
-        if math.isnan(low) or math.isnan(high)
-        else Interval(float(low), float(high))
-    )
+    if math.isnan(low) or math.isnan(high):
+        return Interval(None, None)
+    return Interval(float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -209,12 +216,16 @@ def compare_all(
     ones, counts = _by_patient([[x for x, _ in row] for row in rows], patients)
     twos, _ = _by_patient([[y for _, y in row] for row in rows], patients)
     intervals = _bootstrap(twos - ones, counts, seed, resamples)
-    p_values = [_permutation(ones[i], twos[i], seed, resamples) for i in range(len(rows))]
+    p_values = []
+    for i in range(len(rows)):
+        p_values.append(_permutation(ones[i], twos[i], seed, resamples))
     adjusted = holm(p_values)
-    return [
-        _comparison(key, row, intervals[i], p_values[i], adjusted[i], binary=key in rates)
-        for i, (key, row) in enumerate(zip(keys, rows, strict=True))
-    ]
+    comparisons = []
+    for i, (key, row) in enumerate(zip(keys, rows, strict=True)):
+        comparisons.append(
+            _comparison(key, row, intervals[i], p_values[i], adjusted[i], binary=key in rates)
+        )
+    return comparisons
 
 
 def _comparison(
@@ -225,7 +236,10 @@ def _comparison(
     adjusted: float,
     binary: bool,
 ) -> Comparison:
-    there = [(x, y) for x, y in row if x is not None and y is not None]
+    there = []
+    for x, y in row:
+        if x is not None and y is not None:
+            there.append((x, y))
     one, two = (math.fsum(side) / len(there) for side in zip(*there, strict=True))
     p_mcnemar = mcnemar(there) if binary else None
     return Comparison(key, len(there), one, two, two - one, interval, p, p_mcnemar, adjusted)
@@ -265,4 +279,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     if not p_values:
         return []
     multitest = library("statsmodels.stats.multitest", "Holm's correction")
-    return [float(p) for p in multitest.multipletests(p_values, method="holm")[1]]
+    adjusted = []
+    for p in multitest.multipletests(p_values, method="holm")[1]:
+        adjusted.append(float(p))
+    return adjusted

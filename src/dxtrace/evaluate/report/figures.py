@@ -51,7 +51,9 @@ def value_text(key: str, value: float | None) -> str:
     if value is None:
         return "–"
     plain = BY_KEY[key].group == "length" or key == "tree_distance"
-    return f"{value:.2f}" if plain else percent(value)
+    if plain:
+        return f"{value:.2f}"
+    return percent(value)
 
 
 def interval_of(estimate: EstimateData) -> tuple[float | None, float | None]:
@@ -59,11 +61,10 @@ def interval_of(estimate: EstimateData) -> tuple[float | None, float | None]:
     bootstrap's.
     """
     wilson, boot = estimate["wilson"], estimate["bootstrap"]
-    chosen = (
-        wilson
-        if wilson and (estimate["n"] == estimate["patients"] or boot["low"] is None)
-        else boot
-    )
+    if wilson and (estimate["n"] == estimate["patients"] or boot["low"] is None):
+        chosen = wilson
+    else:
+        chosen = boot
     return chosen["low"], chosen["high"]
 
 
@@ -79,7 +80,9 @@ def p_text(p: float | None) -> str:
     """Return a p value with three digits, or "<0.001"; a dash without one."""
     if p is None:
         return "–"
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
+    if p < 0.001:
+        return "<0.001"
+    return f"{p:.3f}"
 
 
 def cards(data: Report) -> str:
@@ -109,7 +112,10 @@ def outcomes_text(summary: Summary) -> str:
     )
     selective = summary["metrics"]["selective_acc_diag"]
     right = value_text("selective_acc_diag", selective["mean"])
-    named = f"of {selective['n']:,} diagnoses named {right} are right" if selective["n"] else ""
+    if selective["n"]:
+        named = f"of {selective['n']:,} diagnoses named {right} are right"
+    else:
+        named = ""
     return f"Of all cases: {shares}" + (f"; {named}." if named else ".")
 
 
@@ -119,14 +125,21 @@ def all_metrics(data: Report) -> str:
     rows: list[Sequence[Cell]] = []
     group = ""
     for metric in METRICS:
-        estimates = [system["summary"]["metrics"][metric.key] for system in systems]
+        estimates = []
+        for system in systems:
+            estimates.append(system["summary"]["metrics"][metric.key])
         if all(estimate["mean"] is None for estimate in estimates):
             continue
         if metric.group != group:
             group = metric.group
             rows.append((_GROUPS[group],))
-        cells = [_estimate(metric.key, estimate) for estimate in estimates]
-        lower = " (lower is better)" if metric.better == "lower" else ""
+        cells = []
+        for estimate in estimates:
+            cells.append(_estimate(metric.key, estimate))
+        if metric.better == "lower":
+            lower = " (lower is better)"
+        else:
+            lower = ""
         rows.append((small(metric.label, metric.says + lower), *cells))
     rows += _other_averages(systems)
     heads = ("Metric", *(f"#{system['name']}" for system in systems))
@@ -179,17 +192,27 @@ def comparisons(data: Report) -> str:
             "#McNemar",
             "#n",
         )
-        rows = [_comparison(one) for one in pair["metrics"]]
+        rows = []
+        for one in pair["metrics"]:
+            rows.append(_comparison(one))
         parts.append(
             heading(f"{pair['second']} against {pair['first']}", 3) + table(heads, rows, _COMPARED),
         )
-    return heading("Systems compared") + "".join(parts) if parts else ""
+    if parts:
+        return heading("Systems compared") + "".join(parts)
+    return ""
 
 
 def _comparison(one: ComparisonData) -> Sequence[Cell]:
     key, low, high = one["key"], one["interval"]["low"], one["interval"]["high"]
-    between = f"{value_text(key, low)} to {value_text(key, high)}" if low is not None else ""
-    sign = "+" if one["difference"] > 0 else ""
+    if low is not None:
+        between = f"{value_text(key, low)} to {value_text(key, high)}"
+    else:
+        between = ""
+    if one["difference"] > 0:
+        sign = "+"
+    else:
+        sign = ""
     return (
         BY_KEY[key].label,
         value_text(key, one["first"]),
@@ -209,7 +232,9 @@ def bars(data: Report, group: str, title: str) -> str:
     if not systems:
         return ""
     names = sorted({name for system in systems for name in system["summary"]["groups"][group]})
-    rows = [_bar_row(systems, group, name) for name in names]
+    rows = []
+    for name in names:
+        rows.append(_bar_row(systems, group, name))
     colors = zip(("one", "two"), (system["name"] for system in systems), strict=False)
     legend = f'<p class="soft">Bars: Acc_diag with its 95 % interval.{keys(colors)}</p>'
     heads = ("", "#n", "Acc_diag", "#", "#Obs_comp", "#Exp_all")
@@ -217,11 +242,13 @@ def bars(data: Report, group: str, title: str) -> str:
 
 
 def _bar_row(systems: Sequence[SystemReport], group: str, name: str) -> Sequence[Cell]:
-    found = [
-        (place, system["summary"]["groups"][group].get(name))
-        for place, system in enumerate(systems)
-    ]
-    there = [(place, one) for place, one in found if one]
+    found = []
+    for place, system in enumerate(systems):
+        found.append((place, system["summary"]["groups"][group].get(name)))
+    there = []
+    for place, one in found:
+        if one:
+            there.append((place, one))
     drawn = "".join(
         bar(
             one["metrics"]["acc_diag"]["mean"],

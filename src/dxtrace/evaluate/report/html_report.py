@@ -72,7 +72,10 @@ def html_report(
 def _head(data: Report) -> str:
     corpus, judges = data["corpus"], data["judges"]
     summary = data["systems"][0]["summary"]
-    place = f" from {corpus['name']} ({corpus['id']})" if corpus else ""
+    if corpus:
+        place = f" from {corpus['name']} ({corpus['id']})"
+    else:
+        place = ""
     parts = [
         heading("Evaluation: " + " · ".join(system["name"] for system in data["systems"]), 1),
         paragraph(f"{summary['n']:,} cases of {summary['patients']:,} patients{place}."),
@@ -90,14 +93,16 @@ def _confusions(data: Report) -> str:
     for system in data["systems"]:
         found = system["summary"]["confusions"]["diagnosis"][:12]
         if found:
-            rows = [
-                (gold, predicted, n, _look_alike(gold, predicted)) for gold, predicted, n in found
-            ]
+            rows = []
+            for gold, predicted, n in found:
+                rows.append((gold, predicted, n, _look_alike(gold, predicted)))
             parts.append(
                 heading(system["name"], 3)
                 + table(("Gold", "Predicted", "#Cases", "Where it lies"), rows),
             )
-    return heading("Confusion between look-alikes") + "".join(parts) if parts else ""
+    if parts:
+        return heading("Confusion between look-alikes") + "".join(parts)
+    return ""
 
 
 def _look_alike(gold: str, predicted: str) -> str:
@@ -125,17 +130,20 @@ def _calibration(data: Report) -> str:
             )
             plots = reliability_diagram(name, found) + abstention_plot(name, found)
             parts.append(f'{heading(name, 3)}{paragraph(said)}<div class="plots">{plots}</div>')
-    return heading("Can its probabilities be trusted?") + "".join(parts) if parts else ""
+    if parts:
+        return heading("Can its probabilities be trusted?") + "".join(parts)
+    return ""
 
 
 def _sections(data: Report) -> str:
     kinds = ("found", "missed", "extra")
     parts = []
     for system in data["systems"]:
-        rows: list[Sequence[Cell]] = [
-            (name.replace("_", " ").capitalize(), Markup(stack(counts, kinds)), *counts)
-            for name, counts in system["summary"]["sections"].items()
-        ]
+        rows: list[Sequence[Cell]] = []
+        for name, counts in system["summary"]["sections"].items():
+            rows.append(
+                (name.replace("_", " ").capitalize(), Markup(stack(counts, kinds)), *counts)
+            )
         if rows:
             heads = ("Section", "Share", "#Found", "#Missed", "#Not gold")
             parts.append(heading(system["name"], 3) + table(heads, rows))
@@ -143,7 +151,9 @@ def _sections(data: Report) -> str:
         (("good", "gold evidence found"), ("bad", "missed"), ("soft", "quoted, not gold")),
     )
     title = heading("Where evidence was found or missed")
-    return f'{title}<p class="soft">{legend}</p>{"".join(parts)}' if parts else ""
+    if parts:
+        return f'{title}<p class="soft">{legend}</p>{"".join(parts)}'
+    return ""
 
 
 def _problems(data: Report) -> str:
@@ -158,7 +168,9 @@ def _problems(data: Report) -> str:
             parts.append(
                 f'{heading(system["name"], 3)}{paragraph(counts)}<ul class="soft">{listed}</ul>',
             )
-    return heading("Rows that could not be used as they were") + "".join(parts) if parts else ""
+    if parts:
+        return heading("Rows that could not be used as they were") + "".join(parts)
+    return ""
 
 
 def _cases(systems: Sequence[Scored], cases: Mapping[str, AnnotatedCase] | None) -> str:
@@ -176,7 +188,9 @@ def _cases(systems: Sequence[Scored], cases: Mapping[str, AnnotatedCase] | None)
     shown = "".join(
         _case(kind, result, cases[result.id], accounts[result.id]) for kind, result in chosen
     )
-    return heading(f"Best and worst cases of {first.name}") + shown if shown else ""
+    if shown:
+        return heading(f"Best and worst cases of {first.name}") + shown
+    return ""
 
 
 def _merit(result: CaseResult) -> float:
@@ -184,16 +198,22 @@ def _merit(result: CaseResult) -> float:
 
 
 def _case(kind: str, result: CaseResult, case: AnnotatedCase, account: Account) -> str:
-    found = {i for i, _, _ in result.pairs}
-    gold = {step.evidence.text: step for step in (case.gold.steps if case.gold else ())}
+    found = set()
+    for i, _, _ in result.pairs:
+        found.add(i)
+    gold = {}
+    for step in case.gold.steps if case.gold else ():
+        gold[step.evidence.text] = step
     missed = "".join(f"<li>{escape(text)}</li>" for i, text in enumerate(gold) if i not in found)
-    right = "right" if result.scores.get("acc_diag") else f"gold: {result.diagnosis}"
+    if result.scores.get("acc_diag"):
+        right = "right"
+    else:
+        right = f"gold: {result.diagnosis}"
     scores = f"Obs_comp {percent(result.scores.get('obs_comp'), 0)}, Exp_all {percent(result.scores.get('exp_all'), 0)}"
-    rest = (
-        f"<p>Gold evidence that was missed:</p><ul>{missed}</ul>"
-        if missed
-        else "<p>All gold evidence was found.</p>"
-    )
+    if missed:
+        rest = f"<p>Gold evidence that was missed:</p><ul>{missed}</ul>"
+    else:
+        rest = "<p>All gold evidence was found.</p>"
     title = paragraph(f"{kind}: {result.id} ({right}; {scores})", "soft")
     return f'<section class="case">{title}{static_case_html(_chain(case, account))}{rest}</section>'
 
@@ -219,7 +239,10 @@ def _chain(case: AnnotatedCase, account: Account) -> Chain:
 
 def _provenance(data: Report) -> str:
     corpus, settings = data["corpus"], data["settings"]
-    named = " · ".join((corpus["name"], corpus["id"], corpus["licence"])) if corpus else "–"
+    if corpus:
+        named = " · ".join((corpus["name"], corpus["id"], corpus["licence"]))
+    else:
+        named = "–"
     entries = {
         "Corpus": named,
         "Corpus SHA-256": corpus["sha256"] if corpus else "–",
@@ -229,7 +252,10 @@ def _provenance(data: Report) -> str:
         "dxtrace": data["provenance"]["version"],
     }
     for system in data["systems"]:
-        known = [f"{key} {value}" for key, value in system["model"].items() if value]
+        known = []
+        for key, value in system["model"].items():
+            if value:
+                known.append(f"{key} {value}")
         if known:
             entries[f"Model of {system['name']}"] = " · ".join(known)
     rows = "".join(

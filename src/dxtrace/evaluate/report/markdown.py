@@ -23,7 +23,9 @@ def markdown_table(data: Report) -> str:
         "|---|" + "---:|" * len(systems),
     ]
     for metric in METRICS:
-        estimates = [system["summary"]["metrics"][metric.key] for system in systems]
+        estimates = []
+        for system in systems:
+            estimates.append(system["summary"]["metrics"][metric.key])
         if metric.group in _GROUPS and any(estimate["mean"] is not None for estimate in estimates):
             cells = [
                 f"{value_text(metric.key, e['mean'])} ({interval_text(metric.key, e)})"
@@ -34,7 +36,9 @@ def markdown_table(data: Report) -> str:
                 + " | ".join(cell.replace(" ()", "") for cell in cells)
                 + " |",
             )
-    f1 = [value_text("acc_diag", system["summary"]["macro_f1"]["diagnosis"]) for system in systems]
+    f1 = []
+    for system in systems:
+        f1.append(value_text("acc_diag", system["summary"]["macro_f1"]["diagnosis"]))
     lines.append("| Macro-F1, diagnosis | " + " | ".join(f1) + " |")
     known = [system["wordings"] for system in systems]
     if any(known):

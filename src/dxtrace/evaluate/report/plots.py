@@ -14,7 +14,9 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 330, 270, 44, 40
 
 def percent(value: float | None, digits: int = 1) -> str:
     """Return a share as a percentage, or a dash."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    if value is None:
+        return "–"
+    return f"{100 * value:.{digits}f} %"
 
 
 def bar(
@@ -29,7 +31,10 @@ def bar(
     line = ""
     if low is not None and high is not None:
         line = f'<u style="left:{100 * low:.1f}%;width:{max(100 * (high - low), 0.5):.1f}%"></u>'
-    kind = "bar two" if second else "bar"
+    if second:
+        kind = "bar two"
+    else:
+        kind = "bar"
     return f'<div class="{kind}" aria-hidden="true"><i style="width:{100 * value:.1f}%"></i>{line}</div>'
 
 
@@ -75,10 +80,9 @@ def abstention_plot(name: str, confidence: ConfidenceData) -> str:
     """
     curve = confidence["curve"]
     points = " ".join(f"{_x(coverage):.1f},{_y(accuracy):.1f}" for coverage, accuracy in curve)
-    at = {
-        share: min(curve, key=lambda point: abs(point[0] - share))
-        for share in (0.25, 0.5, 0.75, 1.0)
-    }
+    at = {}
+    for share in (0.25, 0.5, 0.75, 1.0):
+        at[share] = min(curve, key=lambda point: abs(point[0] - share))
     said = "; ".join(f"{percent(c, 0)} answered: {percent(a, 0)} right" for c, a in at.values())
     body = f'<polyline class="line" points="{points}"/>'
     if len(curve) == 1:

@@ -81,11 +81,20 @@ def compare(
     """Compare two systems on the cases that both have, by id (see
     :func:`dxtrace.evaluate.metrics.statistics.compare_all`).
     """
-    by_id = {result.id: result for result in second}
-    here = [result for result in first if result.id in by_id]
-    there = [by_id[result.id] for result in here]
+    by_id = {}
+    for result in second:
+        by_id[result.id] = result
+    here = []
+    for result in first:
+        if result.id in by_id:
+            here.append(result)
+    there = []
+    for result in here:
+        there.append(by_id[result.id])
     ones, twos = columns(here), columns(there)
-    chosen = {key: ones[key] for key in COMPARED}
+    chosen = {}
+    for key in COMPARED:
+        chosen[key] = ones[key]
     return compare_all(chosen, twos, [result.patient for result in here], _RATES, seed, resamples)
 
 
@@ -103,13 +112,19 @@ def _estimates(
         seed,
         resamples,
     )
-    return {key: estimate.to_json() for key, estimate in found.items()}
+    estimates = {}
+    for key, estimate in found.items():
+        estimates[key] = estimate.to_json()
+    return estimates
 
 
 def _outcomes(results: Sequence[CaseResult]) -> dict[str, float]:
     """Return the share of all cases with each outcome; missing and broken answers have none."""
     counts = Counter(result.outcome for result in results)
-    return {name: counts[name] / max(len(results), 1) for name in get_args(Status)}
+    outcomes = {}
+    for name in get_args(Status):
+        outcomes[name] = counts[name] / max(len(results), 1)
+    return outcomes
 
 
 def _pooled(results: Sequence[CaseResult]) -> dict[str, float | None]:
@@ -132,10 +147,10 @@ def _pooled(results: Sequence[CaseResult]) -> dict[str, float | None]:
 def _macro(results: Sequence[CaseResult]) -> dict[str, float | None]:
     """Return the published metrics with every category counting the same."""
     groups = _split(results, lambda result: result.category)
-    return {
-        key: mean([mean([r.scores.get(key) for r in group]) for group in groups.values()])
-        for key in PUBLISHED
-    }
+    means = {}
+    for key in PUBLISHED:
+        means[key] = mean([mean([r.scores.get(key) for r in group]) for group in groups.values()])
+    return means
 
 
 def _macro_f1(results: Sequence[CaseResult]) -> F1Data:
@@ -146,13 +161,11 @@ def _macro_f1(results: Sequence[CaseResult]) -> F1Data:
 
     def score(gold: list[str], predicted: list[str]) -> float:
         labels = sorted(set(gold))
-        return (
-            float(
+        if labels:
+            return float(
                 metrics.f1_score(gold, predicted, labels=labels, average="macro", zero_division=0),
             )
-            if labels
-            else 0.0
-        )
+        return 0.0
 
     return {
         "category": score([r.category for r in results], [r.predicted_category for r in results]),
@@ -170,7 +183,10 @@ def _groups(
 ) -> dict[str, dict[str, GroupData]]:
     def by(key: Callable[[CaseResult], str]) -> dict[str, GroupData]:
         split = _split(results, key)
-        return {name: _group(split[name], seed, resamples) for name in sorted(split)}
+        groups = {}
+        for name in sorted(split):
+            groups[name] = _group(split[name], seed, resamples)
+        return groups
 
     groups = {
         "specialty": by(lambda result: result.specialty or "other"),
@@ -204,7 +220,9 @@ def _split(
 
 def _confidence(results: Sequence[CaseResult]) -> ConfidenceData | None:
     found = measure([result.stated for result in results if result.stated is not None])
-    return found.to_json() if found else None
+    if found:
+        return found.to_json()
+    return None
 
 
 def _confusions(results: Sequence[CaseResult], most: int = 20) -> ConfusionData:
@@ -242,4 +260,7 @@ def _sections(results: Sequence[CaseResult]) -> dict[str, list[int]]:
 
 def comparisons_json(found: Sequence[Comparison]) -> list[ComparisonData]:
     """Return comparisons as JSON objects."""
-    return [one.to_json() for one in found]
+    rows = []
+    for one in found:
+        rows.append(one.to_json())
+    return rows

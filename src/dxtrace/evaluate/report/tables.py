@@ -22,7 +22,9 @@ Cell = str | int | Markup
 
 def shown(cell: Cell) -> str:
     """Return a cell's HTML."""
-    return cell.html if isinstance(cell, Markup) else escape(str(cell))
+    if isinstance(cell, Markup):
+        return cell.html
+    return escape(str(cell))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str = "") -> str:
@@ -38,7 +40,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], caption: str = "
         f'<th scope="col"{_number(head)}>{escape(head.lstrip("#"))}</th>' for head in heads
     )
     body = "".join(_row(heads, row) for row in rows)
-    said = paragraph(caption, "soft") if caption else ""
+    if caption:
+        said = paragraph(caption, "soft")
+    else:
+        said = ""
     content = f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody>"
     return f'{said}<div class="scroll"><table class="wide">{content}</table></div>'
 
@@ -54,12 +59,17 @@ def _row(heads: Sequence[str], row: Sequence[Cell]) -> str:
 
 
 def _number(head: str) -> str:
-    return ' class="n"' if head.startswith("#") else ""
+    if head.startswith("#"):
+        return ' class="n"'
+    return ""
 
 
 def small(above: str, below: str) -> Markup:
     """Return two lines, the second in small print; an empty one is left out."""
-    under = f"<br><small>{escape(below)}</small>" if below else ""
+    if below:
+        under = f"<br><small>{escape(below)}</small>"
+    else:
+        under = ""
     return Markup(escape(above) + under)
 
 

@@ -47,7 +47,9 @@ class Projection:
             )
             for m in modules
         ]
-        weights = [module.base_layer.weight.detach() for module in modules]
+        weights = []
+        for module in modules:
+            weights.append(module.base_layer.weight.detach())
         frozen = torch.cat(weights)
         self.width = frozen.shape[1]
         self.rows = [weight.shape[0] for weight in weights]
@@ -122,7 +124,9 @@ class Layer:
     def __init__(self, layer: Any, config: Any) -> None:
         self.groups: list[Projection] = []
         for names in _GROUPS:
-            modules = [layer.get_submodule(name) for name in names]
+            modules = []
+            for name in names:
+                modules.append(layer.get_submodule(name))
             self.groups.append(Projection(modules))
         self.norms = (
             layer.input_layernorm.weight.detach().float(),
@@ -172,7 +176,10 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def _blocks(length: int) -> list[tuple[int, int]]:
-    return [(start, min(start + BLOCK, length)) for start in range(0, length, BLOCK)]
+    blocks = []
+    for start in range(0, length, BLOCK):
+        blocks.append((start, min(start + BLOCK, length)))
+    return blocks
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, list[Tensor]]:

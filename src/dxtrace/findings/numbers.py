@@ -1,0 +1,47 @@
+"""Numbers as a note writes them: digits, thousands, decimal points and commas, words."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from dxtrace.files import parse_yaml
+
+
+@cache
+def word_lists() -> dict[str, Any]:
+    """Return the words that a reader of numbers knows (``number_words.yaml``)."""
+    text = resources.files("dxtrace.findings").joinpath("number_words.yaml").read_text("utf-8")
+    lists: dict[str, Any] = parse_yaml(text)
+    return lists
+
+
+_NUMBER_WORDS: dict[str, float] = word_lists()["numbers"]
+
+_NUMBER = re.compile(r"\d[\d,]*(?:[.·]\d+)?\Z")
+
+
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
+
+
+def is_number(word: str) -> bool:
+    """True for digits."""
+    return _NUMBER.match(word) is not None
+
+
+def number(word: str) -> float:
+    """Return the value of digits: "1,200" is a thousand and two hundred, "1,2" one and a fifth."""
+    if _THOUSANDS.match(word):
+        plain = word.replace(",", "")
+    else:
+        plain = word.replace(",", ".")
+    return float(plain.replace("·", "."))
+
+
+def as_number(word: str) -> float | None:
+    """Return the value of digits or of a number word; None for another word."""
+    if is_number(word):
+        return number(word)
+    return _NUMBER_WORDS.get(word)
