@@ -23,7 +23,6 @@ from dxtrace.evaluate.answers import (
 from dxtrace.evaluate.judges.base import Verdict
 from dxtrace.evaluate.judges.lexical import LexicalJudge
 from dxtrace.evaluate.judges.spans import SpansJudge, dice
-from dxtrace.evaluate.metrics.calibration import Stated, brier, measure
 from dxtrace.evaluate.metrics.direct import Counts, evaluation_file, score_evaluation
 from dxtrace.evaluate.metrics.pairing import match_greedy, match_optimal
 from dxtrace.evaluate.metrics.per_case import (
@@ -472,25 +471,3 @@ def test_faults_of_form_are_named() -> None:
     assert chain_account(chain, gold_case().case, "FINAL DIAGNOSIS: Asthma").faults == (
         "the text is not the published form of the steps",
     )
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
-def test_calibration_is_bounded_and_the_curve_ends_at_all_answers(
-    rows: list[tuple[float, bool]],
-) -> None:
-    found = measure([Stated(confidence, right, 0.0) for confidence, right in rows])
-    assert found is not None
-    assert 0 <= found.ece <= 1
-    assert sum(one.n for one in found.bins) == len(rows)
-    assert found.curve[-1] == (1.0, pytest.approx(sum(right for _, right in rows) / len(rows)))
-    assert 0 <= found.area_under_risk <= 1
-
-
-def test_calibration_of_known_answers() -> None:
-    found = measure([Stated(1.0, True, 0.0), Stated(0.5, False, 0.5), Stated(0.5, True, 0.5)])
-    assert found is not None
-    assert found.ece == 0
-    assert found.curve == ((pytest.approx(1 / 3), 1.0), (1.0, pytest.approx(2 / 3)))
-    assert measure([]) is None
-    assert brier({"a": 1.0}, "a") == 0
-    assert brier({"a": 1.0}, "b") == 2

@@ -41,7 +41,13 @@ class FairReasoner:
 
     def for_case(self, case: AnnotatedCase) -> Reasoner:
         """Return the reasoner that may answer a case."""
-        wordings = wordings_of(case)
+        return self.knowing(wordings_of(case))
+
+    def knowing(self, wordings: Wordings) -> Reasoner:
+        """Return the reasoner whose recogniser knows these wordings and no others.
+
+        For a program that was handed the note of a case and :func:`wordings_of` it.
+        """
         if wordings not in self._by_wordings:
             self._by_wordings[wordings] = self._reasoner.with_findings(recogniser(wordings))
         return self._by_wordings[wordings]

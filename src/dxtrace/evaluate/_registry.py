@@ -12,19 +12,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, modelapi
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageUser,
+    GenerateConfig,
+    ModelAPI,
+    ModelOutput,
+    modelapi,
+)
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
 from inspect_ai.solver import TaskState, generate, system_message
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from dxtrace.chain import parse
+from dxtrace.chain import Chain, parse
 from dxtrace.corpus import open_corpus
+from dxtrace.corpus.policy import FairReasoner, wordings_of
 from dxtrace.errors import InputError
 from dxtrace.evaluate.answers import Account, chain_account
+from dxtrace.evaluate.inspect_calibration import brier, ece
 from dxtrace.evaluate.judges import open_judge
 from dxtrace.evaluate.metrics.direct import PUBLISHED
 from dxtrace.evaluate.rows import chain_of_answer
@@ -36,9 +46,20 @@ from dxtrace.provenance import CREDENTIALED_RULE
 
 _FORM = (
     f"{SYSTEM} Answer in this form, one step a line, the node of the path in brackets, every quote letter by letter:\n"
-    "FINAL DIAGNOSIS: <name>\n\nStep 1 [<node>]: <why it matters> Supporting evidence: <quote from the case>"
+    "FINAL DIAGNOSIS: <name>\n\nStep 1 [<node>]: <why it matters> Supporting evidence: <quote from the case>\n\n"
+    "End with one more line, the probability that the diagnosis is right, from 0 to 1:\n"
+    "PROBABILITY: <number>"
 )
-_SHOWN = (*PUBLISHED, "evidence_f1", "grounded", "valid", "answered")
+_SHOWN = (
+    *PUBLISHED,
+    "named",
+    "hierarchical_f1",
+    "evidence_f1",
+    "grounded",
+    "valid",
+    "answered",
+)
+_PROBABILITY = re.compile(r"^PROBABILITY: *([01](?:\.\d+)?) *$", re.MULTILINE)
 
 
 @task  # type: ignore[untyped-decorator]
@@ -54,42 +75,72 @@ def reasoning(corpus: str, limit: int | None = None, local: bool = False) -> Tas
     if read.info.credentialed and not local:
         raise InputError(f"{CREDENTIALED_RULE} If the model runs on this machine: -T local=true")
     cases = [case for case in read.cases if case.gold is not None][:limit]
-    samples = []
-    for case in cases:
-        samples.append(
-            Sample(
-                id=case.id,
-                input=case.case.note,
-                target=case.gold.diagnosis if case.gold else "",
-                metadata={"patient": case.patient, "case": json.dumps(case.to_json())},
-            )
-        )
     return Task(
-        dataset=MemoryDataset(samples),
+        dataset=MemoryDataset([_sample(case) for case in cases]),
         solver=[system_message(_FORM), generate()],
         scorer=published_metrics(),
     )
 
 
-@scorer(metrics={"*": [mean(), stderr(cluster="patient")]})  # type: ignore[untyped-decorator]
+def _sample(case: AnnotatedCase) -> Sample:
+    """Return a case as inspect_ai keeps it; its message tells our model which wordings it may know."""
+    wordings = wordings_of(case)
+    message = ChatMessageUser(content=case.case.note, metadata={"wordings": wordings})
+    return Sample(
+        id=case.id,
+        input=[message],
+        target=case.gold.diagnosis if case.gold else "",
+        metadata={
+            "patient": case.patient,
+            "case": json.dumps(case.to_json()),
+            "wordings": wordings,
+        },
+    )
+
+
+@scorer(  # type: ignore[untyped-decorator]
+    metrics={
+        "*": [mean(), stderr(cluster="patient")],
+        "acc_diag": [ece(cluster="patient"), brier(cluster="patient")],
+    },
+)
 def published_metrics() -> Scorer:
-    """Score an answer in either text form; one that cannot be read counts 0."""
+    """Score an answer in either text form; one that cannot be read counts 0.
+
+    Calibration is of the answers that state a probability: our models do, others are asked to.
+    """
     judges = Judges(open_judge("spans"), open_judge("lexical"))
 
     async def score(state: TaskState, target: Target) -> Score:  # noqa: ARG001 - the gold chain says more than the label
         case = AnnotatedCase.from_json(json.loads(state.metadata["case"]))
-        account = read_answer(state.output.completion, case)
+        text, confidence = split_probability(state.output.completion)
+        account = read_answer(text, case)
         scores = score_case(case, account, judges).scores
         value = {}
         for key in _SHOWN:
             value[key] = scores.get(key) or 0.0
+        told = state.output.metadata or {}
+        metadata = {
+            **judges.to_json(),
+            "wordings_allowed": state.metadata["wordings"],
+            "wordings_known": told.get("wordings", "not stated"),
+            "confidence": told.get("confidence", confidence),
+        }
         return Score(
             value=value,
             answer=account.diagnosis if account else None,
-            metadata=dict(judges.to_json()),
+            metadata=metadata,
         )
 
     return score
+
+
+def split_probability(text: str) -> tuple[str, float | None]:
+    """Return an answer without its line on probability, and the probability; None without one."""
+    found = _PROBABILITY.search(text)
+    if found is None:
+        return text, None
+    return text[: found.start()] + text[found.end() :], min(float(found[1]), 1.0)
 
 
 def read_answer(text: str, case: AnnotatedCase) -> Account | None:
@@ -112,7 +163,9 @@ def dxtrace_model() -> type[ModelAPI]:
 class _Model(ModelAPI):  # type: ignore[misc]
     """A reasoner behind inspect_ai's interface.
 
-    The last user message is the note; one case at a time.
+    The last user message is the note; one case at a time. Where its metadata holds ``wordings``
+    (:func:`dxtrace.corpus.policy.wordings_of`), the recogniser knows no others; the output says
+    which were known.
     """
 
     def __init__(
@@ -126,10 +179,8 @@ class _Model(ModelAPI):  # type: ignore[misc]
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
         from dxtrace.models.loading import load as load_reasoner
 
-        self._reasoner = load_reasoner(
-            model_name.removeprefix("dxtrace/") or "default",
-            **arguments,
-        )
+        name = model_name.removeprefix("dxtrace/") or "default"
+        self._reasoner = FairReasoner(load_reasoner(name, **arguments))
         self._lock = asyncio.Lock()
 
     async def generate(
@@ -140,11 +191,23 @@ class _Model(ModelAPI):  # type: ignore[misc]
         config: GenerateConfig,  # noqa: ARG002
     ) -> ModelOutput:
         """Return the chain in its trained text form."""
-        note = next(message.text for message in reversed(input) if message.role == "user")
+        message = next(message for message in reversed(input) if message.role == "user")
+        wordings = (message.metadata or {}).get("wordings", "all")
+        reasoner = self._reasoner.knowing(wordings)
         async with self._lock:
-            chain = await asyncio.to_thread(self._reasoner.reason, Case.from_text(note))
-        return ModelOutput.from_content(self.model_name, chain.text("trained"))
+            chain = await asyncio.to_thread(reasoner.reason, Case.from_text(message.text))
+        output = ModelOutput.from_content(self.model_name, chain.text("trained"))
+        output.metadata = {"wordings": wordings, "confidence": _confidence(chain)}
+        return output
 
     def max_connections(self) -> int:
         """One engine answers one request at a time."""
         return 1
+
+
+def _confidence(chain: Chain) -> float:
+    """Return the probability of the diagnosis, or of the likeliest where none is named."""
+    for entry in chain.differential.entries:
+        if entry.diagnosis == chain.diagnosis:
+            return entry.probability
+    return chain.differential.top.probability

@@ -36,15 +36,20 @@ class BinData(TypedDict):
 
 class ConfidenceData(TypedDict):
     """Calibration of one system; ``curve`` holds (coverage, accuracy) of the most confident
-    answers.
+    answers; ``gap`` is mean confidence less share right.
     """
 
     n: int
     ece: float
+    ece_interval: IntervalData
     brier: float
+    brier_interval: IntervalData
     bins: list[BinData]
     curve: list[tuple[float, float]]
     area_under_risk: float
+    area_interval: IntervalData
+    gap: float
+    gap_interval: IntervalData
 
 
 class GroupData(TypedDict):
@@ -85,6 +90,7 @@ class Summary(TypedDict):
     pooled: dict[str, float | None]
     macro: dict[str, float | None]
     macro_f1: F1Data
+    macro_f1_intervals: dict[str, IntervalData]
     groups: dict[str, dict[str, GroupData]]
     confidence: ConfidenceData | None
     confusions: ConfusionData

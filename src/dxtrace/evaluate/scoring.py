@@ -31,7 +31,7 @@ from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 
 #: Changes when a formula changes: results on disk of another version are not used again.
-FORMULAS = 2
+FORMULAS = 3
 
 Progress = Callable[[int, int], None]
 

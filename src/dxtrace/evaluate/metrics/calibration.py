@@ -4,11 +4,12 @@ abstention.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import cast
 
 from dxtrace.evaluate.content import ConfidenceData
+from dxtrace.evaluate.metrics.statistics import RESAMPLES, Interval, resample
 
 #: Bins of equal width for the calibration error and the reliability diagram.
 BINS = 10
@@ -36,17 +37,23 @@ class Bin:
 
 @dataclass(frozen=True)
 class Confidence:
-    """Calibration of one system.
+    """Calibration of one system, each figure with its 95 % interval.
 
-    ``curve`` holds (coverage, accuracy) of the most confident answers.
+    ``curve`` holds (coverage, accuracy) of the most confident answers; ``gap`` is mean confidence
+    less share right.
     """
 
     n: int
     ece: float
+    ece_interval: Interval
     brier: float
+    brier_interval: Interval
     bins: tuple[Bin, ...]
     curve: tuple[tuple[float, float], ...]
     area_under_risk: float
+    area_interval: Interval
+    gap: float
+    gap_interval: Interval
 
     def to_json(self) -> ConfidenceData:
         """Return a JSON object."""
@@ -118,14 +125,63 @@ def abstention_curve(stated: Sequence[Stated]) -> tuple[tuple[float, float], ...
     return tuple(points)
 
 
-def measure(stated: Sequence[Stated]) -> Confidence | None:
-    """Return the calibration of a system's answers; None if none states a probability."""
-    if not stated:
-        return None
-    bins, curve = reliability(stated), abstention_curve(stated)
+def area_under_risk(stated: Sequence[Stated]) -> float:
+    """Return the area under the risk-coverage curve, 0 best: the mean risk over all coverages.
+
+    Source: Geifman and El-Yaniv 2017, arXiv 1705.08500; Geifman, Uziel and El-Yaniv 2019, arXiv
+    1805.08206.
+    """
     area = last = 0.0
-    for coverage, accuracy in curve:
+    for coverage, accuracy in abstention_curve(stated):
         area += (coverage - last) * (1 - accuracy)
         last = coverage
-    mean = sum(one.brier for one in stated) / len(stated)
-    return Confidence(len(stated), expected_calibration_error(bins), mean, bins, curve, area)
+    return area
+
+
+def mean_gap(stated: Sequence[Stated]) -> float:
+    """Return mean confidence less share right: above 0 where a system is too sure of itself."""
+    return sum(one.confidence - one.right for one in stated) / len(stated)
+
+
+def measure(
+    stated: Sequence[Stated],
+    patients: Sequence[str],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Confidence | None:
+    """Return the calibration of a system's answers; None if none states a probability.
+
+    Args:
+        stated: of each answer.
+        patients: the patient of each answer.
+        seed: of the resampling.
+        resamples: bootstrap resamples; 0 for no interval.
+    """
+    if not stated:
+        return None
+
+    def interval(statistic: Callable[[list[Stated]], float]) -> Interval:
+        return resample(stated, patients, statistic, seed, resamples)
+
+    return Confidence(
+        n=len(stated),
+        ece=_error(stated),
+        ece_interval=interval(_error),
+        brier=mean_brier(stated),
+        brier_interval=interval(mean_brier),
+        bins=reliability(stated),
+        curve=abstention_curve(stated),
+        area_under_risk=area_under_risk(stated),
+        area_interval=interval(area_under_risk),
+        gap=mean_gap(stated),
+        gap_interval=interval(mean_gap),
+    )
+
+
+def mean_brier(stated: Sequence[Stated]) -> float:
+    """Return the mean Brier score of answers, 0 best, 2 worst."""
+    return sum(one.brier for one in stated) / len(stated)
+
+
+def _error(stated: Sequence[Stated]) -> float:
+    return expected_calibration_error(reliability(stated))

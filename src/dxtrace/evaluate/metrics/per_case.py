@@ -10,6 +10,7 @@ from typing import Literal
 from dxtrace.chain import flatten
 from dxtrace.evaluate.answers import Account, Observation, find_node
 from dxtrace.evaluate.metrics.direct import Scores, same_name
+from dxtrace.evaluate.metrics.hierarchy import overlap
 from dxtrace.knowledge.taxonomy import Taxonomy
 
 Better = Literal["higher", "lower", "neither"]
@@ -137,6 +138,14 @@ METRICS: tuple[Metric, ...] = (
         better="lower",
     ),
     *_metrics(
+        "diagnosis",
+        (
+            "hierarchical_f1",
+            "Hierarchical F1",
+            "nodes that both labels have, those above them counted too (Kiritchenko et al. 2005)",
+        ),
+    ),
+    *_metrics(
         "evidence",
         (
             "evidence_precision",
@@ -219,6 +228,9 @@ def diagnosis_scores(gold: Account, predicted: Account, taxonomy: Taxonomy) -> S
         "top_3": float(gold.diagnosis in names[:3]) if names else None,
         "top_5": float(gold.diagnosis in names[:5]) if names else None,
         "tree_distance": float(tree_distance(predicted.reached, gold.diagnosis, taxonomy))
+        if known
+        else None,
+        "hierarchical_f1": overlap(find_node(predicted.reached, taxonomy), known).f1
         if known
         else None,
     }

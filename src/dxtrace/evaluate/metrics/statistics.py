@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from dxtrace.evaluate._extras import library
-from dxtrace.evaluate.content import ComparisonData, EstimateData
+from dxtrace.evaluate.content import ComparisonData, EstimateData, IntervalData
 
 #: Values by case; None where the metric says nothing on the case.
 Values = Sequence[float | None]
+
+Item = TypeVar("Item")
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -29,6 +31,10 @@ class Interval:
 
     low: float | None
     high: float | None
+
+    def to_json(self) -> IntervalData:
+        """Return a JSON object."""
+        return {"low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,49 @@ def _bootstrap(sums: Any, counts: Any, seed: int, resamples: int) -> list[Interv
     for low, high in zip(found.low, found.high, strict=True):
         intervals.append(_interval(low, high))
     return intervals
+
+
+def resample(
+    cases: Sequence[Item],
+    patients: Sequence[str],
+    statistic: Callable[[list[Item]], float | None],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """Return the percentile bootstrap interval of any figure of cases, patients drawn with
+    replacement.
+
+    For figures that are no mean of values by case (macro-F1, calibration error, an area under a
+    curve). Resamples on which the figure is None are left out.
+
+    Args:
+        cases: what the statistic is computed on.
+        patients: the patient of each case.
+        statistic: from a resample to its figure.
+        seed: of the resampling.
+        resamples: 0 for no interval.
+    """
+    groups: dict[str, list[Item]] = {}
+    for case, patient in zip(cases, patients, strict=True):
+        groups.setdefault(patient, []).append(case)
+    if len(groups) < 2 or not resamples:
+        return Interval(None, None)
+    np = library("numpy", "statistics")
+    pools = list(groups.values())
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(resamples):
+        drawn: list[Item] = []
+        for place in rng.integers(len(pools), size=len(pools)):
+            drawn += pools[place]
+        value = statistic(drawn)
+        if value is not None:
+            found.append(value)
+    if not found:
+        return Interval(None, None)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(found, [tail, 1 - tail])
+    return Interval(float(low), float(high))
 
 
 def _interval(low: float, high: float) -> Interval:

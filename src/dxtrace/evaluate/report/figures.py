@@ -6,8 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
+from typing import Literal
 
-from dxtrace.evaluate.content import ComparisonData, EstimateData, Report, Summary, SystemReport
+from dxtrace.evaluate.content import (
+    ComparisonData,
+    EstimateData,
+    IntervalData,
+    Report,
+    Summary,
+    SystemReport,
+)
 from dxtrace.evaluate.metrics.per_case import BY_KEY, METRICS
 from dxtrace.evaluate.report.plots import bar, percent
 from dxtrace.evaluate.report.tables import Cell, Markup, heading, keys, paragraph, small, table
@@ -161,22 +169,30 @@ def _other_averages(systems: Sequence[SystemReport]) -> list[Sequence[Cell]]:
     ) -> Sequence[Cell]:
         return (small(label, says), *(percent(value(system["summary"])) for system in systems))
 
+    def f1(kind: Literal["category", "diagnosis"]) -> Sequence[Cell]:
+        cells = []
+        for system in systems:
+            summary = system["summary"]
+            between = between_text(summary["macro_f1_intervals"][kind])
+            cells.append(small(percent(summary["macro_f1"][kind]), between))
+        return (small(f"Macro-F1, {kind}", f"every {kind} counts the same"), *cells)
+
     return [
         ("Other averages",),
-        row(
-            "Macro-F1, category",
-            "every category counts the same",
-            lambda s: s["macro_f1"]["category"],
-        ),
-        row(
-            "Macro-F1, diagnosis",
-            "every diagnosis counts the same",
-            lambda s: s["macro_f1"]["diagnosis"],
-        ),
+        f1("category"),
+        f1("diagnosis"),
         row("Acc_diag by category", "mean over categories", lambda s: s["macro"]["acc_diag"]),
         row("Obs_comp pooled", "all observations in one pot", lambda s: s["pooled"]["obs_comp"]),
         row("Exp_all pooled", "all observations in one pot", lambda s: s["pooled"]["exp_all"]),
     ]
+
+
+def between_text(interval: IntervalData, digits: int = 1) -> str:
+    """Return the interval of a share as "12.0–20.3 %", or an empty text."""
+    low, high = interval["low"], interval["high"]
+    if low is None or high is None:
+        return ""
+    return f"{100 * low:.{digits}f}–{percent(high, digits)}"
 
 
 def comparisons(data: Report) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import get_args
 
 from dxtrace.chain import Status
-from dxtrace.evaluate._extras import library
 from dxtrace.evaluate.content import (
     ComparisonData,
     ConfidenceData,
@@ -17,10 +16,12 @@ from dxtrace.evaluate.content import (
     EstimateData,
     F1Data,
     GroupData,
+    IntervalData,
     Summary,
 )
 from dxtrace.evaluate.metrics.calibration import measure
 from dxtrace.evaluate.metrics.direct import PUBLISHED
+from dxtrace.evaluate.metrics.labels import macro_f1
 from dxtrace.evaluate.metrics.per_case import METRICS
 from dxtrace.evaluate.metrics.statistics import (
     RESAMPLES,
@@ -28,6 +29,7 @@ from dxtrace.evaluate.metrics.statistics import (
     compare_all,
     estimate_all,
     mean,
+    resample,
 )
 from dxtrace.evaluate.scoring import CaseResult, columns
 
@@ -39,7 +41,7 @@ COMPARED = (
     *PUBLISHED,
     "optimal_exp_all",
     "top_3",
-    "tree_distance",
+    "hierarchical_f1",
     "evidence_f1",
     "grounded",
     "valid",
@@ -55,6 +57,8 @@ def summarise(
     resamples: int = RESAMPLES,
 ) -> Summary:
     """Return everything that a report says of one system."""
+    few = min(resamples, _GROUP_RESAMPLES)
+    f1, f1_intervals = _macro_f1(results, seed, few)
     return {
         "n": len(results),
         "patients": len({result.patient for result in results}),
@@ -63,9 +67,10 @@ def summarise(
         "metrics": _estimates(results, tuple(metric.key for metric in METRICS), seed, resamples),
         "pooled": _pooled(results),
         "macro": _macro(results),
-        "macro_f1": _macro_f1(results),
-        "groups": _groups(results, seed, min(resamples, _GROUP_RESAMPLES)),
-        "confidence": _confidence(results),
+        "macro_f1": f1,
+        "macro_f1_intervals": f1_intervals,
+        "groups": _groups(results, seed, few),
+        "confidence": _confidence(results, seed, few),
         "confusions": _confusions(results),
         "sections": _sections(results),
         "seconds": mean([result.seconds for result in results]),
@@ -153,27 +158,28 @@ def _macro(results: Sequence[CaseResult]) -> dict[str, float | None]:
     return means
 
 
-def _macro_f1(results: Sequence[CaseResult]) -> F1Data:
-    """Return macro-F1 over the categories and the diagnoses that occur; a missing answer is a label
-    of its own.
+def _macro_f1(
+    results: Sequence[CaseResult],
+    seed: int,
+    resamples: int,
+) -> tuple[F1Data, dict[str, IntervalData]]:
+    """Return macro-F1 over the categories and the diagnoses that occur, and their intervals; a
+    missing answer is a label of its own.
     """
-    metrics = library("sklearn.metrics", "macro-F1")
-
-    def score(gold: list[str], predicted: list[str]) -> float:
-        labels = sorted(set(gold))
-        if labels:
-            return float(
-                metrics.f1_score(gold, predicted, labels=labels, average="macro", zero_division=0),
-            )
-        return 0.0
-
-    return {
-        "category": score([r.category for r in results], [r.predicted_category for r in results]),
-        "diagnosis": score(
-            [r.diagnosis for r in results],
-            [r.predicted_diagnosis for r in results],
-        ),
+    patients = [result.patient for result in results]
+    pairs = {
+        "category": [(r.category, r.predicted_category) for r in results],
+        "diagnosis": [(r.diagnosis, r.predicted_diagnosis) for r in results],
     }
+
+    def score(drawn: Sequence[tuple[str, str]]) -> float:
+        return macro_f1([gold for gold, _ in drawn], [said for _, said in drawn])
+
+    intervals = {}
+    for key, rows in pairs.items():
+        intervals[key] = resample(rows, patients, score, seed, resamples).to_json()
+    values: F1Data = {"category": score(pairs["category"]), "diagnosis": score(pairs["diagnosis"])}
+    return values, intervals
 
 
 def _groups(
@@ -218,11 +224,17 @@ def _split(
     return parts
 
 
-def _confidence(results: Sequence[CaseResult]) -> ConfidenceData | None:
-    found = measure([result.stated for result in results if result.stated is not None])
-    if found:
-        return found.to_json()
-    return None
+def _confidence(
+    results: Sequence[CaseResult],
+    seed: int,
+    resamples: int,
+) -> ConfidenceData | None:
+    told = [result for result in results if result.stated is not None]
+    stated = [result.stated for result in told if result.stated is not None]
+    found = measure(stated, [result.patient for result in told], seed, resamples)
+    if found is None:
+        return None
+    return found.to_json()
 
 
 def _confusions(results: Sequence[CaseResult], most: int = 20) -> ConfusionData:
