@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dxtrace.errors import InputError, RowError
-from dxtrace.files import MAX_DEPTH, RowStore, atomic_write, read_jsonl
+from dxtrace.files import MAX_DEPTH, RowStore, atomic_write, named_path, read_jsonl, read_yaml
 
 
 def has_key(row: dict[str, Any]) -> str | None:
@@ -67,6 +67,7 @@ def test_only_a_line_feed_ends_a_row(tmp_path: Path) -> None:
         (b"[" * 100_000, "nested too deep"),
         (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "nested too deep"),
         (b"1" * 5000, "a number too long"),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', "the key 'c' is there twice"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, data: bytes, reason: str) -> None:
@@ -138,3 +139,30 @@ def test_a_second_run_is_locked_out(tmp_path: Path, rewritten: bool) -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 1 and "another run is writing it" in done.stderr
     assert subprocess.run(command, capture_output=True, text=True).stdout == "in\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: 1\nb: [", r"not YAML \(.*, line 3\)"),
+        ("a: 1\na: 2", "the key 'a' is there twice"),
+        ("a: &x [1]\nb: [*x, *x]", "anchors are not read"),
+        ("[" * 100 + "]" * 100, "nested too deep"),
+        ("a: " + "9" * 5000, "cannot be read"),
+        ("a: 2024-99-99", "cannot be read"),
+        ("a: !!python/object:os.system x", "not YAML"),
+        ("a: \x00", "not YAML"),
+    ],
+)
+def test_yaml_that_cannot_be_read_is_named(tmp_path: Path, text: str, reason: str) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(InputError, match=rf"recipe\.yaml: .*{reason}") as caught:
+        read_yaml(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_name_of_a_file_is_refused() -> None:
+    for name in ("x" * 5000, "y" * 300, "two\nlines", "~nobody-has-this-name/x"):
+        with pytest.raises(InputError, match="no name of a file"):
+            named_path(name)

@@ -27,7 +27,8 @@ from support.commands import Run
 
 from dxtrace.errors import ModelError, UnknownName
 from dxtrace.models import store
-from dxtrace.models.gguf_files import read_lora, rewrite
+from dxtrace.models.gguf_files import rewrite
+from dxtrace.models.lora import LlamaShape, read_lora
 from dxtrace.models.opening import open_model, shipped_adapter
 
 
@@ -360,6 +361,9 @@ def shipped(tmp_path: Path) -> Path:
     return Path(shutil.copytree(found, tmp_path / "adapter"))
 
 
+SMOLLM = LlamaShape(layers=30, width=576, inner=1536, heads=9, kv_heads=3, head_size=64)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -375,7 +379,7 @@ def test_a_damaged_adapter_is_named(shipped: Path, name: str, content: bytes | N
     if content is not None:
         (shipped / name).write_bytes(content)
     with pytest.raises(ModelError, match=name.split(".")[0] + "|only plain LoRA"):
-        read_lora(shipped, 9, 3)
+        read_lora(shipped, SMOLLM)
 
 
 def test_an_adapter_with_another_scale_is_another_adapter(shipped: Path) -> None:

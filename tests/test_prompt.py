@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.strategies import plain_texts
 
 from dxtrace.chain import Answer, AnswerStep
-from dxtrace.errors import CaseError
+from dxtrace.errors import CaseError, ModelError
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import CUE, DATE, SYSTEM, answer_segments, prompt_parts, readable
 from dxtrace.notes.reading import read_case
@@ -88,10 +88,26 @@ def test_templates_are_rendered_as_their_models_expect() -> None:
 
 
 def test_a_template_cannot_run_code_and_may_refuse() -> None:
-    with pytest.raises(ValueError, match="refuses the messages: no system role"):
+    with pytest.raises(ModelError, match="refuses the messages: 'no system role'"):
         prompt_parts(REFUSES, "x")
-    with pytest.raises(Exception, match="unsafe"):
+    with pytest.raises(ModelError, match="SecurityError"):
         prompt_parts("{{ messages.__class__.__mro__ }}", "x")
+
+
+def test_a_template_without_a_system_message_says_it_to_the_user() -> None:
+    template = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}"
+    parts = prompt_parts(template + "<user>{{ messages[0].content }}<model>", "cough")
+    text = "".join(part for part, _ in parts)
+    assert text.startswith(f"<user>{SYSTEM}") and text.endswith("cough<model>FINAL DIAGNOSIS:")
+
+
+@pytest.mark.parametrize(
+    "template", ["{% if", "{{ no.such.name }}", "no message", "{{ messages[1].content }}" * 2]
+)
+def test_a_damaged_template_is_one_line(template: str) -> None:
+    with pytest.raises(ModelError, match="the model's chat template") as caught:
+        prompt_parts(template, "cough")
+    assert "\n" not in str(caught.value)
 
 
 @given(plain_texts())

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from dxtrace.chain import Chain, Span, Step
 from dxtrace.errors import InputError, UnknownName
@@ -216,8 +219,10 @@ def test_an_open_adapter_would_be_published_without_what_else_lies_there(tmp_pat
 def _checkpoint(folder: Path, step: int, whole: bool) -> Path:
     path = folder / f"checkpoint-{step}"
     path.mkdir()
-    for name in ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt"):
-        (path / name).write_text("x")
+    save_file({"a": np.zeros(3, np.float32)}, path / "adapter_model.safetensors")
+    for name in ("optimizer.pt", "scheduler.pt"):
+        with zipfile.ZipFile(path / name, "w") as archive:
+            archive.writestr("data", "x" * 100)
     state = json.dumps({"global_step": step})
     (path / "trainer_state.json").write_text(state if whole else state[:5])
     return path
@@ -228,6 +233,14 @@ def test_a_half_written_checkpoint_is_passed_over_and_removed(tmp_path: Path) ->
     assert is_whole(good)
     assert latest(tmp_path) == good
     assert not bad.exists()
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "adapter_model.safetensors"])
+def test_a_checkpoint_with_half_a_file_is_passed_over(tmp_path: Path, name: str) -> None:
+    good, bad = _checkpoint(tmp_path, 8, True), _checkpoint(tmp_path, 10, True)
+    data = (bad / name).read_bytes()
+    (bad / name).write_bytes(data[: len(data) - 9])
+    assert latest(tmp_path) == good
 
 
 def test_metrics_after_the_checkpoint_are_cut(tmp_path: Path) -> None:

@@ -9,6 +9,10 @@ import difflib
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class DxtraceError(Exception):
@@ -92,6 +96,24 @@ def suggest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
         by_lower[candidate.lower()] = candidate
     close = difflib.get_close_matches(name.lower()[:200], by_lower, n=count, cutoff=0.6)
     return [by_lower[match] for match in close]
+
+
+def first_fault(error: ValidationError) -> str:
+    """Say what is wrong with the first field that pydantic refuses, without its value."""
+    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ""
+    for part in fault["loc"]:
+        if isinstance(part, int):
+            place += f"[{part}]"
+        else:
+            place += f".{part}" if place else part
+    if not place:
+        return "not a JSON object of the form expected"
+    if fault["type"] == "missing":
+        return f"there is no field {place[:80]!r}"
+    if fault["type"] in ("model_attributes_type", "model_type", "dataclass_type", "dict_type"):
+        return f"the field {place[:80]!r} is wrong: it should be an object"
+    return f"the field {place[:80]!r} is wrong: {fault['msg'][:120].lower()}"
 
 
 def where(error: BaseException) -> str:

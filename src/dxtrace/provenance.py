@@ -6,10 +6,17 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, StrictBool
+
+from dxtrace.errors import InputError
+from dxtrace.files import check, read_json
+
+#: The file beside an artefact that says what it was made from.
+PROVENANCE = "provenance.json"
 
 #: Said of everything made from DiReCT, for ever. Source: PhysioNet, "Responsible use of MIMIC data
 #: with online services" (24 September 2025) and the data use agreement's rule on derived work (24
@@ -83,17 +90,46 @@ class Provenance:
         return data | ({"rule": CREDENTIALED_RULE} if self.credentialed else {})
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Provenance:
-        """Read what :meth:`to_json` wrote; what is missing stays empty."""
+    def from_json(cls, data: Any, place: str = PROVENANCE) -> Provenance:
+        """Read what :meth:`to_json` wrote; what does not say that it is open is credentialed.
+
+        Raises:
+            InputError: it is no record of a provenance; names ``place``.
+        """
+        record = check(_Record, data, place)
         return cls(
-            corpora=tuple(CorpusInfo(**corpus) for corpus in data.get("corpora", ())),
-            base_model=data.get("base_model"),
-            base_sha256=data.get("base_sha256"),
-            recipe=data.get("recipe"),
-            seed=data.get("seed"),
-            version=data.get("version", ""),
-            marked_credentialed=bool(data.get("credentialed")),
+            corpora=record.corpora,
+            base_model=record.base_model,
+            base_sha256=record.base_sha256,
+            recipe=record.recipe,
+            seed=record.seed,
+            version=record.version,
+            marked_credentialed=record.credentialed,
         )
+
+
+class _Record(BaseModel):
+    """The JSON form of a provenance."""
+
+    corpora: tuple[CorpusInfo, ...] = ()
+    base_model: str | None = None
+    base_sha256: str | None = None
+    recipe: str | None = None
+    seed: int | None = None
+    version: str = ""
+    credentialed: StrictBool = True
+
+
+def read_provenance(folder: Path) -> Provenance:
+    """Return what the artefact in a folder was made from.
+
+    Without a record that can be read it counts as made from credentialed data.
+    """
+    file = folder / PROVENANCE
+    try:
+        return Provenance.from_json(read_json(file), str(file))
+    except InputError:
+        return Provenance(marked_credentialed=True)
 
 
 def sha256_of(path: Path) -> str:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from dxtrace.errors import InputError
+from dxtrace.errors import InputError, first_fault
 
 SCHEMA: Literal["dxtrace.result/1"] = "dxtrace.result/1"
 
@@ -173,7 +173,7 @@ class ResultV1(_Part):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise InputError(_first_fault(error)) from None
+            raise InputError(first_fault(error)) from None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
@@ -185,26 +185,3 @@ def result_schema() -> str:
     schema = ResultV1.model_json_schema(by_alias=True, mode="serialization")
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA}
     return json.dumps(head | schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = _place(fault["loc"])
-    if not place:
-        return "a result is not a JSON object"
-    if fault["type"] == "missing":
-        return f"a result has no field {place!r}"
-    if fault["type"] == "model_attributes_type":
-        return f"a result's field {place!r} is wrong: it should be an object"
-    return f"a result's field {place!r} is wrong: {fault['msg'][:120].lower()}"
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    """Return ``steps[2].evidence.start`` for a place in a JSON object."""
-    place = ""
-    for part in location:
-        if isinstance(part, int):
-            place += f"[{part}]"
-        else:
-            place += f".{part}" if place else part
-    return place

@@ -45,7 +45,7 @@ from dxtrace.evaluate import (
     write_published,
 )
 from dxtrace.evaluate.judges.llm import FLAG
-from dxtrace.files import atomic_write
+from dxtrace.files import atomic_write, check, read_json
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CREDENTIALED_RULE
 
@@ -244,8 +244,8 @@ def _refuse_strangers(out: Path) -> None:
         if (out / name).exists():
             there.append(out / name)
     try:
-        ours = "judges" in json.loads((out / REPORT[0]).read_text("utf-8"))
-    except (OSError, ValueError, TypeError):
+        ours = "judges" in check(dict[str, Any], read_json(out / REPORT[0]), REPORT[0])
+    except InputError:
         ours = False
     if there and not ours:
         raise InputError(f"{there[0]}: is no report of dxtrace; name another folder with --out")

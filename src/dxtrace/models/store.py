@@ -22,6 +22,7 @@ from pathlib import Path
 import platformdirs
 
 from dxtrace.errors import ModelError, UnknownName
+from dxtrace.files import named_path
 from dxtrace.models.gguf_files import rewrite
 from dxtrace.provenance import sha256_of
 
@@ -68,7 +69,7 @@ def home() -> Path:
     """
     chosen = os.environ.get("DXTRACE_HOME")
     if chosen:
-        return Path(chosen).expanduser()
+        return named_path(chosen)
     return Path(platformdirs.user_cache_dir("dxtrace"))
 
 

@@ -9,7 +9,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from dxtrace.errors import ModelError
+from dxtrace.errors import ModelError, NotAModelError
+from dxtrace.files import named_path
 from dxtrace.models import store
 from dxtrace.provenance import sha256_of
 
@@ -41,7 +42,7 @@ def locate(model: str, report: store.Report | None = None) -> BaseLocation:
             str(torch_folder(store.pull(model, report), known.sha256, report)),
             known.sha256,
         )
-    path = Path(model).expanduser()
+    path = named_path(model, NotAModelError)
     if path.is_file() and path.suffix == ".gguf":
         sha256 = sha256_of(path)
         return BaseLocation(str(torch_folder(path, sha256, report)), sha256)

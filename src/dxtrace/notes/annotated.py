@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from dxtrace.chain import Chain
+from dxtrace.errors import CaseError
+from dxtrace.files import check
 from dxtrace.notes.case import Case
 from dxtrace.notes.sections import Section
 
@@ -50,12 +54,19 @@ class AnnotatedCase:
         """Read a row that :meth:`to_json` wrote.
 
         Raises:
-            KeyError, TypeError, InputError: the row has another shape.
+            InputError: the row has another shape; names the field.
         """
-        case = Case(
-            row["note"],
-            tuple(Section(**section) for section in row["sections"]),
-            str(row["id"]),
-        )
+        read = check(_Row, row, "an annotated case", CaseError)
+        case = Case(read.note, read.sections, str(read.id))
         gold = Chain.from_json(row) if "diagnosis" in row else None
-        return cls(case, gold, str(row["patient"]), dict(row.get("tags", {})))
+        return cls(case, gold, str(read.patient), read.tags)
+
+
+class _Row(BaseModel):
+    """What is read of a row, besides its gold chain."""
+
+    id: str | int
+    patient: str | int
+    note: str
+    sections: tuple[Section, ...]
+    tags: dict[str, str] = {}

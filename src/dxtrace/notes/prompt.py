@@ -7,10 +7,12 @@ same token ids.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from dxtrace.chain import EVIDENCE_MARK, Answer
+from dxtrace.errors import ModelError
 from dxtrace.notes.sections import INVISIBLE
 
 #: One piece of a prompt: its text, and whether control tokens in it are meant (template) or not
@@ -28,6 +30,10 @@ CUE = "FINAL DIAGNOSIS:"
 #: Stands for the part that a template would fill with today's date (Llama 3): always the same, in
 #: training and after.
 DATE = "26 Jul 2024"
+
+
+#: Longest chat template, in characters; Llama 3's has 4,000.
+MAX_TEMPLATE = 200_000
 
 
 _MARKER = "\ue000note\ue000"
@@ -80,30 +86,62 @@ def chat_parts(template: str | None, system: str, text: str) -> list[PromptPart]
         template: the model's chat template (Jinja), or None for a plain prompt.
         system: the instruction.
         text: the question; whatever stands in it, control tokens in it are text.
+
+    Raises:
+        ModelError: the template cannot be used.
     """
     if template is None:
         return [(f"{system}\n\n", False), (text, False), ("\n\n", False)]
-    messages = [
-        {"role": "system", "content": system},
-        {"role": "user", "content": _MARKER},
-    ]
-    rendered = _template(template).render(
-        messages=messages,
-        add_generation_prompt=True,
-        date_string=DATE,
-        bos_token="",
-        eos_token="",
-    )
-    before, _, after = rendered.partition(_MARKER)
-    return [(before, True), (text, False), (after, True)]
+    alone = [{"role": "user", "content": f"{system}\n\n{_MARKER}"}]
+    with_system = [{"role": "system", "content": system}, {"role": "user", "content": _MARKER}]
+    try:
+        rendered = _render(template, with_system)
+    except _RefusedError:  # Gemma's, for one, knows no system message
+        rendered = _render(template, alone)
+    parts = rendered.split(_MARKER)
+    if len(parts) != 2:
+        raise ModelError("the model's chat template does not say the user's message once")
+    return [(parts[0], True), (text, False), (parts[1], True)]
+
+
+class _RefusedError(ModelError):
+    """A template calls ``raise_exception``."""
+
+
+def _render(template: str, messages: Sequence[Mapping[str, str]]) -> str:
+    """Fill a chat template.
+
+    Raises:
+        ModelError: it is no template, or refuses the messages.
+    """
+    try:
+        rendered: str = _template(template).render(
+            messages=messages,
+            add_generation_prompt=True,
+            date_string=DATE,
+            bos_token="",
+            eos_token="",
+        )
+    except ModelError:
+        raise
+    except Exception as error:  # Jinja's own, and whatever a template calls
+        reason = type(error).__name__
+    else:
+        return rendered
+    raise ModelError(f"the model's chat template cannot be used ({reason})")
 
 
 @cache
 def _template(source: str) -> Any:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+    if not isinstance(source, str) or len(source) > MAX_TEMPLATE:
+        raise ModelError("the model's chat template is no text, or far too long")
+
     def refuse(message: str) -> None:
-        raise ValueError(f"the model's chat template refuses the messages: {message}")
+        raise _RefusedError(
+            f"the model's chat template refuses the messages: {str(message)[:80]!r}"
+        )
 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     environment.globals |= {

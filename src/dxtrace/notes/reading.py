@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.errors import CaseError, InputError
-from dxtrace.files import read_jsonl
+from dxtrace.files import parse_json, read_jsonl
 from dxtrace.notes.case import MAX_CHARACTERS, Case
 from dxtrace.notes.formats import refuse_binary, refuse_other_text
 from dxtrace.notes.sections import INVISIBLE, SECTIONS, section_named
@@ -126,7 +125,7 @@ def _case_from_text_or_json(text: str, place: str, id: str, json_file: bool = Fa
     try:
         if json_file or text.lstrip(" \t\r\n" + INVISIBLE).startswith("{"):
             try:
-                return case_from_json(parse_json(text, place), place, id)
+                return case_from_json(parse_json(text, place, CaseError), place, id)
             except CaseError:
                 if not json_file:
                     refuse_other_text(text, place)
@@ -141,24 +140,6 @@ def _case_from_text_or_json(text: str, place: str, id: str, json_file: bool = Fa
 def looks_like_json(text: str) -> bool:
     """Return whether a text begins as a JSON object does; a note may begin with a brace too."""
     return re.match(r'[\s\ufeff]*\{\s*("|\})', text) is not None
-
-
-def parse_json(text: str, place: str) -> Any:
-    """Parse JSON.
-
-    Raises:
-        CaseError: naming ``place``, line and column; the text itself is not shown.
-    """
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise CaseError(
-            f"{place}: not valid JSON (line {error.lineno}, column {error.colno})",
-        ) from None
-    except (RecursionError, ValueError):
-        raise CaseError(
-            f"{place}: not usable JSON (nested too deep, or a number too long)",
-        ) from None
 
 
 def read_cases(path: str | Path) -> Iterator[Case | CaseError]:

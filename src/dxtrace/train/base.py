@@ -4,14 +4,14 @@ perhaps an adapter.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from dxtrace.errors import InputError, MissingExtra, ModelError
+from dxtrace.files import named_path
 from dxtrace.models import shipped_adapter
+from dxtrace.models.lora import read_config
 from dxtrace.models.torch_base import BaseLocation
-from dxtrace.provenance import Provenance
 from dxtrace.train.precision import ChosenPrecision
 from dxtrace.train.recipe import Base, Recipe
 
@@ -86,37 +86,24 @@ def find_start(recipe: Recipe) -> Path | None:
     if name == "shipped":
         folder = shipped_adapter(recipe.base.model)
     else:
-        folder = Path(name).expanduser()
+        folder = named_path(name)
     if folder is None or not (folder / "adapter_model.safetensors").is_file():
         raise InputError(
             f"base.adapter: {name}: no adapter there (adapter_config.json, adapter_model.safetensors)",
         )
-    try:
-        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-        found = {
-            "rank": config["r"],
-            "alpha": config["lora_alpha"],
-            "rslora": config.get("use_rslora", False),
-            "dora": config.get("use_dora", False),
-        }
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{folder / 'adapter_config.json'}: cannot be read") from None
+    config = read_config(folder)
+    found = {
+        "rank": config.r,
+        "alpha": config.lora_alpha,
+        "rslora": config.use_rslora,
+        "dora": config.use_dora,
+    }
     for key, value in found.items():
         if value != getattr(recipe.lora, key):
             raise InputError(
                 f"base.adapter: it has another {key}; set lora.{key}={str(value).lower()}",
             )
     return folder
-
-
-def start_provenance(folder: Path) -> Provenance:
-    """Return what an adapter was made from; without a record it counts as made from credentialed
-    data.
-    """
-    try:
-        return Provenance.from_json(json.loads((folder / "provenance.json").read_text("utf-8")))
-    except (OSError, ValueError, TypeError, AttributeError):
-        return Provenance(marked_credentialed=True)
 
 
 def load_start(model: Any, folder: Path) -> None:

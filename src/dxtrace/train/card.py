@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 
 from dxtrace.chain import DISCLAIMER, Chain
+from dxtrace.files import check, read_json
 from dxtrace.provenance import CREDENTIALED_RULE, Provenance
 from dxtrace.train.recipe import Recipe
 
@@ -242,8 +242,11 @@ def _shown(value: Any) -> str:
 def read_evaluation(file: Path) -> dict[str, Any]:
     """Return the top-level numbers and texts of a JSON file of measures; what is nested is left
     out.
+
+    Raises:
+        InputError: the file cannot be read, or holds no object.
     """
-    data = json.loads(file.read_text("utf-8"))
+    data = check(dict[str, Any], read_json(file), str(file))
     evaluation = {}
     for key, value in data.items():
         if isinstance(value, (int, float, str)):

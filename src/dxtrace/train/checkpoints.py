@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from dxtrace.errors import DxtraceError
+from dxtrace.files import atomic_write, check, read_json, read_safetensors
+from dxtrace.train.curves import read_rows
+
 _NAME = re.compile(r"checkpoint-(\d+)$")
-_NEEDED = (
-    "adapter_model.safetensors",
-    "optimizer.pt",
-    "scheduler.pt",
-    "trainer_state.json",
-)
+_ARCHIVES = ("optimizer.pt", "scheduler.pt")
+
+
+class _State(BaseModel):
+    """What is read of ``trainer_state.json``."""
+
+    global_step: int
 
 
 def step_of(checkpoint: Path) -> int:
@@ -28,14 +35,15 @@ def is_whole(checkpoint: Path) -> bool:
     """Say whether a checkpoint was written to its end: its state file comes last and says the
     checkpoint's step.
     """
+    file = checkpoint / "trainer_state.json"
     try:
-        state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        state = check(_State, read_json(file), str(file))
+        read_safetensors(checkpoint / "adapter_model.safetensors")
+    except DxtraceError:
         return False
-    present = all(
-        (checkpoint / name).is_file() and (checkpoint / name).stat().st_size for name in _NEEDED
-    )
-    return present and state.get("global_step") == step_of(checkpoint)
+    # What torch saves is a zip archive, whose table of contents stands at its end.
+    archives = all(zipfile.is_zipfile(checkpoint / name) for name in _ARCHIVES)
+    return archives and state.global_step == step_of(checkpoint)
 
 
 def latest(folder: Path) -> Path | None:
@@ -58,13 +66,8 @@ def cut_metrics(file: Path, step: int) -> None:
     """
     if not file.is_file():
         return
-    kept = []
-    for line in file.read_text("utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except (ValueError, KeyError, TypeError):
-            continue
-    beside = file.with_name(file.name + ".part")
-    beside.write_text("".join(kept), "utf-8")
-    beside.replace(file)
+    kept: list[bytes] = []
+    for line, row in read_rows(file):
+        if row["step"] <= step:
+            kept.append(line.data.rstrip(b"\r\n") + b"\n")
+    atomic_write(file, kept)

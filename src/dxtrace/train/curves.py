@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dxtrace.errors import InputError, MissingExtra
+from dxtrace.errors import InputError, MissingExtra, RowError
+from dxtrace.files import Line, read_jsonl
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """Return the lines of a run's metrics.jsonl; a half-written last line is left out.
+    """Return the lines of a run's metrics.jsonl: a step, and numbers.
+
+    A half-written last line, and what is no such line, is left out.
 
     Raises:
         InputError: there is no such file.
     """
     file = run / "metrics.jsonl"
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise InputError(
-            f"{file}: cannot be read ({error.strerror}); is {run} the folder of a run?",
-        ) from None
-    rows = []
-    for line in lines:
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; is {run} the folder of a run?")
+    return [row for _, row in read_rows(file)]
+
+
+def read_rows(file: Path) -> Iterator[tuple[Line, dict[str, Any]]]:
+    """Yield the lines of metrics that can be read, and what they say.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    for line in read_jsonl(file):
         try:
-            rows.append(json.loads(line))
-        except ValueError:
+            row = line.parse()
+        except RowError:
             continue
-    return rows
+        if isinstance(row, dict) and type(row.get("step")) is int:
+            numbers = {key: row[key] for key in row if isinstance(row[key], int | float)}
+            yield line, numbers
 
 
 def plot_losses(runs: Mapping[str, Sequence[Mapping[str, Any]]], out: Path) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 from dxtrace.chain import Chain
 from dxtrace.errors import InputError, MissingExtra
-from dxtrace.provenance import Provenance
+from dxtrace.files import read_json
+from dxtrace.provenance import PROVENANCE, Provenance
 from dxtrace.train.card import write_card
 from dxtrace.train.curves import plot_losses, read_metrics, write_events
 from dxtrace.train.recipe import load_recipe
@@ -38,11 +38,9 @@ def finish_run(
     shutil.rmtree(run / "tensorboard", ignore_errors=True)
     if not write_events(metrics, run / "tensorboard"):
         missing.append("TensorBoard events: tensorboard is not installed")
-    try:
-        provenance = Provenance.from_json(
-            json.loads((run / "adapter" / "provenance.json").read_text("utf-8")),
-        )
-    except (OSError, ValueError):
-        raise InputError(f"{run}: has no adapter with its provenance yet") from None
+    file = run / "adapter" / PROVENANCE
+    if not file.is_file():
+        raise InputError(f"{run}: has no adapter with its provenance yet")
+    provenance = Provenance.from_json(read_json(file), str(file))
     write_card(run / "adapter", recipe, provenance, metrics, example, evaluation)
     return missing

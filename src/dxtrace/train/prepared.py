@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dxtrace.models.torch_base import BaseLocation
-from dxtrace.provenance import Provenance
-from dxtrace.train.base import start_provenance
+from dxtrace.provenance import Provenance, read_provenance
 from dxtrace.train.corpora import Cases
 from dxtrace.train.examples import Example, Report
 from dxtrace.train.precision import ChosenPrecision, Device
@@ -55,7 +54,7 @@ class Prepared:
             marked_credentialed=self.cases.credentialed,
         )
         if self.start:
-            return made.joined(start_provenance(self.start))
+            return made.joined(read_provenance(self.start))
         return made
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any
 
 from dxtrace.errors import InputError, MissingExtra, ModelError
-from dxtrace.provenance import CREDENTIALED_RULE, Provenance
+from dxtrace.files import read_json
+from dxtrace.provenance import CREDENTIALED_RULE, PROVENANCE, Provenance
 
 #: Where the rule stands.
 RULE_SOURCE = (
@@ -44,16 +44,12 @@ def check_publishable(folder: Path) -> list[Path]:
         raise InputError(
             f"{folder}: not an adapter (adapter_config.json and adapter_model.safetensors)",
         )
-    try:
-        provenance = Provenance.from_json(
-            json.loads((folder / "provenance.json").read_text("utf-8")),
-        )
-    except OSError:
+    file = folder / PROVENANCE
+    if not file.is_file():
         raise InputError(
             f"{folder}: has no provenance.json; what it was made from must be known before it is shared",
-        ) from None
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise InputError(f"{folder / 'provenance.json'}: cannot be read as a provenance") from None
+        )
+    provenance = Provenance.from_json(read_json(file), str(file))
     if provenance.credentialed:
         raise InputError(f"{folder}: not shared. {CREDENTIALED_RULE} ({RULE_SOURCE})")
     if not provenance.corpora:

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dxtrace.errors import InputError, UnknownName
+from dxtrace.files import parse_yaml_strictly, read_yaml
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -239,12 +240,7 @@ def load_recipe(recipe: str | Path, changes: Sequence[str] = ()) -> Recipe:
         if str(recipe) not in recipe_names():
             raise UnknownName("recipe", str(recipe), recipe_names())
         path = folder / f"{recipe}.yaml"
-    try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML ({str(error).splitlines()[0][:120]})") from None
+    data = read_yaml(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: a recipe is a mapping of keys to values")
     return resolve(apply_changes(data, changes), str(path))
@@ -274,13 +270,12 @@ def apply_changes(data: Mapping[str, Any], changes: Sequence[str]) -> dict[str, 
 
 
 def _value(key: str, text: str) -> Any:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError(f"{key}: the value is not YAML") from None
+    value = parse_yaml_strictly(text, key)
     if isinstance(value, str):
         try:
-            return float(value)  # YAML 1.1 reads 1e-3 (no point) as text
+            return (
+                float(value) if len(value) < 40 else value
+            )  # YAML 1.1 reads 1e-3 (no point) as text
         except ValueError:
             return value
     return value

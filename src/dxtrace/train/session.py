@@ -20,6 +20,7 @@ from datasets import Dataset
 from transformers import PrinterCallback
 from trl import SFTConfig
 
+from dxtrace.files import read_json
 from dxtrace.train import checkpoints
 from dxtrace.train.base import load_base, load_start
 from dxtrace.train.callbacks import (
@@ -286,7 +287,7 @@ def _name_base(file: Path, name: str) -> None:
     """Write the base model's public name into an adapter's configuration, in place of a folder of
     this machine.
     """
-    config = json.loads(file.read_text("utf-8"))
+    config = read_json(file)
     file.write_text(
         json.dumps(config | {"base_model_name_or_path": name}, indent=2, sort_keys=True),
         "utf-8",

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from dxtrace.errors import InputError
+from dxtrace.files import check, read_json
 from dxtrace.models import store
 from dxtrace.train.curves import plot_losses, read_metrics
 from dxtrace.train.recipe import Recipe, apply_changes, resolve
@@ -77,7 +78,7 @@ def sweep(
         folder = out / f"{key.split('.')[-1]}-{value}"
         done = folder / "trial.json"
         if resume and done.is_file():
-            trials.append(Trial(**json.loads(done.read_text("utf-8"))))
+            trials.append(check(Trial, read_json(done), str(done)))
             continue
         if console:
             console.print(f"{key} = {value}", highlight=False)

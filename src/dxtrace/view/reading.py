@@ -10,11 +10,15 @@ from typing import Any
 
 from dxtrace.chain import Chain
 from dxtrace.errors import CaseError, InputError
+from dxtrace.files import parse_json, read_bytes
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.formats import is_json_lines, refuse_other_text
-from dxtrace.notes.reading import case_from_json, decode, looks_like_json, parse_json
+from dxtrace.notes.reading import case_from_json, decode, looks_like_json
 from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, reading_of
+
+#: Bytes of a file of results that are shown on one page.
+_MOST_BYTES = 1 << 28
 
 _SUFFIXES = {".json", ".jsonl", ".txt", ".md"}
 
@@ -85,7 +89,7 @@ def _read_folder(folder: Path, found: Found) -> None:
 def _read_file(path: str | Path, found: Found, lenient: bool) -> None:
     for place, id, text, is_json in _rows(path):
         try:
-            _take(parse_json(text, place) if is_json else text, place, id, found)
+            _take(parse_json(text, place, CaseError) if is_json else text, place, id, found)
         except InputError as error:
             if not (lenient or str(path).endswith(".jsonl")):
                 raise
@@ -115,14 +119,7 @@ def _rows(path: str | Path) -> Iterator[tuple[str, str, str, bool]]:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        if isinstance(error, OSError):
-            reason = error.strerror
-        else:
-            reason = str(error)
-        raise InputError(f"{path}: cannot be read ({reason})") from None
+    return read_bytes(path, most=_MOST_BYTES)
 
 
 def _take(data: Any, place: str, id: str, found: Found) -> None:

@@ -11,7 +11,6 @@ note; equal notes share a patient.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,6 +32,7 @@ from dxtrace.corpus.readers.direct_tree import (
     read_file,
 )
 from dxtrace.errors import CaseError, CorpusError
+from dxtrace.files import UnusableError, decode_json
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
@@ -158,7 +158,7 @@ def _parse(file: Path, place: str) -> DirectFile | None:
                     f"{size:,} bytes; a note has at most {MAX_BYTES:,}",
                 ),
             )
-        data = json.loads(decode(file.read_bytes(), place), object_pairs_hook=keep_duplicates)
+        data = decode_json(decode(file.read_bytes(), place), keep_duplicates)
     except OSError as error:
         raise _UnusableError(
             Problem("unreadable", place, f"cannot be read ({error.strerror})"),
@@ -167,17 +167,8 @@ def _parse(file: Path, place: str) -> DirectFile | None:
         raise _UnusableError(
             Problem("unreadable", place, str(error).removeprefix(f"{place}: ")),
         ) from None
-    except json.JSONDecodeError as error:
-        message = f"not valid JSON (line {error.lineno}, column {error.colno})"
-        raise _UnusableError(Problem("bad-json", place, message)) from None
-    except (RecursionError, ValueError):
-        raise _UnusableError(
-            Problem(
-                "bad-json",
-                place,
-                "not usable JSON (nested too deep, or a number too long)",
-            ),
-        ) from None
+    except UnusableError as error:
+        raise _UnusableError(Problem("bad-json", place, str(error))) from None
     if not isinstance(data, dict):
         raise _UnusableError(
             Problem(

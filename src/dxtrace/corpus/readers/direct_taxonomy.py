@@ -7,9 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dxtrace.errors import CaseError, CorpusError, KnowledgeError
+from dxtrace.errors import CorpusError, KnowledgeError
+from dxtrace.files import read_json
 from dxtrace.knowledge.taxonomy import Taxonomy
-from dxtrace.notes.reading import decode, parse_json
 
 _MAX_DEPTH = 20
 
@@ -37,12 +37,7 @@ def read_direct_taxonomy(folder: str | Path) -> Taxonomy:
 
 
 def _record(file: Path) -> dict[str, Any]:
-    try:
-        data = parse_json(decode(file.read_bytes(), str(file)), str(file))
-    except OSError as error:
-        raise KnowledgeError(f"{file}: cannot be read ({error.strerror})") from None
-    except CaseError as error:
-        raise KnowledgeError(str(error)) from None
+    data = read_json(file, KnowledgeError)
     tree = data.get("diagnostic", data) if isinstance(data, dict) else None
     if not isinstance(tree, dict) or len(tree) != 1:
         raise KnowledgeError(f"{file}: expected a tree with one first node (under 'diagnostic')")

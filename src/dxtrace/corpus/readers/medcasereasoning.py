@@ -22,6 +22,7 @@ from dxtrace.corpus.align import (
 )
 from dxtrace.corpus.base import Corpus, Problem, assemble, replace_surrogates
 from dxtrace.errors import CaseError, CorpusError, MissingExtra
+from dxtrace.files import read_parquet
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
@@ -236,11 +237,6 @@ def _local_tables(
     path: Path,
     split: str | None,
 ) -> Iterator[tuple[str, str, Iterable[Mapping[str, Any]]]]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingExtra("reading parquet files", "train") from None
     if path.is_dir():
         files = sorted(path.rglob("*.parquet"))
     else:
@@ -250,12 +246,7 @@ def _local_tables(
         own = _SPLITS.get(own, own)
         if split is not None and own != split:
             continue
-        try:
-            yield str(file), own, pyarrow.parquet.read_table(file).to_pylist()
-        except (OSError, pyarrow.ArrowException) as error:
-            raise CorpusError(
-                f"{file}: not a readable parquet file ({type(error).__name__})",
-            ) from None
+        yield str(file), own, read_parquet(file, CorpusError)
 
 
 def _hub_tables(

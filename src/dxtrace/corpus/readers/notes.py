@@ -6,10 +6,11 @@ from pathlib import Path
 
 from dxtrace.corpus.base import Corpus, Problem, assemble
 from dxtrace.errors import CorpusError, InputError
+from dxtrace.files import read_json
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
-from dxtrace.notes.reading import decode, parse_json, read_cases
+from dxtrace.notes.reading import read_cases
 from dxtrace.notes.sections import section_named
 
 _NOTE_KEYS = {"note", "text", "case", "case_prompt", "sections"}
@@ -55,8 +56,8 @@ def holds_notes(path: Path) -> bool:
 def _is_case_file(file: Path) -> bool:
     """Return whether a JSON file holds a note, or sections that are not numbered as DiReCT's are."""
     try:
-        row = parse_json(decode(file.read_bytes(), file.name), file.name)
-    except (OSError, InputError):
+        row = read_json(file)
+    except InputError:
         return False
     if not isinstance(row, dict):
         return False

@@ -1,24 +1,22 @@
-"""Files: read with typed errors, written whole or not at all, grown row by row."""
+"""JSONL: read line by line, and grown row by row by one run at a time."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import os
-from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Generic, TypeVar
 
-import yaml
-
 from dxtrace.errors import InputError, RowError
+from dxtrace.files.parsing import UnusableError, decode_json
+from dxtrace.files.writing import beside_of, reading, sync, writing
 
-#: Longest row of a JSONL file, in bytes, and its deepest nesting. The longest note takes a quarter.
+#: Longest row of a JSONL file, in bytes. The longest note takes a quarter.
 MAX_ROW_BYTES = 1 << 25
-MAX_DEPTH = 64
 
 #: White space of JSON, and the byte order mark that some editors put first.
 _BLANK = b" \t\r\n\xef\xbb\xbf"
@@ -27,100 +25,6 @@ _BLANK = b" \t\r\n\xef\xbb\xbf"
 _LINE_ENDS = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 Kept = TypeVar("Kept")
-
-
-def parse_yaml(text: str) -> Any:
-    """Parse YAML with the C loader where it is there (ten times faster)."""
-    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-
-
-@contextmanager
-def reading(path: object, kind: type[InputError] = InputError) -> Iterator[None]:
-    """Turn an error of the operating system into ``kind``, in one line that names ``path``."""
-    try:
-        yield
-    except OSError as error:
-        raise kind(f"{path}: cannot be read ({_reason(error)})") from None
-
-
-@contextmanager
-def writing(path: object, kind: type[InputError] = InputError) -> Iterator[None]:
-    """As :func:`reading`, for what is written."""
-    try:
-        yield
-    except OSError as error:
-        raise kind(f"{path}: cannot be written ({_reason(error)})") from None
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__
-
-
-def read_bytes(path: Path, kind: type[InputError] = InputError) -> bytes:
-    """Return the content of a file.
-
-    Raises:
-        InputError: of the kind given; it cannot be read.
-    """
-    with reading(path, kind):
-        try:
-            return path.read_bytes()
-        except ValueError:  # a NUL in the name
-            raise kind(f"{str(path)!r}: no name of a file") from None
-
-
-def atomic_write(
-    path: Path,
-    content: str | bytes | Iterable[bytes],
-    kind: type[InputError] = InputError,
-) -> None:
-    """Write beside ``path``, then rename: a reader sees the old file or the whole new one.
-
-    Folders above are made; the mode follows the umask.
-
-    Raises:
-        InputError: of the kind given; it cannot be written. What was there before still is.
-    """
-    if isinstance(content, str):
-        content = content.encode()
-    chunks: Iterable[bytes]
-    if isinstance(content, bytes):
-        chunks = [content]
-    else:
-        chunks = content
-    with writing(path, kind):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = _beside(path)
-        try:
-            with beside.open("wb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                _sync(file)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-
-
-def refuse_to_replace(paths: Iterable[Path]) -> None:
-    """Check that nothing stands where files are to be written.
-
-    Raises:
-        InputError: something does; names the first.
-    """
-    for path in paths:
-        if path.exists():
-            raise InputError(
-                f"{path}: is there already; write elsewhere, or replace it with --force"
-            )
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.{os.getpid()}.part")
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 @dataclass(frozen=True)
@@ -140,38 +44,14 @@ class Line:
         """Return what the line says.
 
         Raises:
-            RowError: it is no JSON in UTF-8, or too long or nested too deep.
+            RowError: it is no JSON in UTF-8, too long, nested too deep, or names a key twice.
         """
-        if len(self.data) >= MAX_ROW_BYTES:
-            raise RowError(self.place, f"longer than {MAX_ROW_BYTES:,} bytes")
         try:
-            value = json.loads(self.data.decode("utf-8-sig").rstrip("\r\n"))
-        except UnicodeDecodeError as error:
-            raise RowError(self.place, f"not UTF-8 text (byte {error.start})") from None
-        except json.JSONDecodeError as error:
-            raise RowError(self.place, f"not valid JSON (column {error.colno})") from None
-        except (RecursionError, ValueError):
-            value = None
-        else:
-            if not _deeper_than(value, MAX_DEPTH):
-                return value
-        reason = "not usable JSON (nested too deep, or a number too long)"
-        raise RowError(self.place, reason)
-
-
-def _deeper_than(value: Any, depth: int) -> bool:
-    level = [value]
-    for _ in range(depth):
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                below += item.values()
-            elif isinstance(item, list):
-                below += item
-        if not below:
-            return False
-        level = below
-    return True
+            if len(self.data) >= MAX_ROW_BYTES:
+                raise UnusableError(f"longer than {MAX_ROW_BYTES:,} bytes")
+            return decode_json(self.data)
+        except UnusableError as error:
+            raise RowError(self.place, str(error)) from None
 
 
 def read_jsonl(path: Path, kind: type[InputError] = InputError) -> Iterator[Line]:
@@ -282,7 +162,7 @@ class RowStore(Generic[Kept]):
         Raises:
             InputError: it cannot be written; then all rows are still there.
         """
-        beside = _beside(self.path)
+        beside = beside_of(self.path)
         with writing(self.path):
             try:
                 self._files.append(beside.open("w+b"))
@@ -291,7 +171,7 @@ class RowStore(Generic[Kept]):
                 for number, line in enumerate(lines):
                     if number not in numbers:
                         self._files[-1].write(line.data)
-                _sync(self._files[-1])
+                sync(self._files[-1])
                 beside.replace(self.path)
             finally:
                 beside.unlink(missing_ok=True)

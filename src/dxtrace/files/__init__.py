@@ -1,0 +1,54 @@
+"""Files: read with typed errors, written whole or not at all, grown row by row.
+
+Every format is read through here: strict UTF-8, bounded in depth and size, and what is wrong said
+in one line.
+"""
+
+from dxtrace.files.binary import open_gguf, read_parquet, read_safetensors
+from dxtrace.files.parsing import (
+    MAX_DEPTH,
+    UnusableError,
+    check,
+    decode_json,
+    parse_json,
+    parse_yaml,
+    parse_yaml_strictly,
+    read_json,
+    read_yaml,
+)
+from dxtrace.files.rows import Line, RowStore, read_jsonl, row_to_bytes
+from dxtrace.files.writing import (
+    atomic_write,
+    named_path,
+    read_bytes,
+    read_text,
+    reading,
+    refuse_to_replace,
+    writing,
+)
+
+__all__ = [
+    "MAX_DEPTH",
+    "Line",
+    "RowStore",
+    "UnusableError",
+    "atomic_write",
+    "check",
+    "decode_json",
+    "named_path",
+    "open_gguf",
+    "parse_json",
+    "parse_yaml",
+    "parse_yaml_strictly",
+    "read_bytes",
+    "read_json",
+    "read_jsonl",
+    "read_parquet",
+    "read_safetensors",
+    "read_text",
+    "read_yaml",
+    "reading",
+    "refuse_to_replace",
+    "row_to_bytes",
+    "writing",
+]

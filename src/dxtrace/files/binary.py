@@ -1,0 +1,71 @@
+"""Weights and tables: safetensors, GGUF, parquet. A damaged file is one clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dxtrace.errors import InputError, MissingExtra, NotAModelError
+
+#: Rows of a parquet file that are in memory at a time.
+_BATCH = 1000
+
+
+def read_safetensors(path: Path) -> dict[str, Any]:
+    """Return the tensors of a safetensors file by name, as numpy arrays of finite numbers.
+
+    Raises:
+        NotAModelError: it is missing, damaged, in a type that numpy has not, or holds NaN.
+    """
+    import numpy as np
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise NotAModelError(f"{path}: no such file")
+    tensors: dict[str, Any] = {}
+    try:
+        with safe_open(path, "numpy") as file:
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                tensors[name] = file.get_tensor(name)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise NotAModelError(f"{path}: damaged ({type(error).__name__}); copy it again") from None
+    for value in tensors.values():
+        if not np.isfinite(value).all():
+            raise NotAModelError(f"{path}: holds weights that are no numbers (NaN or infinite)")
+    return tensors
+
+
+def open_gguf(path: Path) -> Any:
+    """Return a ``gguf.GGUFReader`` of a file.
+
+    Raises:
+        NotAModelError: it is no GGUF file, or a damaged one.
+    """
+    import gguf
+
+    try:
+        reader = gguf.GGUFReader(path)
+        reader.fields["general.architecture"].contents()
+    except Exception as error:  # a damaged file can fail anywhere in the reader
+        raise NotAModelError(f"{path}: not a GGUF file ({type(error).__name__})") from None
+    return reader
+
+
+def read_parquet(path: Path, kind: type[InputError] = InputError) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a parquet file.
+
+    Raises:
+        InputError: of the kind given; it is missing or damaged. MissingExtra: pyarrow is not
+        installed.
+    """
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtra("reading parquet files", "train") from None
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(_BATCH):
+                yield from batch.to_pylist()
+    except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
+        raise kind(f"{path}: not a readable parquet file ({type(error).__name__})") from None
