@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dxtrace.engines.base import Branch, Work
+from dxtrace.engines.endpoint import is_loopback
 from dxtrace.errors import EngineError, InputError, UnknownName
 from dxtrace.evaluate.judges import (
     JudgeSettings,
@@ -31,7 +32,8 @@ from dxtrace.evaluate.judges import (
     read_pairs,
 )
 from dxtrace.evaluate.judges.base import Judge, Verdict
-from dxtrace.evaluate.judges.llm import FLAG, EndpointAsker, EngineAsker, LLMJudge, is_loopback
+from dxtrace.evaluate.judges.llm import EndpointAsker, EngineAsker, LLMJudge
+from dxtrace.provenance import SEND_FLAG
 
 PAIRS = Path(__file__).parent / "data" / "judge_pairs.jsonl"
 GUARDED = ("negation", "number", "side")
@@ -241,7 +243,7 @@ def test_credentialed_data_goes_to_this_machine_alone_unless_the_flag_is_passed(
             "llm",
             settings=JudgeSettings(model="m", url="https://example.org/v1", credentialed=True),
         )
-    assert FLAG in str(caught.value) and "PhysioNet" in str(caught.value)
+    assert SEND_FLAG in str(caught.value) and "PhysioNet" in str(caught.value)
     settings = JudgeSettings(
         model="m",
         url="https://example.org/v1",
@@ -270,7 +272,7 @@ def test_this_machine_is_told_from_others(url: str, here: bool) -> None:
 def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="lexical"):
         open_judge("lexcal")
-    with pytest.raises(InputError, match="endpoint"):
+    with pytest.raises(InputError, match="URL"):
         is_loopback("file:///etc/passwd")
     with pytest.raises(InputError, match="judge-model"):
         open_judge("llm", settings=JudgeSettings(url="http://127.0.0.1/v1"))

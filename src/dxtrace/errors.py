@@ -72,6 +72,14 @@ class EngineError(DxtraceError):
     """An engine failed while it ran."""
 
 
+class ServerGone(EngineError):
+    """A server of models does not answer; no case can be answered until it does."""
+
+
+class ServerUnfit(EngineError):
+    """A server of models lacks what an answer needs: log-probabilities, context, a way to ask."""
+
+
 class GroundingError(DxtraceError):
     """An answer broke its contract: a quote that is not in the note, a diagnosis outside the
     taxonomy.

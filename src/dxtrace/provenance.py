@@ -26,6 +26,9 @@ CREDENTIALED_RULE = (
     "shared only on PhysioNet under the same agreement; notes go to no third party, online service or API."
 )
 
+#: The option that allows credentialed data to leave this machine; its help text quotes the rule.
+SEND_FLAG = "--send-credentialed-data"
+
 
 def version() -> str:
     """Return the version of the installed package; "0+source" when it runs from a source tree

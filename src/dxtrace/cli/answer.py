@@ -25,9 +25,10 @@ from rich.progress import (
 from dxtrace.chain import Chain, Differential, Step
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.cli._terminal import show, step_text
-from dxtrace.errors import InputError
+from dxtrace.errors import CaseError, InputError
 from dxtrace.notes.case import Case
 from dxtrace.notes.reading import read_case
+from dxtrace.provenance import CREDENTIALED_RULE, SEND_FLAG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,7 @@ class EngineChoice(StrEnum):
     numpy = "numpy"
     llamacpp = "llamacpp"
     hf = "hf"
+    server = "server"
 
 
 Model = Annotated[
@@ -64,6 +66,22 @@ Adapter = Annotated[
 Engine = Annotated[
     EngineChoice,
     typer.Option(help="What runs the model; auto: numpy for a Llama as GGUF, hf for the rest."),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="A server of models (vLLM, SGLang, llama-server), such as http://127.0.0.1:8000/v1;"
+        " --model is then a name that it knows, or the folder that it serves.",
+    ),
+]
+MaySend = Annotated[
+    bool,
+    typer.Option(
+        SEND_FLAG,
+        help="Let credentialed data go to a server that is not on this machine."
+        f" The rule: {CREDENTIALED_RULE}",
+    ),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default one a core.")]
 Source = Annotated[
@@ -85,13 +103,44 @@ ShardIndex = Annotated[
 Top = Annotated[int, typer.Option(min=1, help="How many diagnoses of the differential to show.")]
 
 
+@dataclass(frozen=True)
+class Runs:
+    """Which model answers, and what runs it."""
+
+    model: str = "default"
+    adapter: str | None = None
+    engine: EngineChoice = EngineChoice.auto
+    url: str | None = None
+    threads: int | None = None
+    may_send: bool = False
+
+    def load(self) -> Reasoner:
+        """Load the model under a bar.
+
+        Raises:
+            As :func:`dxtrace.models.loading.load`.
+        """
+        from dxtrace.models import loading
+
+        with reporting() as report:
+            return loading.load(
+                self.model,
+                adapter=self.adapter,
+                engine=self.engine.value,
+                threads=self.threads,
+                url=self.url,
+                may_send=self.may_send,
+                report=report,
+            )
+
+
 def demo(model: Model = "default") -> None:
     """Answer a built-in case.
 
     The model is fetched the first time.
     """
     text = resources.files("dxtrace").joinpath("demo_case.txt").read_text("utf-8")
-    _answer(Case.from_text(text, "demo"), Format.text, model, None, EngineChoice.auto, 5, None)
+    _answer(Case.from_text(text, "demo"), Format.text, Runs(model), 5)
 
 
 def reason(
@@ -103,6 +152,7 @@ def reason(
     model: Model = "default",
     adapter: Adapter = None,
     engine: Engine = EngineChoice.auto,
+    url: Url = None,
     top: Top = 5,
     threads: Threads = None,
     influence: Annotated[
@@ -119,7 +169,8 @@ def reason(
     The answer is a final diagnosis, a differential, and steps that each quote the case.
     """
     extras = _Extras(influence, coverage)
-    _answer(read_case(file), format, model, adapter, engine, top, threads, extras)
+    case = read_case(file)
+    _answer(case, format, Runs(model, adapter, engine, url, threads), top, extras)
 
 
 def batch(
@@ -133,6 +184,8 @@ def batch(
     model: Model = "default",
     adapter: Adapter = None,
     engine: Engine = EngineChoice.auto,
+    url: Url = None,
+    send_credentialed_data: MaySend = False,
     limit: Limit = None,
     num_shards: Annotated[
         int,
@@ -148,21 +201,24 @@ def batch(
     becomes an error row, which the next run tries again.
     """
     from dxtrace.corpus.source import read_tasks, refuse_as_output
-    from dxtrace.models.loading import load as load_reasoner
 
     if shard_index >= num_shards:
         raise InputError(f"--shard-index {shard_index} is not below --num-shards {num_shards}")
     refuse_as_output(source, out)
     tasks = read_tasks(source, limit=limit, num_shards=num_shards, shard_index=shard_index)
-    with reporting() as report:
-        reasoner = load_reasoner(
-            model,
-            adapter=adapter,
-            engine=engine.value,
-            threads=threads,
-            report=report,
-        )
+    if url is not None:
+        from dxtrace.engines.endpoint import expect_may_send
+
+        expect_may_send(url, _any_credentialed(tasks), send_credentialed_data)
+    reasoner = Runs(model, adapter, engine, url, threads, send_credentialed_data).load()
     _tell(out, _answer_all(reasoner, tasks, out, force))
+
+
+def _any_credentialed(tasks: Sequence[Task]) -> bool:
+    from dxtrace.corpus.base import CREDENTIALED
+
+    cases = [case for _, case in tasks if not isinstance(case, CaseError)]
+    return any(case.tags.get(CREDENTIALED) == "true" for case in cases)
 
 
 def _answer_all(reasoner: Reasoner, tasks: Sequence[Task], out: Path, force: bool) -> Tally:
@@ -231,23 +287,11 @@ class _Extras:
 def _answer(
     case: Case,
     format: Format,
-    model: str,
-    adapter: str | None,
-    engine: EngineChoice,
+    runs: Runs,
     top: int,
-    threads: int | None,
     extras: _Extras = _Extras(),
 ) -> None:
-    from dxtrace.models.loading import load as load_reasoner
-
-    with reporting() as report:
-        reasoner = load_reasoner(
-            model,
-            adapter=adapter,
-            engine=engine.value,
-            threads=threads,
-            report=report,
-        )
+    reasoner = runs.load()
     chain = _watch(reasoner, case)
     measured = extras.measure(reasoner, case, chain)
     if format is Format.json:

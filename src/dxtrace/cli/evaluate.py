@@ -14,9 +14,11 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dxtrace.cli._progress import STDERR
+from dxtrace.cli.answer import Engine, EngineChoice, MaySend, Runs, Url
 from dxtrace.corpus import Corpus, open_corpus
 from dxtrace.corpus.policy import FairReasoner
 from dxtrace.corpus.systems import System
+from dxtrace.engines.endpoint import expect_may_send
 from dxtrace.errors import InputError
 from dxtrace.evaluate import (
     BASELINES,
@@ -44,17 +46,13 @@ from dxtrace.evaluate import (
     score_evaluations,
     write_published,
 )
-from dxtrace.evaluate.judges.llm import FLAG
 from dxtrace.files import atomic_write, check, read_json
 from dxtrace.notes.annotated import AnnotatedCase
-from dxtrace.provenance import CREDENTIALED_RULE
 
 RESULTS = "results.jsonl"
 
 #: The files of a report: data, page, table.
 REPORT = ("report.json", "report.html", "report.md")
-
-_MAY_SEND = f"Let credentialed data go to a judge that is not on this machine. The rule: {CREDENTIALED_RULE}"
 
 JudgeModel = Annotated[
     str | None,
@@ -70,7 +68,6 @@ JudgeUrl = Annotated[
         help="OpenAI-compatible endpoint of the judge 'llm': http://127.0.0.1:8000/v1",
     ),
 ]
-MaySend = Annotated[bool, typer.Option(FLAG, help=_MAY_SEND)]
 Overlap = Annotated[
     float,
     typer.Option(help="Overlap (Dice) from which two spans are the same observation."),
@@ -164,6 +161,8 @@ def evaluate(
     out: Out = Path("evaluation"),
     model: Model = None,
     adapter: Adapter = None,
+    engine: Engine = EngineChoice.auto,
+    url: Url = None,
     baseline: Baseline = None,
     train: Train = None,
     judge_observations: JudgeObservations = "spans",
@@ -200,11 +199,13 @@ def evaluate(
         open_judge(judge_rationales, "rationales", judge_settings),
     )
     work = _Work(read, {case.id: case for case in cases}, judges, out)
+    if url is not None:
+        expect_may_send(url, work.credentialed, send_credentialed_data)
+        model = model or ["default"]
+    runs = Runs("", adapter, engine, url, threads, send_credentialed_data)
     scored = _score_given(work, predictions or [], compare or ())
-    scored += [
-        _score_run(work, name, system)
-        for name, system in _systems(work, model, adapter, baseline, train, threads)
-    ]
+    for name, system in _systems(work, model, runs, baseline, train):
+        scored.append(_score_run(work, name, system))
     if not scored:
         raise InputError(
             "nothing to evaluate: name --predictions, --model, --baseline or --compare",
@@ -325,27 +326,20 @@ def _score(work: _Work, answers: Answers, folder: Path) -> Scored:
 def _systems(
     work: _Work,
     models: list[str] | None,
-    adapter: str | None,
+    runs: Runs,
     baselines: list[str] | None,
     train: str | None,
-    threads: int | None,
 ) -> Iterator[tuple[str, System]]:
     if (models or baselines) and not work.cases:
         raise InputError("a model or a baseline needs cases to answer: name them with --corpus")
     for model, name in zip(models or [], _short_names(models or []), strict=True):
-        yield name, _reasoner(model, adapter, threads)
+        yield name, FairReasoner(replace(runs, model=model).load()).system
     if train and set(baselines or []) & set(LEARNT):
         learn = open_corpus(train).cases
     else:
         learn = []
     for name in baselines or []:
-        yield name, make_baseline(name, learn, threads)
-
-
-def _reasoner(model: str, adapter: str | None, threads: int | None) -> System:
-    from dxtrace.models.loading import load as load_reasoner
-
-    return FairReasoner(load_reasoner(model, adapter=adapter, threads=threads)).system
+        yield name, make_baseline(name, learn, runs.threads)
 
 
 def _short_names(models: Sequence[str]) -> list[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dxtrace.cli._progress import STDERR, reporting
+from dxtrace.cli._progress import STDERR
+from dxtrace.cli.answer import Engine, EngineChoice, Runs, Url
 from dxtrace.errors import DxtraceError, InputError
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ Frames = Annotated[
 
 def serve(
     model: Models = ["default"],  # noqa: B006
+    engine: Engine = EngineChoice.auto,
+    url: Url = None,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     token: Token = None,
@@ -75,8 +79,12 @@ def serve(
         raise InputError("--frame-ancestors holds ';' or a line end")
     hosts = frozenset({"localhost", "127.0.0.1", "::1", host})
     rules = Rules(token=token, hosts=hosts, frame_ancestors=frame_ancestors)
-    loaded = _load(list(dict.fromkeys(model)), engines, threads)
+    loaded = _load(
+        list(dict.fromkeys(model)), engines, Runs(engine=engine, url=url, threads=threads)
+    )
     settings = Settings(loaded, rules, dict(examples()), waiting, answer_s)
+    if url is not None:
+        STDERR.print(f"notes go on to {url}", highlight=False, markup=False)
     if ":" in host:
         shown = f"[{host}]"
     else:
@@ -124,13 +132,8 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _load(models: list[str], engines: int, threads: int | None) -> list[dict[str, Answerer]]:
-    from dxtrace.models.loading import load as load_reasoner
-
+def _load(models: list[str], engines: int, runs: Runs) -> list[dict[str, Answerer]]:
     loaded: list[dict[str, Answerer]] = []
-    with reporting() as report:
-        for _ in range(engines):
-            loaded.append(
-                {name: load_reasoner(name, threads=threads, report=report) for name in models},
-            )
+    for _ in range(engines):
+        loaded.append({name: replace(runs, model=name).load() for name in models})
     return loaded

@@ -7,7 +7,7 @@ which one of them differs is another answer: it is refused, or made again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from dxtrace.corpus.base import CREDENTIALED
 from dxtrace.corpus.policy import wordings_of
 from dxtrace.corpus.split_manifest import note_sha256
 from dxtrace.corpus.systems import System
-from dxtrace.errors import CaseError, DxtraceError, InputError, where
+from dxtrace.engines.threads import map_in_threads
+from dxtrace.errors import CaseError, DxtraceError, InputError, ServerGone, where
 from dxtrace.files import RowStore
 from dxtrace.notes.annotated import AnnotatedCase
 
@@ -24,6 +25,12 @@ Progress = Callable[[int, int], None]
 
 #: A case to answer, or why it cannot be read; with its id.
 Task = tuple[str, AnnotatedCase | CaseError]
+
+#: A result or an error row, as JSON.
+Row = dict[str, Any]
+
+#: Answers tasks and yields their rows in the same order.
+Crew = Callable[[Sequence[Task]], Iterator[Row]]
 
 #: Fields that every result has and no case of a corpus.
 _RESULT = {"id", "note", "diagnosis", "steps", "text", "model"}
@@ -56,6 +63,7 @@ def answer_cases(
     *,
     redo: bool = False,
     progress: Progress | None = None,
+    crew: Crew | None = None,
 ) -> Tally:
     """Answer every case that ``out`` does not hold yet; a case that fails becomes an error row.
 
@@ -68,10 +76,12 @@ def answer_cases(
         redo: answer again what was answered otherwise (by another system, from another note, with
             other wordings); without it, such a row is an error.
         progress: called with (cases done, cases in all).
+        crew: answers in place of ``system``, as it would; None for this process.
 
     Raises:
         InputError: the file holds rows that are no results or were answered otherwise, another run
             is writing it, or it cannot be written.
+        ServerGone: the server of the model does not answer; what is done is kept.
     """
     cases = dict(tasks)
     tally = Tally()
@@ -83,11 +93,13 @@ def answer_cases(
         if stale or failed:
             store.drop(stale.keys() | failed)
         done = {row.id for row in store.kept}
-        for number, (id, case) in enumerate(tasks, 1):
+        missing = [task for task in tasks if task[0] not in done]
+        rows = crew(missing) if crew else _in_this_process(system, missing)
+        for number, (id, _) in enumerate(tasks, 1):
             if id in done:
                 tally.kept += 1
             else:
-                row = _answer(system, id, case)
+                row = next(rows)
                 store.append(row)
                 _count(row, tally)
             if progress:
@@ -141,11 +153,27 @@ def _refusal(out: Path, stale: Mapping[int, str]) -> str:
     )
 
 
-def _answer(system: System, id: str, case: AnnotatedCase | CaseError) -> dict[str, Any]:
+def _in_this_process(system: System, tasks: Sequence[Task]) -> Iterator[Row]:
+    def answer(task: Task) -> Row:
+        return answer_row(system, *task)
+
+    if system.at_once == 1:
+        return map(answer, tasks)
+    return map_in_threads(answer, tasks, system.at_once)
+
+
+def answer_row(system: System, id: str, case: AnnotatedCase | CaseError) -> Row:
+    """Return the row of a case: its result with who gave it, or why there is none.
+
+    Raises:
+        ServerGone: the server of the model does not answer.
+    """
     if isinstance(case, CaseError):
         return error_row(id, case)
     try:
         row = system(case).to_json()
+    except ServerGone:
+        raise
     except Exception as error:  # one case that cannot be answered must not end the others
         return error_row(id, error)
     row |= {
@@ -166,7 +194,7 @@ def _count(row: Mapping[str, Any], tally: Tally) -> None:
         tally.answered += 1
 
 
-def error_row(id: str, error: Exception) -> dict[str, Any]:
+def error_row(id: str, error: Exception) -> Row:
     """Return the row of a case that could not be answered; it holds no note text."""
     if isinstance(error, DxtraceError):
         message = str(error)

@@ -60,10 +60,14 @@ def _comparable(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class System:
-    """Anything that answers annotated cases. Call it with a case; it returns a chain or raises."""
+    """Anything that answers annotated cases. Call it with a case; it returns a chain or raises.
+
+    ``at_once`` cases may be under way, each in a thread of its own.
+    """
 
     identity: Identity
     answer: Callable[[AnnotatedCase], Chain] = field(repr=False)
+    at_once: int = 1
 
     def __call__(self, case: AnnotatedCase) -> Chain:
         """Return the chain on a case."""

@@ -85,8 +85,11 @@ class Engine(Protocol):
     chat_template: str | None
     #: Tokens that end an answer.
     end_tokens: tuple[int, ...]
-    #: What has been spent.
-    work: Work
+
+    @property
+    def work(self) -> Work:
+        """What has been spent; by an engine that several threads ask, what this thread has."""
+        ...
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text. Control tokens spelled in a text stay plain text."""

@@ -1,40 +1,31 @@
-"""The default engine: llama.cpp through xllamacpp's prebuilt wheel. Runs GGUF files; needs no
+"""The engine llamacpp: llama.cpp through xllamacpp's prebuilt wheel. Runs GGUF files; needs no
 torch.
 
-A conditional distribution comes from one request of one token: every candidate's logit is raised by
-the same large bias, so that the probabilities that llama.cpp reports after sampling are those of
-the candidates alone. The prompt's cache is kept between requests. llama.cpp fails open on a bad
-grammar, so grammars are checked before and texts after.
+What it is asked is in :mod:`dxtrace.engines.llamacpp_api`. The prompt's cache is kept between
+requests. llama.cpp fails open on a bad grammar, so grammars are checked before and texts after.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import secrets
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dxtrace.engines.base import Branch, PromptPart, Work
+from dxtrace.engines.endpoint import Endpoint
 from dxtrace.engines.guard import Guard
+from dxtrace.engines.llamacpp_api import ServedTokenizer, choice_body, read_choice, text_body
 from dxtrace.errors import EngineError, ModelError
 from dxtrace.notes.prompt import with_start_token
 
 #: Context in tokens unless asked otherwise: what a note of 5,000 words needs.
 DEFAULT_CONTEXT = 8192
-
-#: Added to the logit of each candidate: no other token then has a share that a float can tell.
-_BIAS = 1000.0
-
-#: A token between texts that are encoded in one request.
-_SEPARATOR = 0
 
 
 @dataclass(frozen=True)
@@ -74,9 +65,11 @@ class LlamaCppEngine:
         self._key = secrets.token_urlsafe(32)
         self._server = self._start(model)
         self._address = str(self._server.listening_address)
-        about = self._call("/props")
+        endpoint = Endpoint(self._address, self._key, timeout_s=120, attempts=1)
+        self._tokenizer = ServedTokenizer(endpoint.post)
+        about = endpoint.get("/props")
         self.chat_template = with_start_token(about.get("chat_template"), about.get("bos_token"))
-        (loaded, *_) = self._call("/v1/models")["data"]
+        (loaded, *_) = endpoint.get("/v1/models")["data"]
         self.context = min(self.context, int(loaded["meta"]["n_ctx_train"]))
         self.end_tokens: tuple[int, ...] = ()
         if about.get("eos_token"):
@@ -115,55 +108,11 @@ class LlamaCppEngine:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        content: list[str | int] = []
-        for text in texts:
-            content += [text, _SEPARATOR]
-        result: list[list[int]] = [[]]
-        for token in self._tokenize(content, special=False):
-            if token == _SEPARATOR:
-                result.append([])
-            else:
-                result[-1].append(token)
-        return result[:-1]
+        return self._tokenizer.encode(texts)
 
     def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        ids: list[int] = []
-        for text, special in parts:
-            if text:
-                ids += self._tokenize([text], special)
-        return ids
-
-    def _tokenize(self, content: list[str | int], special: bool) -> list[int]:
-        found = self._call(
-            "/tokenize",
-            {
-                "content": content,
-                "add_special": False,
-                "parse_special": special,
-            },
-        )
-        tokens: list[int] = found["tokens"]
-        return tokens
-
-    def _call(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        data = None
-        if body:
-            data = json.dumps(body).encode()
-        request = urllib.request.Request(
-            self._address + path,
-            data,
-            {
-                "Content-Type": "application/json",
-                "Authorization": f"Bearer {self._key}",
-            },
-        )
-        try:
-            with _LOCAL.open(request, timeout=120) as answer:
-                found: dict[str, Any] = json.loads(answer.read())
-                return found
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            raise EngineError(f"llama.cpp does not answer ({type(error).__name__})") from None
+        return self._tokenizer.encode_prompt(parts)
 
     def distributions(
         self,
@@ -180,31 +129,8 @@ class LlamaCppEngine:
     def _distribution(self, ids: list[int], candidates: tuple[int, ...]) -> Mapping[int, float]:
         if len(candidates) == 1:
             return {candidates[0]: 1.0}
-        answer = self._complete(
-            {
-                "prompt": ids,
-                "n_predict": 1,
-                "temperature": 1.0,
-                "samplers": ["temperature"],
-                "seed": 0,
-                "logit_bias": [[token, _BIAS] for token in candidates],
-                "n_probs": len(candidates),
-                "post_sampling_probs": True,
-            },
-        )
-        (choice, *_) = answer["choices"]
-        (token, *_) = choice["logprobs"]["content"]
-        shares = dict.fromkeys(candidates, 0.0)
-        for entry in token["top_probs"]:
-            if entry["id"] in shares:
-                shares[entry["id"]] = entry["prob"]
-        total = sum(shares.values())
-        if not total > 0:
-            raise EngineError("the model gave no probability to any candidate")
-        distribution = {}
-        for id, share in shares.items():
-            distribution[id] = share / total
-        return distribution
+        answer = self._complete(choice_body(ids, candidates))
+        return read_choice(answer, candidates)
 
     def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:
         """See :class:`dxtrace.engines.base.Engine`."""
@@ -227,14 +153,7 @@ class LlamaCppEngine:
 
         def run() -> None:
             try:
-                body = {
-                    "prompt": list(prompt),
-                    "n_predict": max_tokens,
-                    "temperature": 0.0,
-                    "grammar": grammar,
-                    "stream": True,
-                }
-                self._complete(body, receive)
+                self._complete(text_body(prompt, grammar, max_tokens), receive)
             except EngineError as error:
                 failures.append(str(error))
             finally:
@@ -288,10 +207,6 @@ class LlamaCppEngine:
     def close(self) -> None:
         """See :class:`dxtrace.engines.base.Engine`."""
         self._server = None
-
-
-#: Opens loopback addresses directly, whatever proxy the environment names.
-_LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class _silenced:  # noqa: N801 - used as a keyword

@@ -15,6 +15,8 @@ def load(
     adapter: str | Path | None = None,
     engine: str = "auto",
     threads: int | None = None,
+    url: str | None = None,
+    may_send: bool = False,
     report: Callable[[str, float], None] | None = None,
 ) -> Reasoner:
     """Load a model by name, file, folder or hub id (see :mod:`dxtrace.models`).
@@ -24,13 +26,23 @@ def load(
         adapter: folder of an adapter; None: the one that ships with the model; ``none``: none.
         engine: ``auto``, or the name of one.
         threads: of the CPU; None for one a core.
+        url: of a server of models (vLLM, SGLang, llama.cpp's), which then runs ``model``.
+        may_send: whether credentialed notes may go to a server that is not on this machine.
         report: called with what is being done and how far it is, from 0 to 1.
 
     Raises:
         UnknownName: no such model. ModelError: it cannot be fetched or loaded.
-        MissingExtra: the engine is not installed.
+        MissingExtra: the engine is not installed. ServerGone, ServerUnfit: of a server.
     """
-    opened = open_model(model, adapter=adapter, engine=engine, threads=threads, report=report)
+    opened = open_model(
+        model,
+        adapter=adapter,
+        engine=engine,
+        threads=threads,
+        url=url,
+        may_send=may_send,
+        report=report,
+    )
     return Reasoner(
         opened.engine,
         opened.info,

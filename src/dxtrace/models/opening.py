@@ -18,7 +18,7 @@ from dxtrace.models import float32, store
 from dxtrace.provenance import sha256_of
 
 #: What may run a model.
-ENGINES = ("auto", "numpy", "llamacpp", "hf")
+ENGINES = ("auto", "numpy", "llamacpp", "hf", "server")
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ def open_model(
     engine: str = "auto",
     threads: int | None = None,
     quantisation: str = "auto",
+    url: str | None = None,
+    may_send: bool = False,
     report: store.Report | None = None,
 ) -> Opened:
     """Fetch if need be, convert if need be, and load a model.
@@ -65,14 +67,20 @@ def open_model(
         threads: CPU threads; None for one a core.
         quantisation: for llamacpp, which it chooses where ``engine`` is ``auto``: ``auto`` for the
             fastest on this CPU, a name such as ``Q8_0``, or ``as-is``.
+        url: of a server of models, for the engine ``server``; ``model`` is then a name that the
+            server knows (:class:`dxtrace.engines.server.ServerEngine`), and ``adapter`` the folder
+            whose calibration belongs to it.
+        may_send: whether credentialed notes may go to a server that is not on this machine.
         report: told what is being done while fetching and converting.
 
     Raises:
         UnknownName: no such model. ModelError: it cannot be fetched or loaded.
-        MissingExtra: the engine is not installed.
+        MissingExtra: the engine is not installed. ServerGone, ServerUnfit: of a server.
     """
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
+    if engine == "server" or url is not None:
+        return _open_server(model, adapter, engine, url, may_send)
     source = _find(model, report)
     chosen = _find_adapter(source, adapter)
     if engine == "auto":
@@ -259,6 +267,28 @@ def _open_hf(
     if source.gguf is not None:
         where = str(torch_folder(source.gguf, _known_sha256(source) or "", report))
     return HuggingFaceEngine(where, adapter, threads or _thread_limit()), "hf: transformers"
+
+
+def _open_server(
+    model: str,
+    adapter: str | Path | None,
+    engine: str,
+    url: str | None,
+    may_send: bool,
+) -> Opened:
+    from dxtrace.engines.server import ServerEngine
+
+    if url is None:
+        raise InputError("the engine 'server' needs --url, such as http://127.0.0.1:8000/v1")
+    if engine not in ("auto", "server"):
+        raise InputError(f"--url belongs to the engine 'server', not to {engine!r}")
+    chosen = None
+    if adapter is not None:
+        chosen = _find_adapter(_Source(model), adapter)
+    key = os.environ.get("DXTRACE_SERVER_KEY")
+    built = ServerEngine(url, model, key=key, may_send=may_send)
+    info = ModelInfo(name=built.model, adapter_sha256=_adapter_sha256(chosen))
+    return Opened(built, info, read_calibration(chosen), "server: as it runs there")
 
 
 def require_llamacpp() -> None:

@@ -8,24 +8,18 @@ without their text: a rerun asks nothing twice, an interrupted run goes on where
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from dxtrace.engines.base import Branch, Engine
-from dxtrace.errors import EngineError, InputError, RowError
+from dxtrace.engines.endpoint import Endpoint, RequestRefused, expect_may_send
+from dxtrace.errors import EngineError, RowError
 from dxtrace.evaluate.judges.base import Pair, Verdict
 from dxtrace.files import read_jsonl
 from dxtrace.notes.prompt import chat_parts
-from dxtrace.provenance import CREDENTIALED_RULE
-
-#: The option that allows credentialed data to leave this machine; its help text quotes the rule.
-FLAG = "--send-credentialed-data"
 
 Task = Literal["observations", "rationales"]
 
@@ -102,20 +96,10 @@ class EndpointAsker:
         Raises:
             InputError: the address is no http(s) URL, or credentialed data would leave this machine without permission.
         """
-        self._url = base_url.rstrip("/") + "/chat/completions"
-        self._loopback = is_loopback(base_url)
-        if credentialed and not self._loopback and not allowed:
-            raise InputError(
-                f"{base_url}: not on this machine. {CREDENTIALED_RULE} To send it nevertheless: {FLAG}",
-            )
+        expect_may_send(base_url, credentialed, allowed)
+        self._endpoint = Endpoint(base_url, timeout_s=timeout_s, attempts=3)
         self.name = f"{model} at {urllib.parse.urlsplit(base_url).hostname}"
-        self._model, self._timeout = model, timeout_s
-        # No redirect and, for this machine, no proxy: what is meant for one address goes to no other.
-        handlers: list[Any] = [
-            _NoRedirect(),
-            *([urllib.request.ProxyHandler({})] if self._loopback else []),
-        ]
-        self._opener = urllib.request.build_opener(*handlers)
+        self._model = model
         self._limits: dict[str, Any] = {"structured_outputs": {"choice": ["Yes", "No"]}}
 
     def yes(self, question: str) -> float:
@@ -128,50 +112,22 @@ class EndpointAsker:
         body = {"model": self._model, "messages": messages, "temperature": 0, "max_tokens": 8}
         try:
             reply = self._post(body | self._limits)
-        except urllib.error.HTTPError as error:
-            if error.code not in (400, 422) or not self._limits:
-                raise EngineError(f"the judge's endpoint answered {error.code}") from None
+        except RequestRefused as refusal:
+            if refusal.status not in (400, 422) or not self._limits:
+                raise
             self._limits = {}
             return self.yes(question)
-        except (OSError, ValueError) as error:
-            raise EngineError(
-                f"the judge's endpoint cannot be asked ({type(error).__name__})",
-            ) from None
         word = reply.strip().strip(".*\"'").split(maxsplit=1)[:1]
         if not word or word[0].casefold().strip(".,!") not in ("yes", "no"):
             raise EngineError("the judge's endpoint answered neither yes nor no")
         return float(word[0].casefold().startswith("yes"))
 
     def _post(self, body: dict[str, Any]) -> str:
-        data = json.dumps(body).encode()
-        request = urllib.request.Request(self._url, data, {"Content-Type": "application/json"})
-        with self._opener.open(request, timeout=self._timeout) as response:
-            try:
-                return str(json.load(response)["choices"][0]["message"]["content"])
-            except (KeyError, IndexError, TypeError):
-                raise ValueError("not a chat completion") from None
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow no redirect."""
-
-
-def is_loopback(base_url: str) -> bool:
-    """Return True if a URL's host is this machine, by its name or number.
-
-    Raises:
-        InputError: it is no http(s) URL.
-    """
-    parts = urllib.parse.urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(
-            f"{base_url[:80]!r} is not the base URL of an endpoint, such as http://127.0.0.1:8000/v1",
-        )
-    try:
-        return ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"
+        answer = self._endpoint.post("/chat/completions", body)
+        try:
+            return str(answer["choices"][0]["message"]["content"])
+        except (KeyError, IndexError, TypeError):
+            raise EngineError("the judge's endpoint answers with no chat completion") from None
 
 
 class LLMJudge:
