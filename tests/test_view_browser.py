@@ -146,7 +146,10 @@ def test_by_keyboard_alone(show: Any) -> None:
     described = view.evaluate(
         "document.getElementById(document.activeElement.getAttribute('aria-describedby')).textContent",
     )
-    assert "LVEF 25 %" in described
+    assert (
+        "It fits." in described
+        and view.evaluate("document.activeElement.textContent") == "Step 5LVEF 25 %"
+    )
     view.keyboard.press("Escape")
     assert view.locator("mark.active").count() == 0
 
@@ -171,7 +174,7 @@ def test_narrow_and_wide_light_and_dark(show: Any, width: int, scheme: str) -> N
 
 
 HEADLINES = {
-    "answered": "HFrEF",
+    "answered": "Heart failure with reduced ejection fraction",
     "type_open": "Heart Failure, type not stated",
     "not_supported": "Not supported by this note",
     "out_of_scope": "None of the illnesses that dxtrace knows",
@@ -202,7 +205,7 @@ def test_doubt_and_evidence_against_are_drawn_on_step_and_note(show: Any) -> Non
     lead = view.inner_text(".lead")
     assert "1 of them is doubtful" in lead and "1 piece of the note speaks against it" in lead
     assert view.locator(".step.doubt").count() == 1
-    assert "doubtful: states it with 55%" in view.inner_text(".step.doubt")
+    assert "Doubtful: the quote states it with 55%" in view.inner_text(".step.doubt")
     assert view.text_content("mark.doubt") == "Ankles swollen"
     assert view.locator("mark.counter").all_text_contents() == ["No fever", "diabetes"]
     view.focus(".step[data-number='2'] button")
@@ -211,11 +214,11 @@ def test_doubt_and_evidence_against_are_drawn_on_step_and_note(show: Any) -> Non
     view.click("mark.counter >> nth=1")
     assert view.locator(".step.pinned").get_attribute("data-number") == "b"
     with view.expect_download() as download:
-        view.click("text=Text")
+        view.click("text=Download .txt")
     text = Path(download.value.path()).read_text("utf-8")
     assert "Doubtful: step 2" in text and "Speaks against HFpEF" in text
     with view.expect_download() as download:
-        view.click("text=JSON")
+        view.click("text=Download .json")
     data = json.loads(Path(download.value.path()).read_text("utf-8"))
     assert Chain.from_json(data).contradictions == against
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dxtrace.chain import (
+    Alternative,
     Chain,
     Contradiction,
     Differential,
@@ -115,6 +116,9 @@ def state(name: str, **changes: Any) -> Chain:
         steps=steps if path else (),
         differential=opinions_of("HFrEF"),
         status=name,  # type: ignore[arg-type]
+        alternatives=(
+            Alternative("COPD", "COPD", (step_at(NOTE, "Sleeps on three pillows", "COPD"),)),
+        ),
         contradictions=(against_at(NOTE, "No fever", "Bacterial Pneumonia"),),
         undecided=(DECIDES,) if name == "type_open" else (),
         out_of_scope=0.93 if name == "out_of_scope" else 0.04,

@@ -13,6 +13,7 @@ from dxtrace.answering.differential import label_options, rank_diagnoses
 from dxtrace.answering.scope import scope_features
 from dxtrace.answering.step_writer import Draft, draft_steps
 from dxtrace.chain import (
+    Alternative,
     Chain,
     Contradiction,
     Differential,
@@ -26,6 +27,7 @@ from dxtrace.engines.base import Engine, Work
 from dxtrace.errors import CaseError, GroundingError
 from dxtrace.findings.recogniser import ContraryStatement, FindingRecogniser, Reading, recogniser
 from dxtrace.findings.text_kinds import TALKS_TO_A_MODEL
+from dxtrace.findings.weights import weight_of
 from dxtrace.knowledge import load as load_knowledge
 from dxtrace.knowledge import slug
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
@@ -36,6 +38,9 @@ from dxtrace.notes.truncation import Fitted, fit
 
 #: Tokens kept free for the answer, at most half of what the model reads.
 ANSWER_TOKENS = 1536
+
+#: Other categories of which the best diagnosis is shown with what speaks for it.
+_ALTERNATIVES = 3
 
 #: Findings named as what would decide a type that is left open.
 _UNDECIDED = 3
@@ -160,6 +165,7 @@ class Reasoner:
             contradictions=tuple(_contradictions(case, reading, differential)),
             undecided=outcome.undecided,
             out_of_scope=outcome.out_of_scope,
+            alternatives=tuple(self._alternatives(case, reading, differential, outcome.node)),
             model=self.model,
             timing=_timing(before, self.engine.work, time.perf_counter() - started),
         )
@@ -214,6 +220,26 @@ class Reasoner:
             undecided = _deciding_findings(reached, differential)
             return _Outcome("type_open", reached, kept, undecided, none_fits)
         return _Outcome("answered", reached, kept, out_of_scope=none_fits)
+
+    def _alternatives(
+        self,
+        case: Case,
+        reading: Reading,
+        differential: Differential,
+        answered: Node | None,
+    ) -> Iterator[Alternative]:
+        """Yield the best diagnosis of the next categories, with what the note says for it."""
+        passed = {answered.category} if answered else set()
+        for entry in differential.entries:
+            if len(passed) == _ALTERNATIVES + bool(answered):
+                return
+            if entry.category in passed:
+                continue
+            passed.add(entry.category)
+            node = self.taxonomy.find(entry.diagnosis)
+            drafts = draft_steps(self.findings, reading, node, self.calibration.min_probability)
+            steps = tuple(_step(case, draft) for draft in drafts)
+            yield Alternative(node.name, node.category, steps)
 
     def _diagnosis(self, node: Node | None) -> str:
         """Return the name of a node that may be final, else nothing: a suspicion is no diagnosis."""
@@ -270,7 +296,14 @@ def _step(case: Case, draft: Draft) -> Step:
     evidence = span_of(case, draft.quote)
     if case.note[evidence.start : evidence.end] != evidence.text:
         raise GroundingError("a step's evidence is not in the note")
-    return Step(draft.supports, draft.rationale, evidence, reference, round(draft.probability, 4))
+    return Step(
+        supports=draft.supports,
+        rationale=draft.rationale,
+        evidence=evidence,
+        premise=reference,
+        probability=round(draft.probability, 4),
+        weight=weight_of(draft.premise.id),
+    )
 
 
 def _contradictions(

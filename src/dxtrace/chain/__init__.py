@@ -2,6 +2,7 @@
 
 from dxtrace.chain.model import DISCLAIMER as DISCLAIMER
 from dxtrace.chain.model import DOUBTFUL as DOUBTFUL
+from dxtrace.chain.model import Alternative as Alternative
 from dxtrace.chain.model import Chain as Chain
 from dxtrace.chain.model import Contradiction as Contradiction
 from dxtrace.chain.model import Differential as Differential

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dxtrace.chain.result import ContradictionV1, ResultV1, Status, StepV1, Strength
+from dxtrace.chain.result import (
+    AlternativeV1,
+    ContradictionV1,
+    ResultV1,
+    Status,
+    StepV1,
+    Strength,
+    Weight,
+)
 from dxtrace.chain.text import HEADLINES, Answer, AnswerStep, Style, flatten
 from dxtrace.errors import GroundingError
 
@@ -36,8 +44,8 @@ class PremiseRef:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: the node of the path that it supports, why, the evidence, and how probably it
-    states the finding.
+    """One step: the node of the path that it supports, why, the evidence, how probably it states the
+    finding, and how much that finding weighs.
     """
 
     supports: str
@@ -45,6 +53,7 @@ class Step:
     evidence: Span
     premise: PremiseRef | None = None
     probability: float | None = None
+    weight: Weight | None = None
 
     @property
     def doubtful(self) -> bool:
@@ -63,6 +72,15 @@ class Contradiction:
     rationale: str
     evidence: Span
     premise: PremiseRef
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another diagnosis that was weighed, and what in the note speaks for it."""
+
+    diagnosis: str
+    category: str
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -157,6 +175,7 @@ class Chain:
     contradictions: tuple[Contradiction, ...] = ()
     undecided: tuple[str, ...] = ()
     out_of_scope: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
     model: ModelInfo = field(default=ModelInfo(), compare=False)
     timing: Timing = field(default=Timing(), compare=False)
 
@@ -178,9 +197,14 @@ class Chain:
                 raise GroundingError(
                     f"step {number}: supports {step.supports!r}, which is not on the path",
                 )
-        for item in self.contradictions:
+        quoted: list[Contradiction | Step] = [*self.contradictions]
+        for alternative in self.alternatives:
+            quoted += alternative.steps
+        for item in quoted:
             if self.note[item.evidence.start : item.evidence.end] != item.evidence.text:
-                raise GroundingError("a contradiction: its evidence is not in the note")
+                raise GroundingError(
+                    "what speaks against, or for another: its evidence is not in the note"
+                )
         if self.path:
             end = self.path[-1]
         else:
@@ -223,10 +247,11 @@ class Chain:
             "category": self.category or None,
             "path": self.path,
             "differential": self.differential.entries,
-            "steps": [{"number": n, **vars(step)} for n, step in enumerate(self.steps, 1)],
+            "steps": _numbered(self.steps),
             "contradictions": self.contradictions,
             "undecided": self.undecided,
             "out_of_scope": self.out_of_scope,
+            "alternatives": [_alternative_json(item) for item in self.alternatives],
             "text": self.text(),
             "warnings": self.warnings,
             "model": self.model,
@@ -259,6 +284,7 @@ class Chain:
             contradictions=tuple(map(_contradiction, result.contradictions)),
             undecided=result.undecided,
             out_of_scope=result.out_of_scope,
+            alternatives=tuple(map(_alternative, result.alternatives)),
             model=ModelInfo(**vars(result.model)),
             timing=Timing(**vars(result.timing)),
         )
@@ -275,6 +301,18 @@ def step_to_json(number: int, step: Step) -> dict[str, Any]:
     return StepV1.model_validate({"number": number, **vars(step)}).model_dump(mode="json")
 
 
+def _numbered(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    return [{"number": number, **vars(step)} for number, step in enumerate(steps, 1)]
+
+
+def _alternative_json(item: Alternative) -> dict[str, Any]:
+    return {**vars(item), "steps": _numbered(item.steps)}
+
+
+def _alternative(data: AlternativeV1) -> Alternative:
+    return Alternative(data.diagnosis, data.category, tuple(map(_step, data.steps)))
+
+
 def _step(data: StepV1) -> Step:
     return Step(
         supports=data.supports,
@@ -282,6 +320,7 @@ def _step(data: StepV1) -> Step:
         evidence=Span(**vars(data.evidence)),
         premise=PremiseRef(**vars(data.premise)) if data.premise else None,
         probability=data.probability,
+        weight=data.weight,
     )
 
 

@@ -10,12 +10,10 @@ much it counts beside the model is fitted (:class:`dxtrace.answering.differentia
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +24,7 @@ from dxtrace.findings.lexicon import Lexicon
 from dxtrace.findings.patterns import Limit, Pattern, PatternIndex, parse_pattern
 from dxtrace.findings.reader import Sentence, read_sentences
 from dxtrace.findings.similarity import FindingIndex
+from dxtrace.findings.weights import ratios_of
 from dxtrace.knowledge import Premise, Wordings
 from dxtrace.knowledge.schema import Contrary
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
@@ -47,12 +46,6 @@ STATED_PROBABILITY = 0.95
 
 #: A similarity below this is none: one common word.
 _MIN_SIMILARITY = 0.1
-
-#: Least background rate: findings are met, and misread, in patients without the illness.
-_CHANCE = 0.01
-
-#: How often a note on a patient with a diagnosis names it as a result or as established.
-_PROOF_FREQUENCY = 0.5
 
 #: What a contrary finding takes from the log score of the nodes that it speaks against, in nats.
 CONTRARY_NATS = {"veto": 6.0, "strong": 2.0}
@@ -327,45 +320,9 @@ def recogniser(wordings: Wordings = "all") -> FindingRecogniser:
 def _ratios() -> _Matrix:
     """Return how much oftener each finding is met in each diagnosis than over all of them.
 
-    Shape (premises, diagnoses). Every diagnosis has the finding at its background rate as well.
+    Shape (premises, diagnoses).
     """
-    nodes = Taxonomy.default().diagnoses
-    rows = []
-    ids = []
+    rows: list[NDArray[np.float64]] = []
     for category in knowledge.written():
-        known = knowledge.load(category)
-        prefix = knowledge.slug(category)
-        for finding in known.findings:
-            ids.append(f"{prefix}/{finding.id}")
-            rows.append([_frequency(finding, node, category) for node in nodes])
-        for proof in known.proofs:
-            ids.append(f"{prefix}/{proof.id}")
-            rows.append([_proof_frequency(proof.node, node, category) for node in nodes])
-    frequencies = np.array(rows)
-    rates = _background_rates()
-    chance = np.array([[max(_CHANCE, rates.get(id, 0.0))] for id in ids])
-    ratios: _Matrix = (frequencies + chance) / (frequencies.mean(axis=1, keepdims=True) + chance)
-    return ratios
-
-
-@cache
-def _background_rates() -> dict[str, float]:
-    """Return how often findings are stated in notes on other illnesses, by premise id.
-
-    Fitted on composed cases (:mod:`dxtrace.train.background_rates`).
-    """
-    file = resources.files("dxtrace.findings").joinpath("background_rates.json")
-    rates: dict[str, float] = json.loads(file.read_text("utf-8"))
-    return rates
-
-
-def _frequency(finding: knowledge.Finding, node: Node, category: str) -> float:
-    if node.category == category and knowledge.occurs(finding, node):
-        return knowledge.frequency(finding, node)
-    return 0.0
-
-
-def _proof_frequency(proven: str, node: Node, category: str) -> float:
-    if node.category == category and proven in node.path:
-        return _PROOF_FREQUENCY
-    return 0.0
+        rows += ratios_of(category).values()
+    return np.array(rows)

@@ -17,7 +17,7 @@ import yaml
 
 from dxtrace.errors import KnowledgeError, UnknownName
 
-_ATTRIBUTES = {"aliases", "short", "icd10cm", "final", "children"}
+_ATTRIBUTES = {"full", "aliases", "short", "typed", "icd10cm", "final", "children"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,13 @@ class Node:
     icd10cm: str | None = None
     final: bool = False
     children: tuple[Node, ...] = ()
+    full: str = ""
+    typed: tuple[str, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """The name without abbreviations."""
+        return self.full or self.name
 
     @property
     def is_leaf(self) -> bool:
@@ -54,6 +61,7 @@ class Category:
     specialty: str = ""
     aliases: tuple[str, ...] = ()
     icd10cm: str | None = None
+    typed: tuple[str, ...] = ()
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -261,6 +269,7 @@ def _read_category(record: Mapping[str, Any]) -> Category:
         specialty=record.get("specialty", ""),
         aliases=tuple(record.get("aliases", ())),
         icd10cm=record.get("icd10cm"),
+        typed=tuple(record.get("typed", ())),
         root=_read_node(root_name, root_body, record["category"], ()),
     )
 
@@ -288,4 +297,6 @@ def _read_node(
         icd10cm=attributes.get("icd10cm"),
         final=not children or bool(attributes.get("final")),
         children=tuple(children),
+        full=attributes.get("full", ""),
+        typed=tuple(attributes.get("typed", ())),
     )

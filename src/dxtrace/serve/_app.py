@@ -27,7 +27,7 @@ from dxtrace.provenance import version
 from dxtrace.serve._api import CaseRequest, DifferentialOut, Error, Models
 from dxtrace.serve._guard import Guard, Rules
 from dxtrace.serve._line import Answerer, Event, Job, Kind, Line, Refused
-from dxtrace.view import about_of, app_page
+from dxtrace.view import about_of, app_page, trust_in
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": Error, "description": text}
@@ -96,6 +96,7 @@ def _add_routes(app: FastAPI, settings: Settings, line: Line) -> None:
     page = app_page(
         {
             "models": _models_to_pick(answerers),
+            "trust": {one.model.adapter_sha256: trust_in(one.model) for one in answerers.values()},
             "examples": [_example_card(*item) for item in settings.examples.items()],
             "token": settings.rules.token is not None,
             "characters": MAX_CHARACTERS,

@@ -8,6 +8,7 @@ from dxtrace.chain import register_renderer
 from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, about_of, reading_of, title_of
 from dxtrace.view._page import app_page, content_policy, library, notebook_html, page
 from dxtrace.view._static import STATIC_STYLE, static_case_html
+from dxtrace.view._trust import trust_in
 from dxtrace.view.reading import Found, read_results
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "reading_of",
     "static_case_html",
     "title_of",
+    "trust_in",
 ]
 
 register_renderer(notebook_html)

@@ -5,22 +5,27 @@ of its note.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dxtrace.chain import Chain, Differential
 from dxtrace.errors import InputError
-from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.findings.weights import weight_of
+from dxtrace.knowledge.taxonomy import Category, Node, Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.sections import find_sections
+from dxtrace.view._trust import trust_in
 
 #: At most this many chains are compared on one note.
 MAX_READINGS = 3
 
 #: Diagnoses of a differential that a library keeps for each answer.
 SHORT_DIFFERENTIAL = 10
+
+#: Steps for each alternative that a library keeps.
+SHORT_ALTERNATIVE = 4
 
 #: Fields of a differential's entry that are probabilities.
 _SHARES = ("probability", "model", "findings")
@@ -177,32 +182,82 @@ def entry_json(found: ViewCase) -> dict[str, Any]:
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """Return the diagnoses that a student may name: every node but suspicions, with other names and
+    """Return the illnesses that a student may name, with full name, ICD-10-CM code, other names and
     category.
+
+    These are all nodes but suspicions. A category whose name means one of its nodes gives that node
+    its own names; any other is an entry of its own, marked ``whole``.
     """
-    nodes = []
-    for node in Taxonomy.default().nodes:
-        if "Suspected" not in node.name:
-            nodes.append(node)
-    catalogue = []
-    for n in nodes:
-        catalogue.append(
-            {"name": n.name, "category": n.category, "aliases": [*n.aliases, *n.short]}
-        )
-    return catalogue
+    entries: list[dict[str, Any]] = []
+    for category in Taxonomy.default().categories:
+        own = [*category.aliases, *category.typed, category.name]
+        meant = _node_meant(category)
+        for node in category.nodes:
+            if "Suspected" in node.name:
+                continue
+            entries.append(_catalogue_node(node))
+            if node is meant:
+                entries[-1]["aliases"] += own
+        if meant is None:
+            entries.append(_catalogue_category(category, own))
+    return entries
+
+
+def _node_meant(category: Category) -> Node | None:
+    """Return the node that a category's name means: its namesake, else its only diagnosis."""
+    for node in category.diagnoses:
+        if node.name == category.name:
+            return node
+    if len(category.diagnoses) == 1:
+        return category.diagnoses[0]
+    return None
+
+
+def _catalogue_node(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "full": node.full_name,
+        "code": node.icd10cm,
+        "category": node.category,
+        "aliases": [*node.aliases, *node.short, *node.typed, node.full_name],
+    }
+
+
+def _catalogue_category(category: Category, names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "name": category.name,
+        "full": category.name,
+        "code": category.icd10cm,
+        "category": category.name,
+        "aliases": list(names),
+        "whole": True,
+    }
 
 
 def _reading_json(reading: Reading, short: bool) -> dict[str, Any]:
     data = reading.chain.to_json()
     for key in ("id", "note", "text"):
         del data[key]
+    _add_weights(data["steps"])
     entries = list(map(_rounded, data["differential"]))
     data["differential"] = entries[: SHORT_DIFFERENTIAL if short else None]
     if short:
         totals = _category_totals(data["differential"], reading.chain.differential)
         data["categories"] = list(map(_rounded, totals))
         data["known_categories"] = len({entry["category"] for entry in entries})
+        for alternative in data["alternatives"]:
+            del alternative["steps"][SHORT_ALTERNATIVE:]
+    trust = trust_in(reading.chain.model)
+    if trust is not None:
+        data["trust"] = trust
     return {"label": reading.label, "reference": reading.reference, **data}
+
+
+def _add_weights(steps: Iterable[dict[str, Any]]) -> None:
+    """Say of steps that were written without it how much their findings weigh."""
+    for step in steps:
+        if step["weight"] is None and step["premise"] is not None:
+            step["weight"] = weight_of(step["premise"]["id"])
 
 
 def _category_totals(

@@ -29,6 +29,8 @@ _SCRIPTS = (
     "note",
     "state",
     "differential",
+    "grid",
+    "votes",
     "result",
     "compare",
     "score",

@@ -32,7 +32,7 @@ function differentialCard(reading) {
       h("thead", {}, h("tr", {}, head.map((text, at) => (text ? h("th", { scope: "col", class: "value" }, text) : h("td", {}))))),
       shown.map((group, at) => h("tbody", { class: group.category === reading.category ? "top" : null }, groupRows(group, at === 0, opinions, reading)))),
     others > 0 ? h("p", { class: "fine muted" }, `${count(others, "other category", "other categories")}, together ${percent(left)}`) : null,
-    h("p", { class: "fine muted" }, opinions ? "Model and findings are two opinions; the probability is their calibrated product. " : "", "How dxtrace shares its belief among the illnesses it knows. It is not the patient's risk."));
+    h("p", { class: "fine muted" }, opinions ? "The model reads the note as a whole, the findings are counted one by one; the probability is their calibrated product. " : "", "How dxtrace shares its belief among the illnesses it knows. It is not the patient's risk."));
 }
 
 /** Return the rows of a category: its sum, then its diagnoses of 1 % and more; of the first category always one. */
@@ -48,7 +48,8 @@ function groupRows(group, first, opinions, reading) {
 function differentialRow(name, shares, opinions, kind) {
   const width = `${Math.max(0, Math.min(1, shares.probability)) * 100}%`;
   const value = (share) => h("td", { class: "value" }, typeof share === "number" ? percent(share) : "–");
-  return h("tr", { class: kind }, h("th", { scope: "row", class: "name" }, name),
+  const full = kind === "category" ? name : illness(name).full;
+  return h("tr", { class: kind }, h("th", { scope: "row", class: "name", title: full === name ? null : full }, name),
     h("td", { class: "gauge" }, h("span", { class: "track" }, h("span", { class: "fill", style: { "--p": width } }))),
     value(shares.probability), opinions ? [value(shares.model), value(shares.findings)] : null);
 }

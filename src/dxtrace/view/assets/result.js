@@ -8,7 +8,8 @@ class ResultView {
     this.options = options;
     this.pinned = null;
     this.preview = null;
-    this.scroller = null;
+    this.resting = true;
+    this.sources = new Sources();
     this.list = h("div", { class: "steps" });
     this.against = h("section", { class: "against" });
     this.reasons = h("div", { class: "stack", on: { keydown: (event) => this.move(event) } }, this.list, this.against);
@@ -22,18 +23,27 @@ class ResultView {
     this.scroller = scroller;
     scroller.addEventListener("click", (event) => this.clickNote(event));
     this.headBox = h("div", { class: "head" });
-    this.tail = h("div", { class: "stack" });
-    this.stepsTitle = h("h2", {}, "Why");
-    this.stepsHead = h("div", { class: "steps-head" }, this.stepsTitle,
-        h("p", { class: "fine muted hint" }, h("span", { class: "wide-only" }, "Point at a step to see its line in the note. Click or Enter keeps it, Esc lets go, arrows move."),
-          h("span", { class: "narrow-only" }, "Tap a step to see its line in the note.")));
-    const work = h("div", { class: "work" }, this.stepsHead, this.reasons, this.tail);
-    append(this.root, [this.headBox, h("div", { class: "panes" }, work, pane)]);
+    this.tail = h("div", { class: "stack tail" });
+    this.stepsHead = h("div", { class: "steps-head" }, h("h2", {}, "Evidence for it"), this.stepButtons());
+    const work = h("div", { class: "work" }, this.headBox, this.stepsHead, this.reasons, this.tail);
+    append(this.root, [h("div", { class: "panes" }, work, pane)]);
     this.showHead();
     this.showSteps();
     this.showTail();
     this.showNote();
-    NARROW.addEventListener("change", () => this.placeDifferential());
+    requestAnimationFrame(() => this.root.isConnected && this.light(true));
+  }
+
+  stepButtons() {
+    const go = (change) => () => {
+      const numbers = [...this.reasons.querySelectorAll(".step")].map((item) => item.dataset.number);
+      const at = numbers.indexOf(this.lit());
+      this.pin(numbers[Math.min(Math.max(at + change, 0), numbers.length - 1)] || null);
+      this.seeStep();
+    };
+    return h("div", { class: "row tools", role: "group", "aria-label": "Go through the steps" },
+      h("button", { type: "button", class: "button small", "aria-label": "Previous step", on: { click: go(-1) } }, "←"),
+      h("button", { type: "button", class: "button small", "aria-label": "Next step", on: { click: go(1) } }, "→"));
   }
 
   /** The answer is whole: show what came with it, and leave the steps that the reader is on as they are. */
@@ -58,28 +68,18 @@ class ResultView {
 
   showHead() {
     const reading = this.reading;
+    const point = (number) => { this.pin(number); this.seeStep(); };
     fill(this.headBox,
-      h("div", { class: "stack", style: { gap: ".25rem" } },
-        h("p", { class: "eyebrow" }, eyebrowText(reading), reading.category ? ` · ${reading.category}` : ""),
-        headlineNode(reading),
-        reading.status && reading.path.length ? pathList(reading.path) : null,
-        leadLine(reading),
-        undecidedNode(reading),
-        (reading.warnings || []).map((text) => h("p", { class: "notice", role: "note" }, "Warning: ", text))));
-    this.placeDifferential();
-  }
-
-  /** The differential stands beside the diagnosis, on a narrow screen and where no illness is named below it. */
-  placeDifferential() {
-    if (!this.bars || this.bars.reading !== this.reading) this.bars = { reading: this.reading, node: differentialCard(this.reading) };
-    if (!this.bars.node) return;
-    if (abstains(this.reading)) this.reasons.before(this.bars.node);
-    else if (NARROW.matches) this.tail.prepend(this.bars.node);
-    else this.headBox.append(this.bars.node);
+      h("p", { class: "eyebrow" }, eyebrowText(reading), reading.category ? ` · ${reading.category}` : ""),
+      headlineNode(reading), codesLine(reading), leadLine(reading, point),
+      (reading.warnings || []).map((text) => h("p", { class: "notice", role: "note" }, "Warning: ", text)),
+      undecidedNode(reading), h("div", { class: "wide-only" }, rivalsLine(reading), trustLine(reading)));
+    if (abstains(reading)) append(this.headBox, [differentialCard(reading)]);
   }
 
   showSteps() {
     fill(this.list);
+    this.sources = new Sources();
     for (const step of this.reading.steps) this.placeStep(step);
     const items = this.reading.contradictions || [];
     fill(this.against, items.length ? [h("h2", {}, "Evidence against"), h("ol", {}, items.map((item, at) => this.againstNode(item, letterOf(at))))] : null);
@@ -95,33 +95,32 @@ class ResultView {
   }
 
   stageNode(step) {
-    const path = this.reading.path;
-    return h("section", { class: `stage stage-${stageOf(path.indexOf(step.supports), path.length)}`, "data-node": step.supports },
-      h("h3", {}, step.supports), h("ol", {}));
+    const stage = stageOf(this.reading.path.indexOf(step.supports), this.reading.path.length);
+    return h("section", { class: `stage stage-${stage}`, "data-node": step.supports },
+      h("h3", {}, illness(step.supports).full), h("ol", {}));
   }
 
   stepNode(step) {
     const number = step.number;
-    const key = `${this.options.prefix || "s"}${number}`;
     const grounded = evidenceSpans(this.found.note, [step], this.reading.path).length > 0;
-    const label = [h("span", { class: "badge" }, h("span", { class: "hidden" }, "Step "), number), h("span", {}, step.rationale)];
-    return this.card(String(number), `step card${isDoubtful(step) ? " doubt" : ""}`, key, label, step,
-      [stepProbability(step), grounded ? null : h("span", { class: "ungrounded" }, " · not found at this place of the note")]);
+    return this.card(String(number), `step card${isDoubtful(step) ? " doubt" : ""}`, "Step ", step, h("span", {}, step.rationale),
+      [doubtNode(step), grounded ? null : h("p", { class: "ungrounded" }, "Not found at this place of the note")]);
   }
 
   againstNode(item, letter) {
-    const key = `${this.options.prefix || "s"}${letter}`;
-    const label = [h("span", { class: "badge" }, h("span", { class: "hidden" }, "Evidence against "), letter),
-      h("span", {}, h("strong", { class: "verdict" }, againstWords(item), ". "), item.rationale)];
-    return this.card(letter, "step counter card", key, label, item, null);
+    const reason = [h("strong", { class: "verdict" }, againstWords(item), ". "), item.rationale];
+    return this.card(letter, "step counter card", "Evidence against ", item, reason, null);
   }
 
-  /** Return the card of a step or a contradiction: pointing at it lights its evidence, a click keeps that. */
-  card(number, kind, key, label, item, remarks) {
+  /** Return the card of a step or a contradiction: quote first, then the reason. Pointing lights the quote, a click keeps it lit. */
+  card(number, kind, what, item, reason, remarks) {
+    const key = `${this.options.prefix || "s"}${number}`;
+    const section = sectionOf(this.found, item.evidence);
     const button = h("button", {
-      type: "button", "aria-pressed": "false", "aria-describedby": `${key}-quote`, "data-number": number,
+      type: "button", "aria-pressed": "false", "aria-describedby": `${key}-why`, "data-number": number,
       on: { focus: () => this.show(number, true), blur: () => this.show(null, false) },
-    }, label);
+    }, h("span", { class: "badge" }, h("span", { class: "hidden" }, what), number),
+    h("span", { class: "quote", dir: "auto" }, item.evidence.text));
     return h("li", {
       class: kind, "data-number": number,
       on: {
@@ -129,17 +128,18 @@ class ResultView {
         click: () => String(getSelection()) === "" && this.pin(this.pinned === number ? null : number),
       },
     }, button,
-    h("blockquote", { id: `${key}-quote` }, h("span", { class: "hidden" }, "Evidence: "), h("span", { class: "quote", dir: "auto" }, item.evidence.text),
-      h("span", { class: "fine" }, ` — ${sectionName(item.evidence.section)}`), remarks),
-    item.premise ? h("p", { class: "source" }, "Knowledge: ", item.premise.source) : h("p", { class: "source" }, ""));
+    h("div", { class: "why" }, h("p", { id: `${key}-why` }, reason, " ", item.premise ? this.sources.chip(item.premise.source) : null), remarks,
+      h("p", { class: "meta" }, weightNode(item), section ? h("span", {}, section) : null)));
   }
 
   showTail() {
     const reading = this.reading;
-    fill(this.tail,
-      this.options.pending ? null : h("div", { class: "row tools" }, resultTools(this.found, reading)),
-      this.options.pending ? null : aboutCard(reading));
-    this.placeDifferential();
+    if (this.options.pending) {
+      fill(this.tail, differentialCard(reading));
+      return;
+    }
+    fill(this.tail, h("div", { class: "narrow-only" }, trustLine(reading)), abstains(reading) ? null : differentialCard(reading), findingsGrid(this.found, reading), pathCard(reading), this.sources.list(),
+      voteCard(this.found, reading), h("div", { class: "row tools" }, resultTools(this.found, reading)), aboutCard(reading));
   }
 
   showNote() {
@@ -166,7 +166,7 @@ class ResultView {
     const name = step.number ? `Step ${number}` : `Evidence against, ${number}`;
     const also = this.note.querySelectorAll(`mark[data-also~="${number}"]`).length;
     const again = also ? ` The same words stand in the note again.` : "";
-    return announce(`${name}, evidence in ${sectionName(step.evidence.section)}: ${step.evidence.text}.${again}`);
+    return announce(`${name}, evidence in ${sectionOf(this.found, step.evidence) || "the note"}: ${step.evidence.text}.${again}`);
   }
 
   /** Return the number of the step that has the focus, or null. */
@@ -178,12 +178,19 @@ class ResultView {
   clear() {
     this.pinned = null;
     this.preview = null;
+    this.resting = false;
     this.light(false);
     announce("Nothing pinned");
   }
 
+  /** Return the number of what is lit: what is pointed at, else pinned, else at first the first step. */
+  lit() {
+    const first = this.resting && this.reading.steps.length ? String(this.reading.steps[0].number) : null;
+    return this.preview ?? this.pinned ?? first;
+  }
+
   light(scroll) {
-    const number = this.preview ?? this.pinned;
+    const number = this.lit();
     const first = lightMarks(this.note, number);
     for (const item of this.reasons.querySelectorAll(".step")) {
       const mine = item.dataset.number;
@@ -194,6 +201,12 @@ class ResultView {
     if (first && scroll) scrollInside(this.scroller, first, false);
   }
 
+  /** Bring the card of the pinned step into view. */
+  seeStep() {
+    const item = this.reasons.querySelector(`.step[data-number="${this.pinned}"]`);
+    if (item) item.scrollIntoView({ block: "nearest" });
+  }
+
   /** A click on a mark pins its step; further clicks go through the steps that share it. */
   clickNote(event) {
     const mark = event.target.closest("mark.evidence, mark.also");
@@ -201,8 +214,7 @@ class ResultView {
     const numbers = (mark.dataset.steps || mark.dataset.also).split(" ");
     const next = numbers[(numbers.indexOf(this.pinned) + 1) % numbers.length];
     this.pin(next);
-    const item = this.reasons.querySelector(`.step[data-number="${next}"]`);
-    if (item) item.scrollIntoView({ block: "nearest" });
+    this.seeStep();
   }
 
   move(event) {
@@ -221,10 +233,50 @@ function eyebrowText(reading) {
   return reading.reference ? "Reference diagnosis" : "Diagnosis";
 }
 
-/** Return a path as a list of nodes in their colours; `apart` is the place from which it differs from another. */
-function pathList(path, apart = Infinity) {
+/** Return the section that evidence stands in, as people name it; null where the note gives it no heading. */
+function sectionOf(found, evidence) {
+  const first = found.sections[0];
+  if (first && !found.note.slice(0, first.start).trim() && evidence.start < first.end) return null;
+  return sectionName(evidence.section);
+}
+
+/** Return a path as a list of nodes; one that no step supports is drawn hollow; `apart` is the place from which it differs. */
+function pathList(path, apart = Infinity, steps = null) {
+  const borne = (node) => !steps || steps.some((step) => step.supports === node);
   return h("ol", { class: "path", "aria-label": "From suspicion to diagnosis" },
-    path.map((node, at) => h("li", { class: `stage-${stageOf(at, path.length)}` }, h("span", { class: `node${at >= apart ? " apart" : ""}` }, node))));
+    path.map((node, at) => h("li", { class: `stage-${stageOf(at, path.length)}` },
+      h("span", { class: `node${at >= apart ? " apart" : ""}${borne(node) ? "" : " hollow"}`, title: borne(node) ? null : "No step supports this node by itself" }, node))));
+}
+
+function pathCard(reading) {
+  if (reading.path.length < 2) return null;
+  return h("section", { class: "path-card" }, h("h2", {}, "From suspicion to diagnosis"), pathList(reading.path, Infinity, reading.steps));
+}
+
+/** The sources of an answer: each is named once, in a list at the end, and cited by its number. */
+class Sources {
+  constructor() {
+    this.names = [];
+  }
+
+  /** Return the chip of a source; it names it when pointed at, and leads to its line in the list. */
+  chip(name) {
+    if (!this.names.includes(name)) this.names.push(name);
+    const number = this.names.indexOf(name) + 1;
+    const go = (event) => {
+      event.stopPropagation();
+      const line = this.node && this.node.querySelector(`[data-source="${number}"]`);
+      if (line) line.focus();
+    };
+    return h("button", { type: "button", class: "chip", title: name, "aria-label": `Source ${number}: ${name}`, on: { click: go } }, number);
+  }
+
+  list() {
+    if (!this.names.length) return null;
+    this.node = h("section", { class: "sources" }, h("h2", {}, "Sources"),
+      h("ol", {}, this.names.map((name, at) => h("li", { tabindex: "-1", "data-source": at + 1 }, name))));
+    return this.node;
+  }
 }
 
 function aboutCard(reading) {
@@ -250,12 +302,49 @@ function answerText(reading) {
 }
 
 function resultTools(found, reading) {
-  const text = () => download(fileName(found.id, ".txt"), "text/plain", `${[answerText(reading), ...answerRemarks(reading), PAGE.disclaimer].join("\n\n")}\n`);
-  const plain = ({ label, reference, categories, known_categories, ...result }) => ({ id: found.id, note: found.note, ...result, text: answerText(reading) });
-  const json = () => download(fileName(found.id, ".json"), "application/json", JSON.stringify(plain(reading)));
+  const name = found.id === "case" && reading.diagnosis ? `case-${reading.diagnosis.toLowerCase()}` : found.id;
+  const text = () => download(fileName(name, ".txt"), "text/plain", `${[answerText(reading), ...answerRemarks(reading), PAGE.disclaimer].join("\n\n")}\n`);
+  const plain = ({ label, reference, categories, known_categories, trust, ...result }) => ({ id: found.id, note: found.note, ...result, text: answerText(reading) });
+  const json = () => download(fileName(name, ".json"), "application/json", JSON.stringify(plain(reading)));
   return [
-    h("button", { type: "button", class: "button small", on: { click: text } }, "Text"),
-    h("button", { type: "button", class: "button small", on: { click: json } }, "JSON"),
+    h("button", { type: "button", class: "button small", on: { click: text } }, "Download .txt"),
+    h("button", { type: "button", class: "button small", on: { click: json } }, "Download .json"),
+    h("button", { type: "button", class: "button small", on: { click: () => savePage(found, reading) } }, "Save as HTML"),
     h("button", { type: "button", class: "button small", on: { click: () => print() } }, "Print"),
   ];
+}
+
+/** Save one answer as a page of its own: this page's style and script, which its policy knows by their hashes, with the answer's data. */
+function savePage(found, reading) {
+  const saved = document.implementation.createHTMLDocument("dxtrace");
+  const policy = document.querySelector("meta[http-equiv]").content.replace("connect-src 'self'", "connect-src 'none'");
+  const head = { mode: "case", start: "read", disclaimer: PAGE.disclaimer, version: PAGE.version, doubtful: PAGE.doubtful, diagnoses: PAGE.diagnoses, trust: PAGE.trust };
+  const one = { id: found.id, title: found.title, note: found.note, sections: found.sections, readings: [reading] };
+  saved.documentElement.lang = "en";
+  append(saved.head, [
+    h("meta", { charset: "utf-8" }), h("meta", { "http-equiv": "Content-Security-Policy", content: policy }),
+    h("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }), h("meta", { name: "referrer", content: "no-referrer" }),
+    h("meta", { name: "generator", content: `dxtrace ${PAGE.version}` }), h("link", { rel: "icon", href: "data:," }),
+    inert("style", {}, document.querySelector("style").textContent, saved),
+  ]);
+  append(saved.body, [
+    h("noscript", {}, h("p", {}, PAGE.disclaimer), h("pre", {}, answerText(reading))), h("div", { id: "app" }),
+    inert("script", { type: "application/json", id: "dxtrace-data" }, jsonBlock(head), saved),
+    inert("script", { type: "application/json", id: "dxtrace-case-0" }, jsonBlock(one), saved),
+    inert("script", {}, document.querySelector("script:not([type])").textContent, saved),
+  ]);
+  download(fileName(found.id, ".html"), "text/html", `<!doctype html>\n${saved.documentElement.outerHTML}`);
+}
+
+/** Make a style or script element of another document: there it is only written down, never run. */
+function inert(tag, attributes, text, home) {
+  const element = home.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.textContent = text;
+  return element;
+}
+
+/** Return data as JSON in which no character can end a block or begin markup. */
+function jsonBlock(data) {
+  return JSON.stringify(data).replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
