@@ -155,10 +155,9 @@ def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: b
 
 def _dry_run(prepared: Prepared, as_json: bool) -> None:
     from dxtrace.train.preflight import run_preflight
-    from dxtrace.train.session import Session
+    from dxtrace.train.timing import time_once
 
-    timed = Session(prepared, Path(), Console(quiet=True)).time_steps()
-    preflight = run_preflight(prepared, timed)
+    preflight = run_preflight(prepared, time_once(prepared))
     print(json.dumps(preflight.to_json()) if as_json else "\n".join(preflight.lines()))
 
 
@@ -234,7 +233,7 @@ def _answered(run: Path):  # type: ignore[no-untyped-def]
     from dxtrace.train.recipe import load_recipe
 
     recipe = load_recipe(run / "recipe.yaml")
-    cases = read_cases(recipe.data, recipe.run.seed).dev
+    cases = list(read_cases(recipe.data, recipe.run.seed).dev)
     if not cases:
         raise InputError(f"{run}: its recipe has no development cases to show")
     shortest = min(cases, key=lambda case: len(case.case.note))

@@ -71,11 +71,7 @@ class Composer:
         category, diagnosis = self._dealt(number, side)
         entry = self.compiled[category]
         target = entry.targets[diagnosis]
-        if hard:
-            prefix = "hard"
-        else:
-            prefix = "case"
-        name = f"{prefix}-{self.seed}-{number:06d}"
+        name = self.name(number, hard)
         for attempt in range(_ATTEMPTS):
             rng = random.Random(f"{self.seed}/{side}/{number}/{attempt}")
             style = _style(rng, side, is_acute(entry, target.node))
@@ -86,6 +82,16 @@ class Composer:
         raise DxtraceError(
             f"{category}: every note for {diagnosis} holds the label; check its knowledge file",
         )
+
+    def name(self, number: int, hard: bool = False) -> str:
+        """Return the id of a case."""
+        prefix = "hard" if hard else "case"
+        return f"{prefix}-{self.seed}-{number:06d}"
+
+    def diagnosis(self, number: int, hard: bool = False) -> str:
+        """Return the diagnosis of a case, which is known before the case is composed."""
+        _, diagnosis = self._dealt(number, int(hard))
+        return diagnosis
 
     def _dealt(self, number: int, side: int) -> Key:
         round_number, index = divmod(number, ROUND)

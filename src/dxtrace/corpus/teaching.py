@@ -10,16 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from dxtrace.compose import STYLES, Composer
+from dxtrace.compose.processes import map_in_order, usable_cores
 from dxtrace.corpus.base import row_bytes
-from dxtrace.corpus.split import split_by_patient
+from dxtrace.corpus.split import SHARES, split_by_patient
 from dxtrace.errors import CorpusError, DxtraceError, UnknownName
 from dxtrace.files import Line, atomic_write, check, read_json, read_jsonl, reading, writing
 from dxtrace.notes.annotated import AnnotatedCase
@@ -29,6 +31,10 @@ from dxtrace.provenance import CorpusInfo, Provenance, sha256_of, version
 SPLITS = ("train", "dev", "test", "hard")
 
 LICENCE = "Apache-2.0"
+
+#: Cases that one task composes, and so many that starting a process pays.
+_CHUNK = 50
+_WORTH_A_PROCESS = 500
 
 Progress = Callable[[int, int], None]
 
@@ -74,26 +80,151 @@ def make_corpus(
     """
     if size < 1:
         raise CorpusError(f"a corpus has at least 1 case, not {size}")
-    folder = Path(out)
+    planned = _planned(size, seed)
+    total = sum(len(plan.numbers) for plan in planned)
+    writer = _Writer(Path(out), seed, total, progress)
+    with writing(out, CorpusError):
+        writer.folder.mkdir(parents=True, exist_ok=True)
+        (writer.folder / "manifest.json").unlink(missing_ok=True)
+    for plan in planned:
+        writer.write(plan)
+    return writer.finish(size)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A split that is to be composed: the numbers of its cases, and on which side they are."""
+
+    split: str
+    numbers: Sequence[int]
+    hard: bool
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Some cases of a split, for one process."""
+
+    seed: int
+    plan: _Plan
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A composed case as a line of its file, and what the manifest says of it."""
+
+    id: str
+    diagnosis: str
+    style: str
+    line: bytes
+
+
+def _planned(size: int, seed: int) -> list[_Plan]:
+    """Deal the cases to the splits before any is composed: a patient and a diagnosis are known."""
     composer = Composer(seed)
-    total = size + hard_size(size)
-    rows: dict[str, list[AnnotatedCase]] = {split: [] for split in SPLITS}
-    cases: list[AnnotatedCase] = []
-    for number in range(total):
-        if number < size:
-            case = composer.case(number)
-        else:
-            case = composer.case(number - size, hard=True)
-        (cases if number < size else rows["hard"]).append(case)
-        if progress:
-            progress(number + 1, total)
-    splits = split_by_patient(
-        ((c.id, c.patient, c.gold.diagnosis if c.gold else "") for c in cases),
-        seed=seed,
-    )
-    for case in cases:
-        rows[splits[case.id]].append(case)
-    return _write(folder, rows, size, seed)
+    cases: list[tuple[str, str, str]] = []
+    for number in range(size):
+        name = composer.name(number)
+        cases.append((name, f"patient-{name}", composer.diagnosis(number)))
+    dealt = split_by_patient(cases, seed=seed)
+    numbers: dict[str, list[int]] = {split: [] for split in SHARES}
+    for number, (name, _, _) in enumerate(cases):
+        numbers[dealt[name]].append(number)
+    plans = [_Plan(split, numbers[split], hard=False) for split in SHARES]
+    return [*plans, _Plan("hard", range(hard_size(size)), hard=True)]
+
+
+@lru_cache(maxsize=1)
+def _composer(seed: int) -> Composer:
+    return Composer(seed)
+
+
+def _compose(task: _Task) -> list[_Row]:
+    """Return the rows of a task; runs in a process of its own."""
+    composer = _composer(task.seed)
+    rows: list[_Row] = []
+    for number in task.plan.numbers:
+        case = composer.case(number, hard=task.plan.hard)
+        case = replace(case, tags={**case.tags, "split": task.plan.split})
+        diagnosis = case.gold.diagnosis if case.gold else ""
+        rows.append(_Row(case.id, diagnosis, case.tags["style"], row_bytes(case)))
+    return rows
+
+
+class _Writer:
+    """Writes the splits of a corpus as they are composed; of each row the manifest keeps a hash."""
+
+    def __init__(self, folder: Path, seed: int, total: int, progress: Progress | None) -> None:
+        self.folder = folder
+        self._seed = seed
+        self._total = total
+        self._progress = progress
+        self._processes = max(1, min(usable_cores(), total // _WORTH_A_PROCESS))
+        self._done = 0
+        self._whole = hashlib.sha256()
+        self._splits: dict[str, Any] = {}
+        self._diagnoses: dict[str, dict[str, int]] = {}
+        self._styles: dict[str, dict[str, int]] = {}
+
+    def write(self, plan: _Plan) -> None:
+        """Compose and write a split."""
+        content = hashlib.sha256()
+        hashes: dict[str, str] = {}
+        diagnoses: Counter[str] = Counter()
+        styles: Counter[str] = Counter()
+
+        def lines() -> Iterator[bytes]:
+            for row in self._rows(plan):
+                hashes[row.id] = hashlib.sha256(row.line).hexdigest()
+                content.update(row.line)
+                diagnoses[row.diagnosis] += 1
+                styles[row.style] += 1
+                yield row.line
+
+        atomic_write(self.folder / f"{plan.split}.jsonl", lines(), CorpusError)
+        for digest in hashes.values():
+            self._whole.update(digest.encode())
+        self._splits[plan.split] = {
+            "cases": len(hashes),
+            "sha256": content.hexdigest(),
+            "rows": hashes,
+        }
+        self._diagnoses[plan.split] = dict(sorted(diagnoses.items()))
+        self._styles[plan.split] = dict(sorted(styles.items()))
+
+    def _rows(self, plan: _Plan) -> Iterator[_Row]:
+        tasks: list[_Task] = []
+        for start in range(0, len(plan.numbers), _CHUNK):
+            some = replace(plan, numbers=plan.numbers[start : start + _CHUNK])
+            tasks.append(_Task(self._seed, some))
+        for rows in map_in_order(_compose, tasks, self._processes):
+            yield from rows
+            self._done += len(rows)
+            if self._progress:
+                self._progress(self._done, self._total)
+
+    def finish(self, size: int) -> CorpusInfo:
+        """Write the card and the manifest."""
+        info = CorpusInfo(
+            "dxtrace teaching corpus",
+            _corpus_id(size, self._seed),
+            self._whole.hexdigest(),
+            LICENCE,
+        )
+        manifest = {
+            "corpus": asdict(info),
+            "size": size,
+            "seed": self._seed,
+            "version": version(),
+            "counts": {split: found["cases"] for split, found in self._splits.items()},
+            "diagnoses": self._diagnoses,
+            "styles": self._styles,
+            "provenance": Provenance(corpora=(info,), seed=self._seed).to_json(),
+            "splits": self._splits,
+        }
+        atomic_write(self.folder / "README.md", _card(manifest), CorpusError)
+        text = json.dumps(manifest, indent=1) + "\n"
+        atomic_write(self.folder / "manifest.json", text, CorpusError)
+        return info
 
 
 def read_teaching(folder: str | Path, split: str | None = None) -> Iterator[AnnotatedCase]:
@@ -174,68 +305,6 @@ def _read_row(line: Line, split: str) -> AnnotatedCase:
         name = type(error).__name__
         raise CorpusError(f"{line.place}: not an annotated case ({name})") from None
     return replace(case, tags={**case.tags, "split": split})
-
-
-def _write(folder: Path, rows: dict[str, list[AnnotatedCase]], size: int, seed: int) -> CorpusInfo:
-    whole = hashlib.sha256()
-    splits: dict[str, Any] = {}
-    with writing(folder, CorpusError):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "manifest.json").unlink(missing_ok=True)
-        for split, cases in rows.items():
-            lines = []
-            for case in cases:
-                lines.append(row_bytes(replace(case, tags={**case.tags, "split": split})))
-            hashes = []
-            for line in lines:
-                hashes.append(hashlib.sha256(line).hexdigest())
-            whole.update("".join(hashes).encode())
-            data = b"".join(lines)
-            atomic_write(folder / f"{split}.jsonl", data, CorpusError)
-            splits[split] = {
-                "cases": len(cases),
-                "sha256": hashlib.sha256(data).hexdigest(),
-                "rows": {case.id: hash for case, hash in zip(cases, hashes, strict=True)},
-            }
-        info = CorpusInfo(
-            "dxtrace teaching corpus",
-            _corpus_id(size, seed),
-            whole.hexdigest(),
-            LICENCE,
-        )
-        manifest = _manifest(info, splits, rows, size, seed)
-        atomic_write(folder / "README.md", _card(manifest), CorpusError)
-        text = json.dumps(manifest, indent=1) + "\n"
-        atomic_write(folder / "manifest.json", text, CorpusError)
-    return info
-
-
-def _manifest(
-    info: CorpusInfo,
-    splits: dict[str, Any],
-    rows: dict[str, list[AnnotatedCase]],
-    size: int,
-    seed: int,
-) -> dict[str, Any]:
-    provenance = Provenance(corpora=(info,), seed=seed)
-    return {
-        "corpus": asdict(info),
-        "size": size,
-        "seed": seed,
-        "version": version(),
-        "counts": {split: len(cases) for split, cases in rows.items()},
-        "diagnoses": {
-            split: _count(c.gold.diagnosis for c in cases if c.gold)
-            for split, cases in rows.items()
-        },
-        "styles": {split: _count(c.tags["style"] for c in cases) for split, cases in rows.items()},
-        "provenance": provenance.to_json(),
-        "splits": splits,
-    }
-
-
-def _count(names: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(names).items()))
 
 
 def _card(manifest: dict[str, Any]) -> str:

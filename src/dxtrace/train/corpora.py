@@ -3,55 +3,74 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
+import dxtrace
 from dxtrace.corpus import (
+    corpus_info,
     make_corpus,
     open_corpus,
     parse_spec,
+    read_manifest,
+    read_teaching,
     split_by_patient,
 )
 from dxtrace.corpus.base import CREDENTIALED
 from dxtrace.errors import InputError
+from dxtrace.files import writing
 from dxtrace.models import store
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CorpusInfo
+from dxtrace.train.examples import CaseStream
 from dxtrace.train.recipe import Data
 
 #: Stands in a recipe for the open teaching corpus, composed on the first run.
 TEACHING = "teaching"
+
+#: Endings of the files that make what a fingerprint is of.
+_SOURCES = (".py", ".yaml", ".json")
+
+
+@dataclass(frozen=True)
+class StoredCases:
+    """The first ``count`` cases of a split of a teaching corpus, read from the disk each time."""
+
+    folder: Path
+    split: str
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[AnnotatedCase]:
+        return islice(read_teaching(self.folder, self.split), self.count)
 
 
 @dataclass(frozen=True)
 class Cases:
     """The cases of a run.
 
-    ``held_out``: where dev cases come from; ``problems``: how many were met reading.
+    ``held_out``: where dev cases come from; ``problems``: how many were met reading; ``composed``:
+    they are all of the open teaching corpus, nobody's notes are among them.
     """
 
-    train: list[AnnotatedCase]
-    dev: list[AnnotatedCase]
+    train: CaseStream
+    dev: CaseStream
     corpora: tuple[CorpusInfo, ...]
     held_out: str
     problems: int = 0
     credentialed: bool = False
+    composed: bool = False
 
-    def manifest(self) -> dict[str, Any]:
-        """Return ids and hashes of the notes, without text: what was in which split."""
-        return {"train": _hashes(self.train), "dev": _hashes(self.dev)}
-
-
-def _hashes(cases: list[AnnotatedCase]) -> dict[str, str]:
-    hashes: dict[str, str] = {}
-    for case in cases:
-        digest = hashlib.sha256(case.case.note.encode()).hexdigest()
-        hashes[case.id] = digest[:16]
-    return hashes
+    def first_dev(self, count: int) -> list[AnnotatedCase]:
+        """Return the first development cases."""
+        return list(islice(self.dev, count))
 
 
-def read_cases(data: Data, seed: int) -> Cases:
+def read_cases(data: Data, seed: int, report: store.Report | None = None) -> Cases:
     """Read the corpora that a recipe names. Of a corpus with splits, its train and dev splits are
     taken.
 
@@ -63,18 +82,18 @@ def read_cases(data: Data, seed: int) -> Cases:
     if not spec:
         raise InputError("the recipe names no corpus: --data PATH, or data.train in the recipe")
     if spec == TEACHING:
-        spec = str(_teaching(data))
+        spec = f"teaching:{_teaching(data, report)}"
+    kind, path, split = parse_spec(spec)
+    if kind == "teaching" and split is None and data.dev is None:
+        return _stored(Path(path), data)
     corpus = open_corpus(spec)
     corpora: tuple[CorpusInfo, ...] = (corpus.info,)
     problems = len(corpus.problems)
     train = corpus.annotated
     dev: list[AnnotatedCase] = []
     held_out = ""
-    if parse_spec(spec)[2] is None and any("split" in case.tags for case in train):
-        dev = []
-        for case in train:
-            if case.tags.get("split") == "dev":
-                dev.append(case)
+    if split is None and any("split" in case.tags for case in train):
+        dev = [case for case in train if case.tags.get("split") == "dev"]
         train = [case for case in train if case.tags.get("split") == "train"]
         held_out = "the corpus' own development split"
     if data.dev:
@@ -100,11 +119,58 @@ def read_cases(data: Data, seed: int) -> Cases:
     )
 
 
-def _teaching(data: Data) -> Path:
-    folder = store.home() / "corpora" / f"teaching-s{data.teaching_seed}-n{data.teaching_size}"
-    if not (folder / "manifest.json").is_file():
-        make_corpus(data.teaching_size, data.teaching_seed, folder)
+def _teaching(data: Data, report: store.Report | None) -> Path:
+    """Return the folder of the composed corpus; it is composed once, and kept by what goes into it."""
+    from filelock import FileLock
+
+    made_by = fingerprint("compose", "knowledge", "notes", "chain", "corpus/split.py")
+    name = f"teaching-{made_by[:12]}-s{data.teaching_seed}-n{data.teaching_size}"
+    folder = store.home() / "corpora" / name
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not (folder / "manifest.json").is_file():
+                make_corpus(data.teaching_size, data.teaching_seed, folder, _told(report))
     return folder
+
+
+def _told(report: store.Report | None) -> Callable[[int, int], None]:
+    def tell(done: int, total: int) -> None:
+        if report:
+            report("composing the teaching corpus", done / total)
+
+    return tell
+
+
+def _stored(folder: Path, data: Data) -> Cases:
+    """Return the training and development split of a teaching corpus, left on the disk."""
+    counts = read_manifest(folder)["counts"]
+    train = counts["train"]
+    if data.limit:
+        train = min(train, data.limit)
+    return Cases(
+        StoredCases(folder, "train", train),
+        StoredCases(folder, "dev", counts["dev"]),
+        (corpus_info(folder),),
+        "the corpus' own development split",
+        composed=True,
+    )
+
+
+def fingerprint(*places: str) -> str:
+    """Return the SHA-256 of the package's files in some of its folders: what they make is made anew
+    when they change.
+    """
+    whole = hashlib.sha256()
+    root = Path(dxtrace.__file__).parent
+    for place in places:
+        files = [root / place]
+        if files[0].is_dir():
+            files = sorted(path for path in files[0].rglob("*") if path.suffix in _SOURCES)
+        for file in files:
+            whole.update(f"{file.relative_to(root)}\n".encode())
+            whole.update(file.read_bytes())
+    return whole.hexdigest()
 
 
 def _hold_out(

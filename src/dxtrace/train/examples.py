@@ -9,13 +9,16 @@ answer is never cut.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from dxtrace.chain import Answer
-from dxtrace.errors import InputError
+from dxtrace.compose.processes import map_in_order, usable_cores
+from dxtrace.errors import InputError, ModelError
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.prompt import (
     answer_segments,
@@ -30,20 +33,34 @@ from dxtrace.train.recipe import Data
 #: Label of a token that is no target, as PyTorch's losses have it.
 IGNORED = -100
 
+#: Cases that one task encodes, and so many that starting a process pays.
+_CHUNK = 50
+_WORTH_A_PROCESS = 1000
+
 
 @dataclass(frozen=True)
 class Example:
-    """One training row. ``weights[i]`` is the weight in the loss of predicting ``ids[i]``; 0 for no
-    target.
+    """One training row: the ``prompt`` first tokens are the prompt, the ``label`` next ones the
+    diagnosis.
 
-    ``prompt`` is the number of prompt tokens, ``label`` that of the diagnosis after them.
+    A token of the answer beyond the diagnosis weighs 1 in the loss.
     """
 
     id: str
     ids: tuple[int, ...]
-    weights: tuple[float, ...]
     prompt: int
     label: int
+    prompt_weight: float
+    label_weight: float
+
+    @property
+    def weights(self) -> list[float]:
+        """The weight in the loss of predicting each of ``ids``; 0 for no target."""
+        weights = [self.prompt_weight] * self.prompt
+        weights += [self.label_weight] * self.label
+        weights += [1.0] * (len(self.ids) - self.prompt - self.label)
+        weights[0] = 0.0  # nothing predicts the first token
+        return weights
 
     @property
     def labels(self) -> list[int]:
@@ -56,16 +73,26 @@ class Example:
 
 @dataclass
 class Report:
-    """What became of the cases: ``shortened``, ``dropped`` and ``unanswered`` hold ids; lengths are
-    in tokens.
+    """What became of the cases: how many there were, and the ids of those that were cut or left
+    out.
     """
 
     cases: int = 0
     shortened: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
-    prompt_tokens: list[int] = field(default_factory=list)
-    answer_tokens: list[int] = field(default_factory=list)
+
+    @property
+    def encoded(self) -> int:
+        """How many cases became rows."""
+        return self.cases - len(self.dropped) - len(self.unanswered)
+
+    def add(self, other: Report) -> None:
+        """Take in what became of further cases."""
+        self.cases += other.cases
+        self.shortened += other.shortened
+        self.dropped += other.dropped
+        self.unanswered += other.unanswered
 
 
 class Encoder:
@@ -152,17 +179,14 @@ class Encoder:
             if shorter is None:
                 return None
             prompt = shorter
-        report.prompt_tokens.append(len(prompt))
-        report.answer_tokens.append(len(answer))
-        weights = [self.data.prompt_weight] * len(prompt)
-        weights += [self.data.label_weight] * label
-        weights += [1.0] * (len(answer) - label)
-        weights[0] = 0.0  # nothing predicts the first token
-        if chain:
-            id = case.id
-        else:
-            id = f"{case.id}/label"
-        return Example(id, (*prompt, *answer), tuple(weights), len(prompt), label)
+        return Example(
+            case.id if chain else f"{case.id}/label",
+            (*prompt, *answer),
+            len(prompt),
+            label,
+            self.data.prompt_weight,
+            self.data.label_weight,
+        )
 
     def _too_long(
         self,
@@ -191,36 +215,108 @@ class Encoder:
         return self.prompt_ids(fitted.text)
 
 
-def make_examples(
-    encoder: Encoder,
-    cases: Iterable[AnnotatedCase],
-    seed: int = 0,
-) -> tuple[list[Example], Report]:
-    """Return the training rows of ``cases``, label-only rows included, and the report on what was
-    cut or left out.
+class CaseStream(Protocol):
+    """Cases that can be gone through as often as one likes; their number is known."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[AnnotatedCase]: ...
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A case to encode: whether its chain is learnt, and how many rows it has besides that end
+    after the diagnosis.
+    """
+
+    case: AnnotatedCase
+    chain: bool
+    label_rows: int
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Cases for one process, and where their tokenizer is."""
+
+    tokenizer: str
+    data: Data
+    wanted: tuple[_Wanted, ...]
+
+
+def encode_cases(
+    tokenizer: str,
+    data: Data,
+    cases: CaseStream,
+    seed: int,
+    report: Report,
+) -> Iterator[Example]:
+    """Yield the training rows of ``cases``, label-only rows included, encoded on all cores.
+
+    Args:
+        tokenizer: folder or hub id of the tokenizer.
+        data: the recipe's part on data.
+        cases: read once, in order.
+        seed: chooses the cases whose chain is learnt, and those with more rows.
+        report: told what became of the cases.
 
     Raises:
-        InputError: no case is left to train on; and as :meth:`Encoder.example`.
+        InputError: as :meth:`Encoder.example`; the processes could not be started.
     """
+    tasks = _tasks(tokenizer, data, cases, seed)
+    processes = max(1, min(usable_cores(), len(cases) // _WORTH_A_PROCESS))
+    for rows, counts in map_in_order(_encode, tasks, processes):
+        report.add(counts)
+        yield from rows
+
+
+def _tasks(
+    tokenizer: str,
+    data: Data,
+    cases: CaseStream,
+    seed: int,
+) -> Iterator[_Task]:
+    numbers = range(len(cases))
+    without = round((1 - data.chains) * len(cases))
+    without_chain = set(random.Random(f"{seed}/chains").sample(numbers, without))
+    whole, part = divmod(round(data.label_only * len(cases)), max(1, len(cases)))
+    once_more = set(random.Random(seed).sample(numbers, part))
+    some: list[_Wanted] = []
+    for number, case in enumerate(cases):
+        label_rows = whole + (number in once_more)
+        some.append(_Wanted(case, number not in without_chain, label_rows))
+        if len(some) == _CHUNK:
+            yield _Task(tokenizer, data, tuple(some))
+            some = []
+    yield _Task(tokenizer, data, tuple(some))
+
+
+def _encode(task: _Task) -> tuple[list[Example], Report]:
+    """Return the rows of a task; runs in a process of its own."""
+    encoder = Encoder(load_tokenizer(task.tokenizer), task.data)
     report = Report()
-    cases = list(cases)
-    count = round((1 - encoder.data.chains) * len(cases))
-    without_chain = set(random.Random(f"{seed}/chains").sample(range(len(cases)), count))
     rows: list[Example] = []
-    kept: list[AnnotatedCase] = []
-    for index, case in enumerate(cases):
-        row = encoder.example(case, report, chain=index not in without_chain)
-        if row is not None:
-            rows.append(row)
-            kept.append(case)
-    if not rows:
-        raise InputError(
-            "the corpus holds no case to train on: each needs a gold chain, and must fit data.max_tokens",
-        )
-    whole, part = divmod(round(encoder.data.label_only * len(rows)), len(rows))
-    again = kept * whole + random.Random(seed).sample(kept, part)
-    for case in again:
-        row = encoder.example(case, chain=False)
-        if row is not None:
-            rows.append(row)
+    for wanted in task.wanted:
+        found = [encoder.example(wanted.case, report, chain=wanted.chain)]
+        if found[0] is not None:
+            for _ in range(wanted.label_rows):
+                found.append(encoder.example(wanted.case, chain=False))
+        rows += [row for row in found if row is not None]
     return rows, report
+
+
+@lru_cache(maxsize=2)
+def load_tokenizer(where: str) -> Any:
+    """Return the tokenizer in a folder or of a hub id.
+
+    Raises:
+        ModelError: there is none, or it cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(where)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = "the hub cannot be reached, or has no such model"
+        if Path(where).exists():
+            reason = type(error).__name__
+        raise ModelError(f"{where}: its tokenizer cannot be loaded ({reason})") from None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from dxtrace.train.prepared import Prepared
-from dxtrace.train.recipe import Recipe
+from dxtrace.train.recipe import Lora, Recipe
 
 GIB = 2**30
 
@@ -32,11 +33,11 @@ class Memory:
 @dataclass(frozen=True)
 class Timed:
     """What a few timed steps showed: tokens a second, and the peak of memory (bytes) at the longest
-    row.
+    row, or None if it was not measured.
     """
 
     tokens_per_s: float
-    peak: int
+    peak: int | None
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Preflight:
         if self.timed:
             speed, time = self.timed.tokens_per_s, _clock(self.seconds or 0)
             lines.append(f"time, from timed steps: {speed:,.0f} tokens/s, so about {time}")
+        if self.timed and self.timed.peak:
             lines.append(
                 f"memory, measured: at most {self.timed.peak / GIB:.2f} GiB at the longest row",
             )
@@ -112,21 +114,20 @@ class Preflight:
 
 def run_preflight(prepared: Prepared, timed: Timed | None = None) -> Preflight:
     """Return the preflight of a run; no weights are needed."""
-    report = prepared.report
+    report = prepared.encoded.report
+    rows = prepared.train
+    lengths = rows.lengths
     recipe = prepared.recipe
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     per_step = recipe.optimiser.batch * recipe.optimiser.accumulation * processes
-    lengths = []
-    for row in prepared.train:
-        lengths.append(len(row.ids))
-    epochs = prepared.steps * per_step / len(lengths)
+    epochs = prepared.steps * per_step / len(rows)
     trainable, memory = estimate_memory(prepared)
     return Preflight(
-        rows=len(lengths),
-        cases=len(report.prompt_tokens),
-        prompt=_summary(report.prompt_tokens),
-        answer=_summary(report.answer_tokens),
-        longest=max(lengths),
+        rows=len(rows),
+        cases=report.encoded,
+        prompt=_summary(rows.prompts),
+        answer=_summary(lengths - rows.prompts),
+        longest=int(lengths.max()),
         shortened=report.shortened,
         dropped=report.dropped,
         unanswered=report.unanswered,
@@ -136,7 +137,7 @@ def run_preflight(prepared: Prepared, timed: Timed | None = None) -> Preflight:
         held_out=prepared.cases.held_out or "none",
         steps=prepared.steps,
         epochs=epochs,
-        tokens=round(statistics.fmean(lengths) * per_step * prepared.steps),
+        tokens=round(float(lengths.mean()) * per_step * prepared.steps),
         trainable=trainable,
         memory=memory,
         device=prepared.device.name,
@@ -154,7 +155,6 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
     widths + 5 MLP widths, or one width with recomputation and one layer in full.
     """
     import torch
-    from peft import get_peft_model
     from transformers import AutoConfig, AutoModelForCausalLM
 
     recipe = prepared.recipe
@@ -162,14 +162,13 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
         model.tie_weights()
-        linear = 0
-        whole = 0
-        for name, weight in model.named_parameters():
-            whole += weight.numel()
-            if "layers." in name and weight.dim() == 2:
-                linear += weight.numel()
-        adapted = get_peft_model(model, lora_config(recipe))
-    trainable = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    linear = 0
+    whole = 0
+    for name, weight in model.named_parameters():
+        whole += weight.numel()
+        if "layers." in name and weight.dim() == 2:
+            linear += weight.numel()
+    trainable = _count_trainable(model, recipe.lora)
     if prepared.precision.name == "fp32":
         size = 4
     else:
@@ -179,15 +178,14 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
     else:
         small = size
     batch = recipe.optimiser.batch
-    tokens = batch * max(len(row.ids) for row in prepared.train)
+    tokens = batch * int(prepared.train.lengths.max())
     layer = tokens * (12 * config.hidden_size + 5 * config.intermediate_size) * size
     deep = config.num_hidden_layers
     kept = deep * layer
     if recipe.run.recompute:
         kept = layer + deep * tokens * config.hidden_size * size
     # The head reads targets in pieces of 512 (see kernels.sparse_head).
-    most_targets = max(sum(1 for weight in row.weights if weight) for row in prepared.train)
-    targets = min(512, most_targets * batch)
+    targets = min(512, batch * int(prepared.train.targets.max()))
     memory = Memory(
         weights=round(linear * small + (whole - linear) * size),
         adapter=16 * trainable,
@@ -195,6 +193,24 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
         logits=targets * config.vocab_size * (4 + 4 + size),
     )
     return trainable, memory
+
+
+def _count_trainable(model: Any, lora: Lora) -> int:
+    """Return the number of parameters of the adapter: of every adapted layer A and B, and with DoRA
+    the magnitudes. PEFT would say the same, and takes seconds to import.
+    """
+    import torch
+
+    head = model.get_output_embeddings()
+    count = 0
+    for name, module in model.named_modules():
+        if not isinstance(module, torch.nn.Linear) or module is head:
+            continue
+        if lora.targets != "all-linear" and name.rpartition(".")[2] not in lora.targets:
+            continue
+        count += lora.rank * (module.in_features + module.out_features)
+        count += lora.dora * module.out_features
+    return count
 
 
 def lora_config(recipe: Recipe) -> Any:
@@ -214,13 +230,12 @@ def lora_config(recipe: Recipe) -> Any:
     )
 
 
-def _summary(values: Sequence[int]) -> tuple[int, int, int]:
-    ordered = sorted(values)
-    return (
-        ordered[len(ordered) // 2],
-        ordered[int(0.95 * (len(ordered) - 1))],
-        ordered[-1],
-    )
+def _summary(values: Any) -> tuple[int, int, int]:
+    """Return the median, the 95th of a hundred, and the most."""
+    ordered = np.sort(values)
+    middle = ordered[len(ordered) // 2]
+    high = ordered[int(0.95 * (len(ordered) - 1))]
+    return int(middle), int(high), int(ordered[-1])
 
 
 def _three(values: tuple[int, int, int]) -> str:

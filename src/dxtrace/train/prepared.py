@@ -11,9 +11,10 @@ from typing import Any, Literal
 from dxtrace.models.torch_base import BaseLocation
 from dxtrace.provenance import Provenance, read_provenance
 from dxtrace.train.corpora import Cases
-from dxtrace.train.examples import Example, Report
+from dxtrace.train.encoded import Encoded
 from dxtrace.train.precision import ChosenPrecision, Device
 from dxtrace.train.recipe import Recipe
+from dxtrace.train.rows import Rows
 
 
 @dataclass
@@ -26,11 +27,18 @@ class Prepared:
     located: BaseLocation
     cases: Cases
     tokenizer: Any
-    train: list[Example]
-    dev: list[Example]
-    report: Report
-    dev_report: Report
+    encoded: Encoded
     start: Path | None = None
+
+    @property
+    def train(self) -> Rows:
+        """The rows to train on."""
+        return self.encoded.train
+
+    @property
+    def dev(self) -> Rows:
+        """The rows to measure on, the shortest first."""
+        return self.encoded.dev
 
     @property
     def steps(self) -> int:

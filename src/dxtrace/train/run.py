@@ -10,13 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
-from dxtrace.errors import DxtraceError, EngineError, InputError, ModelError
+from dxtrace.errors import DxtraceError, EngineError, InputError
 from dxtrace.models import store
 from dxtrace.models.torch_base import locate
 from dxtrace.train import checkpoints
 from dxtrace.train.base import find_start
 from dxtrace.train.corpora import read_cases
-from dxtrace.train.examples import Encoder, Example, Report, make_examples
+from dxtrace.train.encoded import encode
+from dxtrace.train.examples import load_tokenizer
 from dxtrace.train.precision import choose_precision, find_device
 from dxtrace.train.prepared import Outcome, Prepared, environment
 from dxtrace.train.recipe import Recipe, load_recipe, to_yaml
@@ -29,58 +30,14 @@ def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
         InputError: the recipe, the corpus or a case cannot be used. ModelError: the base cannot be
         found.
     """
-    from transformers import AutoTokenizer
-
-    tell = report or (lambda _what, _share: None)
     device = find_device()
     precision = choose_precision(recipe.run.precision, device)
     start = find_start(recipe)
-    cases = read_cases(recipe.data, recipe.run.seed)
+    cases = read_cases(recipe.data, recipe.run.seed, report)
     located = locate(recipe.base.model, report)
-    tell("turning cases into tokens", 0.0)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(located.where)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = "the hub cannot be reached, or has no such model"
-        if Path(located.where).exists():
-            reason = type(error).__name__
-        raise ModelError(
-            f"{recipe.base.model}: its tokenizer cannot be loaded ({reason})",
-        ) from None
-    encoder = Encoder(tokenizer, recipe.data)
-    train, counts = make_examples(encoder, cases.train, recipe.run.seed)
-    dev_cases = cases.dev[: recipe.run.eval_cases]
-    dev: list[Example] = []
-    dev_counts = Report()
-    if dev_cases:
-        dev, dev_counts = make_examples(plain(encoder), dev_cases)
-    dev.sort(key=lambda row: len(row.ids))
-    return Prepared(
-        recipe,
-        device,
-        precision,
-        located,
-        cases,
-        tokenizer,
-        train,
-        dev,
-        counts,
-        dev_counts,
-        start,
-    )
-
-
-def plain(encoder: Encoder) -> Encoder:
-    """Return an encoder for measuring: every answer token weighs 1, so that losses of all recipes
-    compare.
-    """
-    update = {
-        "chains": 1.0,
-        "label_only": 0.0,
-        "label_weight": 1.0,
-        "prompt_weight": 0.0,
-    }
-    return Encoder(encoder.tokenizer, encoder.data.model_copy(update=update))
+    encoded = encode(recipe, cases, located.where, report)
+    tokenizer = load_tokenizer(located.where)
+    return Prepared(recipe, device, precision, located, cases, tokenizer, encoded, start)
 
 
 def train(
@@ -190,7 +147,7 @@ def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         recipe_file.write_text(to_yaml(prepared.recipe), "utf-8")
-        (folder / "split.json").write_text(json.dumps(prepared.cases.manifest(), indent=1), "utf-8")
+        (folder / "split.json").write_text(prepared.encoded.split, "utf-8")
         (folder / "provenance.json").write_text(
             json.dumps(prepared.provenance().to_json(), indent=1),
             "utf-8",

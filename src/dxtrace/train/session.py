@@ -15,8 +15,8 @@ from rich.console import Console
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+import numpy as np
 import torch
-from datasets import Dataset
 from transformers import PrinterCallback
 from trl import SFTConfig
 
@@ -31,11 +31,14 @@ from dxtrace.train.callbacks import (
     StopOnSignal,
     StopWhenWorse,
 )
-from dxtrace.train.examples import Encoder, Example
+from dxtrace.train.examples import Encoder
 from dxtrace.train.kernels.fast import unsupported, use_fast_layers
 from dxtrace.train.preflight import Timed, lora_config
 from dxtrace.train.prepared import Outcome, Prepared
 from dxtrace.train.trainer import ChainTrainer, Collator
+
+#: Tokens of a timing that are enough, however short it was.
+_TIMED_TOKENS = 200_000
 
 
 class Session:
@@ -60,7 +63,7 @@ class Session:
                 early = StopWhenWorse(self.recipe.run.patience)
                 trainer.add_callback(early)
             if self.recipe.run.generate:
-                chosen = self.prepared.cases.dev[: self.recipe.run.generate]
+                chosen = self.prepared.cases.first_dev(self.recipe.run.generate)
                 encoder = Encoder(self.prepared.tokenizer, self.recipe.data)
                 trainer.add_callback(Probe(encoder, chosen, metrics, self.console))
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -89,8 +92,8 @@ class Session:
         trainer = ChainTrainer(
             model=model,
             args=self.arguments(),
-            train_dataset=as_dataset(prepared.train),
-            eval_dataset=as_dataset(prepared.dev) if prepared.dev else None,
+            train_dataset=prepared.train.dataset,
+            eval_dataset=prepared.dev.dataset if prepared.dev else None,
             data_collator=Collator(tokenizer.pad_token_id),
             processing_class=tokenizer,
             peft_config=lora_config(self.recipe),
@@ -126,31 +129,44 @@ class Session:
             return None
         return prepared.precision.dtype
 
-    def time_steps(self, rows: int = 3) -> Timed:
-        """Run a few rows forward and backward, the longest last; nothing is learnt.
+    def time_steps(self, seconds: float = 20.0) -> Timed:
+        """Run rows of middle length forward and backward for about so many seconds, then the
+        longest; nothing is learnt.
 
-        Returns tokens a second over rows of middle length, and the peak of memory.
+        Where a whole batch would take too long, fewer rows are read at once, and the memory is not
+        measured.
         """
         trainer = self.trainer([])
-        ordered = sorted(self.prepared.train, key=lambda row: len(row.ids))
-        middle = ordered[len(ordered) // 2 :][:rows]
-        loader = trainer.data_collator
         trainer.model.train()
-        spent = tokens = 0.0
-        for row in (middle[0], *middle, ordered[-1]):
-            batch = loader(list(as_dataset([row] * self.recipe.optimiser.batch)))
-            started = time.perf_counter()
-            trainer.accelerator.backward(
-                trainer.compute_loss(trainer.model, trainer._prepare_inputs(batch)),
-            )
-            if row is not ordered[-1]:
-                spent, tokens = (
-                    spent + time.perf_counter() - started,
-                    tokens + len(row.ids) * self.recipe.optimiser.batch,
-                )
-            if row is middle[0]:
-                spent = tokens = 0.0  # the first pass warms caches up
-        return Timed(tokens / max(spent, 1e-9), peak_memory())
+        lengths = self.prepared.train.lengths
+        by_length = np.argsort(lengths, kind="stable")
+        middle = int(by_length[len(by_length) // 2])
+        batch = self.recipe.optimiser.batch
+        self._time_pass(trainer, middle, 1)  # the first pass warms caches up
+        one = self._time_pass(trainer, middle, 1)
+        count = max(1, min(batch, int(seconds / 4 / one)))
+        spent = 0.0
+        tokens = 0
+        while not tokens or (spent < seconds / 2 and tokens < _TIMED_TOKENS):
+            spent += self._time_pass(trainer, middle, count)
+            tokens += count * int(lengths[middle])
+        speed = tokens / spent
+        if count < batch:
+            return Timed(speed, None)
+        self._time_pass(trainer, int(by_length[-1]), batch)
+        return Timed(speed, peak_memory())
+
+    def _time_pass(self, trainer: ChainTrainer, number: int, count: int) -> float:
+        """Return the seconds that a row, read ``count`` times at once, takes forward and back."""
+        row = self.prepared.train.dataset[number]
+        batch = trainer.data_collator([row] * count)
+        started = time.perf_counter()
+        inputs = trainer._prepare_inputs(batch)
+        loss = trainer.compute_loss(trainer.model, inputs)
+        trainer.accelerator.backward(loss)
+        if self.prepared.device.kind == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
 
     def arguments(self) -> SFTConfig:
         """Return the trainer's settings."""
@@ -249,21 +265,6 @@ class Session:
             losses[-1] if losses else None,
             dev.get(best, min(dev.values(), default=None)),
         )
-
-
-def as_dataset(rows: list[Example]) -> Dataset:
-    """Return rows as a dataset: ids, labels, weights, length, and (first token, number of tokens)
-    of the diagnosis.
-    """
-    return Dataset.from_dict(
-        {
-            "input_ids": [list(row.ids) for row in rows],
-            "labels": [row.labels for row in rows],
-            "weights": [list(row.weights) for row in rows],
-            "length": [len(row.ids) for row in rows],
-            "label_tokens": [[row.prompt, row.label] for row in rows],
-        },
-    )
 
 
 def peak_memory() -> int:

@@ -1,0 +1,97 @@
+"""Work dealt to processes, one a core, with the results in the order of the tasks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from typing import TypeVar
+
+from dxtrace.errors import InputError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use; ``DXTRACE_THREADS`` is the most.
+
+    Raises:
+        InputError: the variable is no number.
+    """
+    limit = os.environ.get("DXTRACE_THREADS", "")
+    if limit and not limit.isdigit():
+        raise InputError(f"DXTRACE_THREADS is {limit!r}, expected a number")
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    if limit and int(limit):
+        return min(int(limit), cores)
+    return cores
+
+
+def map_in_order(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    processes: int,
+) -> Iterator[Result]:
+    """Yield ``function(task)`` for every task, in order, computed by so many processes.
+
+    Few tasks are under way at once: neither tasks nor results pile up in memory. With one process
+    all is done in this one.
+
+    Args:
+        function: of a module, as pickle needs it; what it loads once, it keeps in its module.
+        tasks: such as pickle can send.
+        processes: how many.
+
+    Raises:
+        InputError: the processes could not be started. And whatever the function raises.
+    """
+    if processes == 1:
+        yield from map(function, tasks)
+        return
+    # Not forked: a thread of this process may hold a lock that its copy would wait for.
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _follow_parent)
+    try:
+        yield from _in_order(pool, function, tasks, 2 * processes)
+    except BrokenProcessPool:
+        raise InputError(
+            "the worker processes ended; a script calls this below `if __name__ == '__main__':`, "
+            "or set DXTRACE_THREADS=1",
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_order(
+    pool: ProcessPoolExecutor,
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    ahead: int,
+) -> Iterator[Result]:
+    waiting: deque[Future[Result]] = deque()
+    for task in tasks:
+        waiting.append(pool.submit(function, task))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _follow_parent() -> None:
+    """Leave interrupts to the parent, and end when it does, however it ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

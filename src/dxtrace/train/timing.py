@@ -1,0 +1,40 @@
+"""How fast a device trains by a recipe: timed once, and kept beside the rows that it was timed on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from dxtrace.files import atomic_write
+from dxtrace.train.preflight import Timed
+from dxtrace.train.prepared import Prepared, environment
+
+
+def time_once(prepared: Prepared) -> Timed:
+    """Return what a short timing shows, or showed before with the same rows, recipe, device and
+    versions.
+    """
+    folder = prepared.encoded.folder
+    if folder is None:
+        return _time(prepared)
+    decides = {
+        "recipe": prepared.recipe.model_dump(mode="json", exclude={"name", "about", "data"}),
+        "on": environment(prepared),
+    }
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    file = folder / f"timed-{key[:16]}.json"
+    if file.is_file():
+        return Timed(**json.loads(file.read_text("utf-8")))
+    timed = _time(prepared)
+    atomic_write(file, json.dumps(asdict(timed)))
+    return timed
+
+
+def _time(prepared: Prepared) -> Timed:
+    from dxtrace.train.session import Session
+
+    return Session(prepared, Path(), Console(quiet=True)).time_steps()
