@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 from dxtrace.errors import InputError
@@ -109,17 +110,18 @@ def _open(folder: Path) -> Encoded:
 
 
 class _Noted:
-    """Cases on their way to the encoder; of each the hash of its note is kept."""
+    """The first ``count`` cases on their way to the encoder; of each the hash of its note is kept."""
 
-    def __init__(self, cases: CaseStream) -> None:
+    def __init__(self, cases: CaseStream, count: int) -> None:
         self._cases = cases
+        self._count = min(count, len(cases))
         self.hashes: dict[str, str] = {}
 
     def __len__(self) -> int:
-        return len(self._cases)
+        return self._count
 
     def __iter__(self) -> Iterator[AnnotatedCase]:
-        for case in self._cases:
+        for case in islice(self._cases, self._count):
             digest = hashlib.sha256(case.case.note.encode()).hexdigest()
             self.hashes[case.id] = digest[:16]
             yield case
@@ -136,8 +138,8 @@ class _Work:
         report: store.Report | None,
     ) -> None:
         self._recipe = recipe
-        self._train = _Noted(cases.train)
-        self._dev = _Noted(cases.first_dev(recipe.run.eval_cases))
+        self._train = _Noted(cases.train, len(cases.train))
+        self._dev = _Noted(cases.dev, recipe.run.eval_cases)
         self._cases = cases
         self._tokenizer = tokenizer
         self._report = report
