@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 
 from dxtrace.errors import InputError, RowError
-from dxtrace.files import MAX_DEPTH, RowStore, atomic_write, named_path, read_jsonl, read_yaml
+from dxtrace.files import (
+    MAX_DEPTH,
+    RowStore,
+    atomic_write,
+    derive,
+    named_path,
+    read_jsonl,
+    read_yaml,
+)
 
 
 def has_key(row: dict[str, Any]) -> str | None:
@@ -166,3 +174,46 @@ def test_what_is_no_name_of_a_file_is_refused() -> None:
     for name in ("x" * 5000, "y" * 300, "two\nlines", "~nobody-has-this-name/x"):
         with pytest.raises(InputError, match="no name of a file"):
             named_path(name)
+
+
+class Builds:
+    """Builds something and counts how often."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> bytes:
+        self.count += 1
+        return b"index"
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DXTRACE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_what_is_derived_is_built_once_for_each_content(empty_home: Path) -> None:
+    build = Builds()
+    assert [derive("part", [b"one", b"two"], build) for _ in range(3)] == [b"index"] * 3
+    assert build.count == 1
+    derive("part", [b"onetwo"], build)
+    assert build.count == 2
+    assert len(list((empty_home / "derived").iterdir())) == 1, "the older one is replaced"
+
+
+def test_a_damaged_cache_costs_a_build(empty_home: Path) -> None:
+    build = Builds()
+    derive("part", [b"one"], build)
+    (file,) = (empty_home / "derived").iterdir()
+    for damage in (b"", file.read_bytes()[:-1], file.read_bytes() + b"x"):
+        file.write_bytes(damage)
+        assert derive("part", [b"one"], build) == b"index"
+    assert build.count == 4
+
+
+def test_a_cache_that_cannot_be_written_costs_a_build(empty_home: Path) -> None:
+    (empty_home / "derived").write_text("a file where the folder belongs")
+    build = Builds()
+    assert [derive("part", [b"one"], build) for _ in range(2)] == [b"index"] * 2
+    assert build.count == 2

@@ -5,14 +5,17 @@ a note may say.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dxtrace.errors import KnowledgeError, UnknownName
+from dxtrace.files import parse_yaml
 from dxtrace.findings.patterns import parse_pattern
 from dxtrace.knowledge import find_problems, leaked_names, load, premises, slug, written
+from dxtrace.knowledge.loading import _file
 from dxtrace.knowledge.schema import CategoryKnowledge
 from dxtrace.knowledge.taxonomy import Taxonomy
 
@@ -20,7 +23,7 @@ TAXONOMY = Taxonomy.default()
 
 
 def test_every_category_is_written() -> None:
-    assert written() == [category.name for category in TAXONOMY.categories]
+    assert list(written()) == [category.name for category in TAXONOMY.categories]
 
 
 @pytest.mark.parametrize("category", written())
@@ -126,25 +129,34 @@ def test_what_a_schema_cannot_say_is_found() -> None:
     assert any("category is" in text for text in changed(category="Gout"))
 
 
-def test_a_broken_file_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dxtrace.knowledge import loading
-
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: [", "not valid YAML"),
+        ("category: Gout", "Field required"),
+        ("- 1", "valid dictionary"),
+    ],
+)
+def test_a_broken_file_names_itself(
+    text: str,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = tmp_path / "stroke.yaml"
+    broken.write_text(text, "utf-8")
+    monkeypatch.setattr("dxtrace.knowledge.loading._file", lambda _: broken)
     load.cache_clear()
     try:
-        for text, says in (
-            ("a: [", "not valid YAML"),
-            ("category: Gout", "Field required"),
-            ("- 1", "valid dictionary"),
-        ):
-            broken = text
-            monkeypatch.setattr(
-                loading,
-                "parse_yaml",
-                lambda _, real=loading.parse_yaml, broken=broken: real(broken),
-            )
-            with pytest.raises(KnowledgeError, match=r"stroke\.yaml: ") as caught:
-                load("Stroke")
-            assert says in str(caught.value)
-            monkeypatch.undo()
+        with pytest.raises(KnowledgeError, match=r"stroke\.yaml: ") as caught:
+            load("Stroke")
+        assert says in str(caught.value)
     finally:
         load.cache_clear()
+
+
+def test_a_file_from_the_cache_says_what_the_file_says() -> None:
+    fresh = CategoryKnowledge.model_validate(
+        parse_yaml(_file("Stroke").read_text("utf-8")),
+    )
+    assert load("Stroke") == fresh

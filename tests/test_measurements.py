@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from dxtrace.errors import KnowledgeError
 from dxtrace.findings.context import read_context
 from dxtrace.findings.measurements import read_measurements
-from dxtrace.findings.patterns import PatternIndex, parse_pattern
+from dxtrace.findings.pattern_index import PatternIndex
+from dxtrace.findings.patterns import parse_pattern
 from dxtrace.findings.quantities import Measurement, quantities
 from dxtrace.findings.tokens import tokenise
 

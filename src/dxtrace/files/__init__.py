@@ -5,6 +5,7 @@ in one line.
 """
 
 from dxtrace.files.binary import open_gguf, read_parquet, read_safetensors
+from dxtrace.files.derived import derive, home, source_code
 from dxtrace.files.parsing import (
     MAX_DEPTH,
     UnusableError,
@@ -35,6 +36,8 @@ __all__ = [
     "atomic_write",
     "check",
     "decode_json",
+    "derive",
+    "home",
     "named_path",
     "open_gguf",
     "parse_json",
@@ -50,5 +53,6 @@ __all__ = [
     "reading",
     "refuse_to_replace",
     "row_to_bytes",
+    "source_code",
     "writing",
 ]

@@ -4,7 +4,7 @@ end.
 
 from __future__ import annotations
 
-from dxtrace.findings.patterns import Match
+from dxtrace.findings.pattern_index import Match
 from dxtrace.findings.quantities import Measurement
 from dxtrace.findings.reader import Sentence
 from dxtrace.notes.quotes import MAX_QUOTE, Quote

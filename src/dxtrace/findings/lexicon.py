@@ -112,8 +112,12 @@ class Lexicon:
     @cache
     def default(cls) -> Lexicon:
         """The lexicon that ships with dxtrace."""
-        text = resources.files("dxtrace.findings").joinpath("lexicon.yaml").read_text("utf-8")
-        return cls(parse_yaml(text))
+        return cls(parse_yaml(cls.source().decode()))
+
+    @staticmethod
+    def source() -> bytes:
+        """Return the file that the lexicon is read from."""
+        return resources.files("dxtrace.findings").joinpath("lexicon.yaml").read_bytes()
 
     def _add(self, group: list[Any]) -> None:
         name = str(group[0])

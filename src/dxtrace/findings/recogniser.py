@@ -10,8 +10,10 @@ much it counts beside the model is fitted (:class:`dxtrace.answering.differentia
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,7 +23,8 @@ from numpy.typing import NDArray
 from dxtrace import knowledge
 from dxtrace.findings.evidence_span import quote_of
 from dxtrace.findings.lexicon import Lexicon
-from dxtrace.findings.patterns import Limit, Pattern, PatternIndex, parse_pattern
+from dxtrace.findings.pattern_index import PatternIndex
+from dxtrace.findings.patterns import Limit, Pattern, PatternReader
 from dxtrace.findings.reader import Sentence, read_sentences
 from dxtrace.findings.similarity import FindingIndex
 from dxtrace.findings.weights import ratios_of
@@ -107,33 +110,8 @@ class FindingRecogniser:
             self._premises += knowledge.premises(category, wordings)
         self._numbers = {premise.id: number for number, premise in enumerate(self._premises)}
         self._similarity = FindingIndex(self._premises)
-        self._patterns = PatternIndex()
-        self._contrary: list[tuple[str, Contrary]] = []
-        self._persons: dict[int, str] = {}
-        self._limited: dict[int, frozenset[str]] = {}
-        self._has_patterns = np.zeros(len(self._premises), dtype=bool)
-        self._add_patterns()
+        self._known = _known_patterns()
         self._ratios = _ratios()
-
-    def _add_patterns(self) -> None:
-        synonyms = Lexicon.default().synonyms
-        for number, premise in enumerate(self._premises):
-            patterns = []
-            for text in premise.states:
-                patterns.append(parse_pattern(text, synonyms))
-            for pattern in patterns:
-                past = premise.kind not in {"symptom", "sign"}
-                self._patterns.add(number, pattern, past_allowed=past)
-            self._has_patterns[number] = bool(patterns)
-            self._persons[number] = premise.of
-            self._limited[number] = _quantities_of(patterns)
-        for category in knowledge.written():
-            for contrary in knowledge.load(category).contrary:
-                number = len(self._premises) + len(self._contrary)
-                self._contrary.append((category, contrary))
-                self._persons[number] = contrary.of
-                for text in contrary.states:
-                    self._patterns.add(number, parse_pattern(text, synonyms))
 
     def read(self, case: Case, keep: tuple[tuple[int, int], ...] | None = None) -> Reading:
         """Return what a note states.
@@ -157,7 +135,7 @@ class FindingRecogniser:
                 )
             for number, quote in self._stated(case.note, sentence):
                 if number >= len(self._premises):
-                    category, item = self._contrary[number - len(self._premises)]
+                    category, item = self._known.contrary[number - len(self._premises)]
                     contrary.setdefault(
                         f"{category}/{item.id}",
                         ContraryStatement(item, category, quote),
@@ -181,11 +159,11 @@ class FindingRecogniser:
         """Return (number of the finding or contrary, quote) of every pattern that the sentence
         meets.
         """
-        matches = self._patterns.matches(
+        matches = self._known.index.matches(
             sentence.tokens,
             sentence.context,
             sentence.measurements,
-            self._persons,
+            self._known.persons,
             sentence.clauses,
         )
         found = []
@@ -215,12 +193,10 @@ class FindingRecogniser:
         finding counts once, where it is stated best.
         """
         similarity = self._similarity.similarity(clauses)
-        odds = np.where(
-            similarity > _MIN_SIMILARITY,
-            np.exp(SLOPE * (similarity - MIDPOINT)),
-            0.0,
-        )
-        odds[:, self._has_patterns] *= _UNMET
+        odds = np.zeros_like(similarity)
+        alike = similarity > _MIN_SIMILARITY
+        odds[alike] = np.exp(SLOPE * (similarity[alike] - MIDPOINT))
+        odds[:, self._known.has_patterns] *= _UNMET
         self._drop_contradicted(odds, clauses, measured)
         for number, spans in stated.items():
             for row, clause in enumerate(clauses):
@@ -230,7 +206,11 @@ class FindingRecogniser:
         odds = np.where(odds >= odds.max(axis=0, initial=0.0), odds, 0.0)
         total = 1 + odds.sum(axis=1)
         posterior, none = odds / total[:, None], 1 / total
-        logs = np.log(none[:, None] + posterior @ self._ratios).sum(axis=0)
+        # Few findings are met at all: the product is taken over those, and not by BLAS, whose
+        # threads cost more here than they save.
+        met = np.flatnonzero(posterior.any(axis=0))
+        told = np.einsum("cf,fd->cd", posterior[:, met], self._ratios[met])
+        logs = np.log(none[:, None] + told).sum(axis=0)
         nodes = Taxonomy.default().diagnoses
         scores = {}
         for node, score in zip(nodes, logs, strict=True):
@@ -252,7 +232,7 @@ class FindingRecogniser:
                 if start < clause.end and clause.start < end:
                     own.add(name)
             if own:
-                for number, names in self._limited.items():
+                for number, names in self._known.limited.items():
                     if names & own:
                         odds[row, number] = 0.0
 
@@ -306,14 +286,76 @@ def _quantities_of(patterns: Sequence[Pattern]) -> frozenset[str]:
     names: set[str] = set()
     for pattern in patterns:
         for group in pattern.groups:
-            names.update(item.quantity for item in group if isinstance(item, Limit))
+            for choice in group:
+                for item in choice.alternatives:
+                    if isinstance(item, Limit):
+                        names.add(item.quantity)
     return frozenset(names - {"age", "duration"})
+
+
+@dataclass(frozen=True)
+class _KnownPatterns:
+    """The patterns of all findings and contrary findings; they do not depend on the wordings.
+
+    Findings are numbered as the premises of all categories in order, contrary findings after them.
+    ``persons``: by number, whose finding it is. ``limited``: by number, the quantities on which it
+    sets a limit. ``has_patterns``: of shape (premises,).
+    """
+
+    index: PatternIndex
+    contrary: tuple[tuple[str, Contrary], ...]
+    persons: Mapping[int, str]
+    limited: Mapping[int, frozenset[str]]
+    has_patterns: NDArray[np.bool_]
+
+
+@cache
+def _known_patterns() -> _KnownPatterns:
+    reader = PatternReader(Lexicon.default().synonyms)
+    index = PatternIndex()
+    persons: dict[int, str] = {}
+    limited: dict[int, frozenset[str]] = {}
+    has_patterns: list[bool] = []
+    for category in knowledge.written():
+        for premise in knowledge.premises(category):
+            number = len(has_patterns)
+            patterns = [reader.read(text) for text in premise.states]
+            past = premise.kind not in {"symptom", "sign"}
+            for pattern in patterns:
+                index.add(number, pattern, past_allowed=past)
+            has_patterns.append(bool(patterns))
+            persons[number] = premise.of
+            quantities = _quantities_of(patterns)
+            if quantities:
+                limited[number] = quantities
+    contrary: list[tuple[str, Contrary]] = []
+    for category in knowledge.written():
+        for item in knowledge.load(category).contrary:
+            number = len(has_patterns) + len(contrary)
+            contrary.append((category, item))
+            persons[number] = item.of
+            for text in item.states:
+                index.add(number, reader.read(text))
+    return _KnownPatterns(index, tuple(contrary), persons, limited, np.array(has_patterns))
 
 
 @cache
 def recogniser(wordings: Wordings = "all") -> FindingRecogniser:
     """Return the one :class:`FindingRecogniser` for these wordings; built on the first call."""
-    return FindingRecogniser(wordings)
+    with _collector_paused():
+        return FindingRecogniser(wordings)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Let no garbage be looked for: what is built here is large, and all of it stays."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @cache

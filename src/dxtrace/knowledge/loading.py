@@ -12,10 +12,10 @@ import yaml
 from pydantic import ValidationError
 
 from dxtrace.errors import KnowledgeError
-from dxtrace.files import parse_yaml
+from dxtrace.files import derive, parse_yaml, source_code
 from dxtrace.knowledge.checks import find_problems
 from dxtrace.knowledge.schema import CategoryKnowledge, Finding, Proof
-from dxtrace.knowledge.taxonomy import Node, Taxonomy
+from dxtrace.knowledge.taxonomy import Category, Node, Taxonomy
 from dxtrace.knowledge.wordings import Wordings, ways_of
 
 
@@ -51,13 +51,14 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def written() -> list[str]:
+@cache
+def written() -> tuple[str, ...]:
     """Return the names of the categories whose knowledge file exists, in the order of the taxonomy."""
     names = []
     for category in Taxonomy.default().categories:
         if _file(category.name).is_file():
             names.append(category.name)
-    return names
+    return tuple(names)
 
 
 @cache
@@ -72,18 +73,34 @@ def load(category: str) -> CategoryKnowledge:
     file = _file(entry.name)
     if not file.is_file():
         raise KnowledgeError(f"{file.name}: there is no knowledge file for {entry.name}")
+    text = file.read_bytes()
+    stored = derive(
+        f"knowledge-{slug(entry.name)}",
+        [text, repr(entry).encode(), *_sources()],
+        lambda: _parse(file.name, text.decode(), entry).model_dump_json().encode(),
+    )
+    return CategoryKnowledge.model_validate_json(stored)
+
+
+@cache
+def _sources() -> tuple[bytes, ...]:
+    """Return the code that decides what a knowledge file says, and whether it may."""
+    return source_code("dxtrace.knowledge")
+
+
+def _parse(name: str, text: str, entry: Category) -> CategoryKnowledge:
     try:
-        knowledge = CategoryKnowledge.model_validate(parse_yaml(file.read_text("utf-8")))
+        knowledge = CategoryKnowledge.model_validate(parse_yaml(text))
     except yaml.YAMLError as error:
-        raise KnowledgeError(f"{file.name}: not valid YAML: {error}") from None
+        raise KnowledgeError(f"{name}: not valid YAML: {error}") from None
     except ValidationError as error:
         problems = []
         for item in error.errors():
             problems.append(f"{'.'.join(map(str, item['loc']))}: {item['msg']}")
-        raise KnowledgeError(f"{file.name}: " + "; ".join(problems)) from None
+        raise KnowledgeError(f"{name}: " + "; ".join(problems)) from None
     problems = list(find_problems(knowledge, entry))
     if problems:
-        raise KnowledgeError(f"{file.name}: " + "; ".join(problems))
+        raise KnowledgeError(f"{name}: " + "; ".join(problems))
     return knowledge
 
 

@@ -19,10 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from dxtrace.errors import ModelError, UnknownName
-from dxtrace.files import named_path
+from dxtrace.files import home as home
 from dxtrace.models.gguf_files import rewrite
 from dxtrace.provenance import sha256_of
 
@@ -61,16 +59,6 @@ PACKAGED = (
 )
 
 DEFAULT = PACKAGED[0].name
-
-
-def home() -> Path:
-    """Return the folder that holds everything dxtrace keeps: ``DXTRACE_HOME``, or the user's cache
-    folder.
-    """
-    chosen = os.environ.get("DXTRACE_HOME")
-    if chosen:
-        return named_path(chosen)
-    return Path(platformdirs.user_cache_dir("dxtrace"))
 
 
 def packaged(name: str) -> Packaged:
