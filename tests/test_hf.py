@@ -7,14 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cases import SHORT
-from support.engines import CONTROL, GRAMMAR
 
-from dxtrace.answering.differential import label_options
 from dxtrace.answering.reasoner import Reasoner
-from dxtrace.engines import Branch, Engine
-from dxtrace.errors import EngineError, MissingExtra, ModelError
-from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.engines import Engine
+from dxtrace.errors import MissingExtra, ModelError
 from dxtrace.models import open_model
 from dxtrace.models.opening import importlib as importing
 from dxtrace.notes.case import Case
@@ -52,31 +48,6 @@ def prompt_of(engine: Engine, note: str) -> list[int]:
     return engine.encode_prompt(prompt_parts(engine.chat_template, readable(note)))
 
 
-def test_both_engines_read_the_same_prompt(
-    on_hf: Reasoner,
-    on_f32: Reasoner,
-    examples: dict[str, Case],
-) -> None:
-    notes = [
-        SHORT,
-        *(case.note for case in examples.values()),
-        *(f"cough {mark} fever" for mark in CONTROL),
-    ]
-    for note in notes:
-        assert prompt_of(on_hf.engine, note) == prompt_of(on_f32.engine, note)
-    assert on_hf.engine.end_tokens[0] == on_f32.engine.end_tokens[0]
-    assert on_hf._labels == on_f32._labels
-
-
-@pytest.mark.parametrize("mark", CONTROL)
-def test_a_note_puts_no_control_token_into_the_prompt(on_hf: Reasoner, mark: str) -> None:
-    frame = prompt_of(on_hf.engine, "cough and fever")
-    ids = prompt_of(on_hf.engine, f"cough {mark} and fever")
-    control = on_hf.engine.encode_prompt([(mark, True)])
-    if len(control) == 1:
-        assert ids.count(control[0]) == frame.count(control[0])
-
-
 def test_both_engines_agree_on_the_same_weights(
     on_hf: Reasoner,
     on_f32: Reasoner,
@@ -90,20 +61,6 @@ def test_both_engines_agree_on_the_same_weights(
     assert max(abs(entry.probability - other[entry.diagnosis]) for entry in here.entries) < 0.02
 
 
-def test_packed_scoring_equals_scoring_one_by_one(on_hf: Reasoner) -> None:
-    engine = on_hf.engine
-    prompt = prompt_of(engine, SHORT)
-    first, second = label_options(engine, Taxonomy.default()).tokens[:2]
-    candidates = (first[-1], second[-1], first[0])
-    prefixes = ((), first[:1], first[:2], second[:1], second)
-    branches = [Branch(prefix, candidates) for prefix in prefixes]
-    packed = engine.distributions(prompt, branches)
-    for branch, shares in zip(branches, packed, strict=True):
-        engine.forget()
-        (alone,) = engine.distributions(prompt, [branch])
-        assert shares == {token: pytest.approx(share, abs=1e-4) for token, share in alone.items()}
-
-
 def test_an_answer_is_grounded_and_the_same_after_another_case(
     on_hf: Reasoner,
     short_case: Case,
@@ -114,30 +71,6 @@ def test_an_answer_is_grounded_and_the_same_after_another_case(
     on_hf.differential(Case.from_text("Palpitations and heat intolerance for a month. TSH 0.01."))
     again = on_hf.differential(short_case)
     assert again == chain.differential
-
-
-def test_text_keeps_to_its_grammar(on_hf: Reasoner) -> None:
-    words = "".join(on_hf.engine.stream(prompt_of(on_hf.engine, SHORT), GRAMMAR, 64))
-    assert words.startswith(" ")
-    assert words.endswith(".")
-    assert len(words.split()) == 2
-
-
-@pytest.mark.parametrize("bad", ["start: (", "%llguidance {}\nstart: NOWHERE\n", ""])
-def test_an_invalid_grammar_is_an_error(on_hf: Reasoner, bad: str) -> None:
-    with pytest.raises(EngineError) as caught:
-        "".join(on_hf.engine.stream(prompt_of(on_hf.engine, SHORT), bad + "\n// canary", 8))
-    assert "canary" not in str(caught.value)
-
-
-def test_text_that_breaks_off_is_an_error(on_hf: Reasoner) -> None:
-    with pytest.raises(EngineError, match="broke off"):
-        "".join(on_hf.engine.stream(prompt_of(on_hf.engine, SHORT), GRAMMAR, 1))
-
-
-def test_a_prompt_that_does_not_fit_is_an_error(on_hf: Reasoner) -> None:
-    with pytest.raises(EngineError, match="tokens"):
-        on_hf.engine.distributions([5] * (on_hf.engine.context + 1), [Branch((), (1, 2))])
 
 
 def test_without_torch_the_message_says_what_to_install(

@@ -16,6 +16,7 @@ __all__ = [
     "Engine",
     "PromptPart",
     "Work",
+    "ancestors",
     "common_prefix",
     "token_tree",
 ]
@@ -73,6 +74,17 @@ def token_tree(prefixes: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
     return sorted(paths)
 
 
+def ancestors(paths: Sequence[tuple[int, ...]]) -> list[list[int]]:
+    """Return, for each node of a :func:`token_tree`, where the nodes on the way to it stand, itself
+    included: what it may see of the tree.
+    """
+    rows = {path: row for row, path in enumerate(paths)}
+    seen: list[list[int]] = []
+    for path in paths:
+        seen.append([rows[path[:length]] for length in range(1, len(path) + 1)])
+    return seen
+
+
 @runtime_checkable
 class Engine(Protocol):
     """What the reasoner needs of a model. One engine answers one request at a time."""
@@ -124,9 +136,7 @@ class Engine(Protocol):
         ...
 
     def forget(self) -> None:
-        """Drop what is cached of earlier prompts, so that the next answer depends on its own prompt
-        alone.
-        """
+        """Drop what is cached of earlier prompts as far as the next answer would depend on it."""
         ...
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from dxtrace.engines.base import (
     Branch,
     PromptPart,
     Work,
+    ancestors,
     common_prefix,
     token_tree,
 )
@@ -191,14 +192,8 @@ class HuggingFaceEngine:
             device=self._device,
         )
         mask[:, :past] = 0
-        rows = {}
-        for row, path in enumerate(paths):
-            rows[path] = row
-        for path, row in rows.items():
-            ancestors = []
-            for length in range(1, len(path) + 1):
-                ancestors.append(past + rows[path[:length]])
-            mask[row, ancestors] = 0
+        for row, seen in enumerate(ancestors(paths)):
+            mask[row, [past + place for place in seen]] = 0
         return mask
 
     def stream(self, prompt: Sequence[int], grammar: str, max_tokens: int) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""The tokenizer and chat template of a model that a server runs and does not lend."""
+"""Tokenizers in this process: of the default engine, and of a model that a server runs and does not
+lend, with what a prompt needs besides.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,52 @@ from dxtrace.notes.prompt import with_start_token
 _FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
-class LocalTokenizer:
-    """A fast tokenizer in this process, with what a prompt needs besides."""
+class FastTokenizer:
+    """A ``tokenizer.json``. Control tokens spelled in a note stay plain text."""
+
+    def __init__(self, file: Path) -> None:
+        """Read it.
+
+        Raises:
+            Exception: it cannot be read; the library raises no other kind.
+        """
+        from tokenizers import Tokenizer
+
+        self.inner = Tokenizer.from_file(str(file))
+        self.inner.encode_special_tokens = True
+        #: The ids of the control tokens by their text.
+        self.control: dict[str, int] = {}
+        for index, token in self.inner.get_added_tokens_decoder().items():
+            if token.special:
+                self.control[token.content] = index
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text; control tokens spelled in it stay text."""
+        return [self.inner.encode(text, add_special_tokens=False).ids for text in texts]
+
+    def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
+        """Return the ids of a prompt; control tokens are recognised in the parts marked True."""
+        ids: list[int] = []
+        for text, special in parts:
+            pieces = [text]
+            if special and self.control:
+                pieces = self._split(text)
+            for piece in pieces:
+                if special and piece in self.control:
+                    ids.append(self.control[piece])
+                else:
+                    ids += self.encode([piece])[0]
+        return ids
+
+    def _split(self, text: str) -> list[str]:
+        """Cut a text before and after each control token."""
+        # Longest first: one control token may begin with another.
+        names = sorted(self.control, key=len, reverse=True)
+        return re.split(f"({'|'.join(map(re.escape, names))})", text)
+
+
+class LocalTokenizer(FastTokenizer):
+    """The tokenizer of a folder or a hub id, with its chat template and end token."""
 
     def __init__(self, source: str) -> None:
         """Read it.
@@ -28,48 +74,22 @@ class LocalTokenizer:
         Raises:
             ModelError: it cannot be read; names the source.
         """
-        from tokenizers import Tokenizer
-
         folder = Path(source).expanduser()
         if not folder.is_dir():
             folder = _fetched(source)
         try:
-            self._tokenizer = Tokenizer.from_file(str(folder / _FILES[0]))
+            super().__init__(folder / _FILES[0])
             config = _read_config(folder / _FILES[1])
             template = _read_template(folder / _FILES[2], config)
         except Exception as error:  # tokenizers raises plain exceptions
             raise ModelError(
                 f"{source}: holds no tokenizer that can be read ({type(error).__name__})",
             ) from None
-        self._tokenizer.encode_special_tokens = True
-        added = self._tokenizer.get_added_tokens_decoder()
-        self._control = {token.content: index for index, token in added.items() if token.special}
         self.chat_template = with_start_token(template, _spelling(config.get("bos_token")))
-        end = self._control.get(_spelling(config.get("eos_token")) or "")
+        end = self.control.get(_spelling(config.get("eos_token")) or "")
         self.end_tokens: tuple[int, ...] = ()
         if end is not None:
             self.end_tokens = (end,)
-
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each text; control tokens spelled in it stay text."""
-        return [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
-
-    def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
-        """Return the ids of a prompt; control tokens are recognised in the parts marked True."""
-        # Longest first: one control token may begin with another.
-        names = sorted(self._control, key=len, reverse=True)
-        pattern = f"({'|'.join(map(re.escape, names))})"
-        ids: list[int] = []
-        for text, special in parts:
-            pieces = [text]
-            if special and names:
-                pieces = re.split(pattern, text)
-            for piece in pieces:
-                if special and piece in self._control:
-                    ids.append(self._control[piece])
-                else:
-                    ids += self.encode([piece])[0]
-        return ids
 
 
 def _fetched(source: str) -> Path:

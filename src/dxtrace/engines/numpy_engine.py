@@ -1,17 +1,16 @@
 """The default engine: a Llama model in numpy and 32-bit floats; needs no torch and no compiler.
 
-The keys and values of the last prompt are kept. What follows it, the branches of a choice or a text
-being written, is computed behind the prompt and then forgotten. Prompts are read in pieces that
-begin at fixed places, so that a prompt gives the same numbers to the last bit whatever was read
-before it.
+A prompt is read in pieces that begin at fixed places, which depend on the prompt alone. The keys
+and values of whole pieces are kept: they are the same to the last bit whatever was read before. The
+last piece is read together with what follows the prompt, the branches of a choice, in one pass.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
-import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,12 @@ from dxtrace.engines.base import (
     Branch,
     PromptPart,
     Work,
+    ancestors,
     common_prefix,
     token_tree,
 )
 from dxtrace.engines.guard import check_grammar
+from dxtrace.engines.local_tokenizer import FastTokenizer
 from dxtrace.engines.numpy_llama import (
     Array,
     Batch,
@@ -39,8 +40,12 @@ from dxtrace.errors import EngineError, ModelError
 from dxtrace.files import read_json
 from dxtrace.notes.prompt import with_start_token
 
-#: Tokens read in one pass: few enough that attention's scores stay in the processor's cache.
-CHUNK = 192
+#: Tokens of a piece. More make matrix products little faster, and share less between two prompts.
+CHUNK = 384
+
+#: The first piece ends behind the last control token among so many tokens: with what the chat
+#: template says before the note, the same for all notes.
+_LEAD = 64
 
 #: Longest prompt plus answer, if the model itself reads more.
 DEFAULT_CONTEXT = 8192
@@ -63,24 +68,21 @@ class NumpyEngine:
             ModelError: the folder cannot be read; names it.
         """
         from threadpoolctl import threadpool_limits
-        from tokenizers import Tokenizer
 
         try:
             about = read_json(folder / "model.json")
             self.config = LlamaConfig(**about["config"])
             flat = np.load(folder / "weights.npy", mmap_mode="r")
             self.weights = unpack(self.config, flat.view(np.ndarray))
-            self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self.tokenizer = FastTokenizer(folder / "tokenizer.json")
         except Exception as error:  # tokenizers raises plain exceptions
             raise ModelError(f"{folder}: cannot be loaded ({type(error).__name__})") from None
         self.context = min(self.config.context, DEFAULT_CONTEXT)
         self.chat_template = with_start_token(about["chat_template"], about["start_token"])
         self.end_tokens = tuple(about["end_tokens"])
         self.work = Work()
-        self.tokenizer.encode_special_tokens = True
-        added = self.tokenizer.get_added_tokens_decoder()
-        self._control = {token.content: index for index, token in added.items() if token.special}
-        self._ids: list[int] = []
+        self._pieces: list[int] = []
+        self._tail: list[int] = []
         self._last = np.empty(0, np.float32)
         self._cache = Cache(self.config)
         self._limits = threadpool_limits(threads or min(os.cpu_count() or 1, 8), "blas")
@@ -88,28 +90,11 @@ class NumpyEngine:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        return [self.tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        return self.tokenizer.encode(texts)
 
     def encode_prompt(self, parts: Sequence[PromptPart]) -> list[int]:
         """See :class:`dxtrace.engines.base.Engine`."""
-        ids: list[int] = []
-        for text, special in parts:
-            if not special:
-                ids += self.encode([text])[0]
-                continue
-            for piece in self._split(text):
-                if piece in self._control:
-                    ids.append(self._control[piece])
-                else:
-                    ids += self.encode([piece])[0]
-        return ids
-
-    def _split(self, text: str) -> list[str]:
-        """Cut a text before and after each control token."""
-        # Longest first: one control token may begin with another.
-        names = sorted(self._control, key=len, reverse=True)
-        pattern = "|".join(map(re.escape, names))
-        return re.split(f"({pattern})", text)
+        return self.tokenizer.encode_prompt(parts)
 
     def distributions(
         self,
@@ -122,7 +107,7 @@ class NumpyEngine:
         for branch in branches:
             if len(branch.candidates) > 1:
                 prefixes.add(branch.prefix)
-        hidden = self._read_branches(list(prompt), prefixes)
+        hidden = self._read(list(prompt), prefixes)
         result: list[Mapping[int, float]] = []
         for branch in branches:
             if len(branch.candidates) == 1:
@@ -138,68 +123,82 @@ class NumpyEngine:
         shares /= shares.sum()
         return dict(zip(candidates, shares.tolist(), strict=True))
 
-    def _read_prompt(self, ids: list[int]) -> Array:
-        """Return the hidden state (d,) after a prompt; pieces in the cache are not read again."""
-        if not ids:
-            raise EngineError("the prompt is empty")
-        self._expect_room(len(ids))
-        if ids == self._ids:
-            return self._last
-        # Whole pieces that the cache holds are kept, but the last piece is always read: it gives
-        # the hidden state.
-        shared = common_prefix(ids, self._ids)
-        start = min(shared, len(ids) - 1) // CHUNK * CHUNK
-        self._ids = []
-        self._cache.reserve(len(ids))
-        for begin in range(start, len(ids), CHUNK):
-            piece = ids[begin : begin + CHUNK]
-            is_last = begin + CHUNK >= len(ids)
-            if is_last:
-                rows = [len(piece) - 1]
-            else:
-                rows = []
-            hidden = self._run(begin, piece, causal_mask(len(piece)), rows)
-        self._ids = ids
-        self._last = hidden[0]
-        return self._last
-
-    def _read_branches(
+    def _read(
         self,
         prompt: list[int],
-        prefixes: set[tuple[int, ...]],
+        prefixes: Iterable[tuple[int, ...]] = (),
     ) -> dict[tuple[int, ...], Array]:
-        """Return the hidden state after each prefix behind the prompt, in one pass over their tree.
+        """Return the hidden state (d,) after the prompt, and after each prefix behind it."""
+        if not prompt:
+            raise EngineError("the prompt is empty")
+        paths = token_tree(prefixes)
+        self._expect_room(len(prompt) + max(map(len, paths), default=0))
+        self._cache.reserve(len(prompt) + len(paths))
+        if self._tail and prompt == self._pieces + self._tail:
+            hidden = self._read_behind(len(prompt), [], paths)
+            return {(): self._last, **hidden}
+        tail = self._read_pieces(prompt)
+        hidden = self._read_behind(len(prompt), tail, paths)
+        self._tail = tail
+        self._last = hidden[()]
+        return hidden
+
+    def _read_pieces(self, prompt: list[int]) -> list[int]:
+        """Read the pieces of a prompt that the cache lacks, but not the last; return that one."""
+        begins = self._begins(prompt)
+        shared = common_prefix(prompt, self._pieces)
+        self._tail = []
+        for begin, end in itertools.pairwise(begins):
+            if end > shared:
+                self._pieces = prompt[:begin]
+                self._run(begin, prompt[begin:end], causal_mask(end - begin), rows=[])
+        self._pieces = prompt[: begins[-1]]
+        return prompt[begins[-1] :]
+
+    def _begins(self, prompt: Sequence[int]) -> list[int]:
+        """Return where the pieces of a prompt begin."""
+        lead = 0
+        for place, token in enumerate(prompt[:_LEAD], start=1):
+            if token in self.tokenizer.control.values() and place < len(prompt):
+                lead = place
+        begins = list(range(lead, len(prompt), CHUNK))
+        if lead:
+            begins.insert(0, 0)
+        return begins
+
+    def _read_behind(
+        self,
+        length: int,
+        tail: list[int],
+        paths: list[tuple[int, ...]],
+    ) -> dict[tuple[int, ...], Array]:
+        """Return the hidden state after a prompt of some ``length``, of which the ``tail`` is not
+        read yet, and at each node of the tree of what may follow.
 
         A token of the tree stands behind its parent and sees the prompt and its own ancestors.
         """
-        paths = token_tree(prefixes)
-        self._expect_room(len(prompt) + max(map(len, paths), default=0))
-        hidden: dict[tuple[int, ...], Array] = {(): self._read_prompt(prompt)}
-        rows = {}
-        for row, path in enumerate(paths):
-            rows[path] = row
-        mask = np.full((len(paths), len(paths)), -np.inf, np.float32)
-        for path, row in rows.items():
-            ancestors = []
-            for length in range(1, len(path) + 1):
-                ancestors.append(rows[path[:length]])
-            mask[row, ancestors] = 0
-        for begin in range(0, len(paths), CHUNK):
-            piece = paths[begin : begin + CHUNK]
-            end = begin + len(piece)
-            wanted = []
-            for path in piece:
-                if path in prefixes:
-                    wanted.append(path)
-            states = self._run(
-                len(prompt) + begin,
-                tokens=[path[-1] for path in piece],
-                mask=mask[begin:end, :end],
-                rows=[rows[path] - begin for path in wanted],
-                positions=[len(prompt) + len(path) - 1 for path in piece],
-            )
-            hidden |= dict(zip(wanted, states, strict=True))
-        return hidden
+        start = length - len(tail)
+        tokens = tail + [path[-1] for path in paths]
+        positions = list(range(start, length))
+        positions += [length + len(path) - 1 for path in paths]
+        mask = causal_mask(len(tokens))
+        mask[len(tail) :, len(tail) :] = -np.inf
+        for row, known in enumerate(ancestors(paths), start=len(tail)):
+            mask[row, len(tail) + np.array(known)] = 0
+        nodes = paths
+        if tail:
+            nodes = [(), *paths]
+        first = len(tokens) - len(nodes)
+        states: list[Array] = []
+        # So large that the tail and a small tree go together.
+        step = 2 * CHUNK
+        for begin in range(0, len(tokens), step):
+            end = min(begin + step, len(tokens))
+            rows = range(max(first - begin, 0), end - begin)
+            piece = tokens[begin:end]
+            seen = mask[begin:end, :end]
+            states.extend(self._run(start + begin, piece, seen, rows, positions[begin:end]))
+        return dict(zip(nodes, states, strict=True))
 
     def _run(
         self,
@@ -226,7 +225,7 @@ class NumpyEngine:
 
         check_grammar(grammar)
         matcher = LLMatcher(self._matcher_tokenizer(), grammar, log_level=0)
-        last = self._read_prompt(list(prompt))
+        last = self._read(list(prompt))[()]
         written = ""
         done: list[int] = []
         while len(done) < max_tokens and not matcher.is_stopped():
@@ -243,7 +242,7 @@ class NumpyEngine:
                 [len(tokens) - 1],
             )
             done += tokens
-            text = self.tokenizer.decode(done)
+            text = self.tokenizer.inner.decode(done)
             # U+FFFD at the end: a character of which not all bytes are there yet.
             if not text.endswith("\ufffd"):
                 yield text[len(written) :]
@@ -268,19 +267,17 @@ class NumpyEngine:
             from llguidance import LLTokenizer
 
             self._grammar_tokenizer = LLTokenizer(
-                self.tokenizer.to_str(),
+                self.tokenizer.inner.to_str(),
                 n_vocab=self.config.vocabulary,
                 eos_token=list(self.end_tokens),
             )
         return self._grammar_tokenizer
 
     def forget(self) -> None:
-        """See :class:`dxtrace.engines.base.Engine`."""
-        self._ids = []
-        self._cache = Cache(self.config)
+        """See :class:`dxtrace.engines.base.Engine`. Whole pieces are kept: they are exact."""
+        self._tail = []
 
     def close(self) -> None:
         """See :class:`dxtrace.engines.base.Engine`."""
-        self.forget()
-        del self.weights
+        del self._cache, self.weights
         self._limits.restore_original_limits()

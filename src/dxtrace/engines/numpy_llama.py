@@ -23,6 +23,11 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
 Turns = npt.NDArray[np.complex64]
+Rows = npt.NDArray[np.intp]
+
+#: Queries weighed at once, a row of scores each: so few that the scores stay in the processor's
+#: cache.
+_SCORE_ROWS = 192
 
 
 @dataclass(frozen=True)
@@ -149,8 +154,8 @@ class Batch:
     """Tokens to read in one pass behind ``start`` tokens of the cache, all of which they see.
 
     ``mask`` (n, b) is added to the scores of the newest b tokens: 0 where a token sees another,
-    else minus infinity.
-    ``rows``: the tokens whose hidden states are wanted.
+    else minus infinity. No token sees a later one.
+    ``rows``: the tokens whose hidden states are wanted, in rising order.
     """
 
     tokens: Sequence[int]
@@ -199,44 +204,60 @@ def softmax_average(scores: Array, values: Array) -> Array:
     """
     scores -= scores.max(axis=1, keepdims=True)
     np.exp(scores, out=scores)
-    total = scores.sum(axis=1, keepdims=True)
-    average: Array = scores @ values / total
+    average = scores @ values
+    average /= scores.sum(axis=1, keepdims=True)
     return average
 
 
-def attend(queries: Array, keys: Array, values: Array, mask: Array) -> Array:
+def attend(queries: Array, keys: Array, values: Array, mask: Array, rows: Rows) -> Array:
     """Return what each query finds.
 
     Args:
-        queries: (n, h, s).
+        queries: (q, h, s).
         keys: (h', m, s); h / h' query heads share one key head.
         values: (h', m, s).
         mask: (n, b), of the newest b of the m tokens.
+        rows: (q,), which of the n tokens asks each query, in rising order.
 
     Returns:
-        (n, h s).
+        (q, h s).
     """
     count, heads, head_size = queries.shape
     shared = heads // len(keys)
-    newest = mask.shape[1]
+    old = keys.shape[1] - mask.shape[1]
     queries = queries * np.float32(head_size**-0.5)
-    found = np.empty((count, heads, head_size), np.float32)
-    for head in range(heads):
-        group = head // shared
-        scores = queries[:, head] @ keys[group].T
-        scores[:, -newest:] += mask
-        found[:, head] = softmax_average(scores, values[group])
+    grouped = queries.reshape(count, len(keys), shared, head_size)
+    found = np.empty_like(grouped)
+    step = max(1, _SCORE_ROWS // shared)
+    for begin in range(0, count, step):
+        block = slice(begin, begin + step)
+        asking = rows[block]
+        # No token sees a later one.
+        seen = keys.shape[1] - len(mask) + int(asking[-1]) + 1
+        hidden = mask[asking, : seen - old]
+        for group in range(len(keys)):
+            stacked = grouped[block, group].reshape(-1, head_size)
+            scores = stacked @ keys[group, :seen].T
+            scores.reshape(-1, shared, seen)[:, :, old:] += hidden[:, None]
+            average = softmax_average(scores, values[group, :seen])
+            found[block, group] = average.reshape(-1, shared, head_size)
     return found.reshape(count, heads * head_size)
 
 
 def swiglu(x: Array, layer: Layer) -> Array:
     """Return the feed-forward network's answer (n, d) to x (n, d).
 
-    One half of its inner numbers, the gate, lets the other half through or not.
+    One half of its inner numbers, the gate, lets the other half through or not: ``gate / (1 + exp(
+    -gate)) * up``, written step by step into one array, for a new one costs as much as the sum.
     """
-    gate, up = np.split(x @ layer.gate_up, 2, axis=1)
-    hidden: Array = gate / (1 + np.exp(-gate)) * up
-    return hidden @ layer.down
+    to_gate, to_up = np.split(layer.gate_up, 2, axis=1)
+    gate = x @ to_gate
+    inner = np.exp(-gate)
+    inner += 1
+    np.divide(gate, inner, out=inner)
+    inner *= x @ to_up
+    found: Array = inner @ layer.down
+    return found
 
 
 def attention(
@@ -247,7 +268,7 @@ def attention(
     batch: Batch,
     keys: Array,
     values: Array,
-    rows: Sequence[int] | slice,
+    rows: Rows,
 ) -> Array:
     """Return what some ``rows`` of x (n, d) find among the tokens they see, as (rows, d).
 
@@ -268,7 +289,8 @@ def attention(
         queries=turned[rows, :heads],
         keys=keys[:, :stop],
         values=values[:, :stop],
-        mask=batch.mask[rows],
+        mask=batch.mask,
+        rows=rows,
     )
     return found @ layer.output
 
@@ -283,11 +305,11 @@ def forward(config: LlamaConfig, weights: Weights, cache: Cache, batch: Batch) -
     cache.reserve(batch.start + len(batch.tokens))
     turn = turns(weights.frequencies, batch.positions)
     x = weights.embedding[np.asarray(batch.tokens)]
-    rows: Sequence[int] | slice = slice(None)
+    rows = np.arange(len(x))
     with np.errstate(over="ignore"):
         for index, layer in enumerate(weights.layers):
             if index == config.layers - 1:
-                rows = list(batch.rows)
+                rows = np.asarray(batch.rows, np.intp)
             normed = rms_norm(x, layer.attention_norm, config.epsilon)
             keys = cache.keys[index]
             values = cache.values[index]
