@@ -199,8 +199,10 @@ def test_the_preflight_counts_and_times(model: Path, corpus: Path, tmp_path: Pat
         text=True,
         env=environment(),
         timeout=300,
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.iterdir())
     found = json.loads(done.stdout)
     assert found["cases"] == 24
     assert found["steps"] == 4
@@ -267,6 +269,23 @@ def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, model: Path, corp
     assert list((out / "checkpoints").glob("checkpoint-*/trainer_state.json"))
 
 
+def test_a_finished_run_stays_as_it_is(
+    tmp_path: Path,
+    finished: Path,
+    model: Path,
+    corpus: Path,
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    prepared = prepare(load_recipe(RECIPE, changes(model, corpus, "precision=fp32")))
+    weights = (out / "adapter/adapter_model.safetensors").read_bytes()
+    assert train(prepared, out, resume=True).step == 4
+    (out / "outcome.json").unlink()  # killed after its last step
+    assert train(prepared, out, resume=True).state == "done"
+    assert (out / "adapter/adapter_model.safetensors").read_bytes() == weights
+    assert losses(out) == losses(finished)
+
+
 def test_a_run_may_be_told_to_end_sooner_and_nothing_else(
     tmp_path: Path,
     model: Path,
@@ -275,6 +294,7 @@ def test_a_run_may_be_told_to_end_sooner_and_nothing_else(
     out = tmp_path / "run"
     longer = changes(model, corpus, "precision=fp32", "steps=8")
     assert train(prepare(load_recipe(RECIPE, longer)), out).step == 8
+    (out / "outcome.json").unlink()
     for step in (6, 8):
         (out / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").unlink()
     with pytest.raises(InputError, match=r"optimiser\.learning_rate"):

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+#: A list of names up to this long is told whole.
+_FEW = 12
+
 
 class DxtraceError(Exception):
     """Base of all errors that dxtrace raises on purpose."""
@@ -51,12 +54,14 @@ class UnknownName(InputError):
     """A name that is not in a closed list. Attributes: ``name``, ``suggestions``."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = list(known)
         self.name = name
         self.suggestions = suggest(name, known)
+        hint = ""
         if self.suggestions:
             hint = f"; did you mean {' or '.join(map(repr, self.suggestions))}?"
-        else:
-            hint = ""
+        elif 0 < len(known) <= _FEW:
+            hint = f"; there are {', '.join(known)}"
         super().__init__(f"unknown {kind} {name[:80]!r}{hint}")
 
 

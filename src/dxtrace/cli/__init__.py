@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Annotated
+import threading
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -19,6 +22,9 @@ from dxtrace.provenance import version
 
 #: What typer turns an interrupt into.
 _INTERRUPTED = 130
+
+#: How long a command has to end after an interrupt, in seconds.
+_PATIENCE_S = 1.5
 
 app = typer.Typer(
     name="dxtrace",
@@ -74,7 +80,14 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    # A job in the background of a script ignores interrupts.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        _leave()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -82,13 +95,40 @@ def run(arguments: list[str]) -> int:
 
     Errors become one line on stderr; a note's text never gets there.
     """
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 1)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Interrupt the command; end the process where that is swallowed or waits for something.
+
+    Libraries run Python in places where an exception is dropped.
+    """
+    late = threading.Timer(_PATIENCE_S, _leave)
+    late.daemon = True
+    late.start()
+    raise KeyboardInterrupt
+
+
+def _leave() -> NoReturn:
+    """End an interrupted process at once: what is finished is on disk, and a library's thread may
+    never end.
+    """
+    _fail("interrupted", 1)
+    sys.stdout.flush()
+    os._exit(1)
+
+
+def _run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         result = app(arguments or ["--help"], prog_name="dxtrace", standalone_mode=False)
         if result == _INTERRUPTED:
-            return _fail("interrupted", 1)
+            raise KeyboardInterrupt
         if isinstance(result, int):
             return result
         return 0
@@ -98,8 +138,8 @@ def run(arguments: list[str]) -> int:
         return _fail(str(error), 2)
     except DxtraceError as error:
         return _fail(str(error), 1)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", 1)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,10 @@ from dxtrace.errors import InputError, MissingExtra
 from dxtrace.files import refuse_to_replace
 
 if TYPE_CHECKING:
-    from dxtrace.train import Prepared, Recipe
+    from dxtrace.train import Outcome, Prepared, Recipe
+
+#: The recipe of a run, in its folder.
+RECIPE = "recipe.yaml"
 
 _NEEDED = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 
@@ -42,9 +46,11 @@ def train(
         str,
         typer.Argument(
             metavar="RECIPE",
-            help="Name of a recipe, or a .yaml file; 'list' names them.",
+            help="A recipe's name, a .yaml file or a run to go on with; 'list' tells what there is, "
+            "'show NAME' prints one.",
         ),
     ],
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="After 'show'.")] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the run; by default runs/RECIPE."),
@@ -56,7 +62,7 @@ def train(
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one key."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe. Repeat."),
     ] = None,
     resume: Annotated[
         bool,
@@ -77,24 +83,68 @@ def train(
     The folder of the run holds the adapter, its card, the losses, and what it takes to resume or
     repeat the run.
     """
-    from dxtrace.train.recipe import load_recipe, recipe_names
+    from dxtrace.train.recipe import load_recipe
 
-    if recipe == "list":
-        print("\n".join(recipe_names()))
+    if recipe in ("list", "show"):
+        print(_recipes() if recipe == "list" else _recipe_text(name), end="")
         return
-    require_extra()
+    if name is not None:
+        raise InputError(f"{name[:80]!r}: one recipe is trained at a time")
     changes = list(set_ or ())
-    changes += [f"data.train={data}"] if data else []
-    changes += [f"data.dev={dev}"] if dev else []
+    if data:
+        changes.append(f"data.train={data}")
+    if dev:
+        changes.append(f"data.dev={dev}")
+    begun = Path(recipe) / RECIPE
     folder = out or Path("runs") / Path(recipe).stem
-    if resume and not changes and (folder / "recipe.yaml").is_file():
-        chosen = load_recipe(folder / "recipe.yaml")
-    else:
-        chosen = load_recipe(recipe, changes)
+    if begun.is_file():
+        folder = out or Path(recipe)
+        recipe = str(begun)
+    chosen = load_recipe(recipe, changes)
+    if resume and (folder / RECIPE).is_file():
+        chosen = _begun(folder, chosen.name, changes)
+    require_extra()
     if sweep:
         _sweep(chosen, sweep, folder, resume, as_json)
     else:
         _train(chosen, folder, resume, dry_run, as_json)
+
+
+def _recipes() -> str:
+    """Return the names of the recipes, each with what it is for."""
+    from dxtrace.train.recipe import load_recipe, recipe_names
+
+    lines = []
+    for name in recipe_names():
+        about = " ".join(load_recipe(name).about.split())
+        lines.append(f"{name}\n    {about}\n")
+    return "".join(lines)
+
+
+def _recipe_text(name: str | None) -> str:
+    """Return a recipe as it is written; a copy can be changed and trained by its path."""
+    from dxtrace.train.recipe import recipe_file, recipe_names
+
+    if name is None:
+        raise InputError(f"show which recipe? One of {', '.join(recipe_names())}")
+    return recipe_file(name).read_text("utf-8")
+
+
+def _begun(folder: Path, name: str, changes: list[str]) -> Recipe:
+    """Return the recipe of the run in a folder, with changes.
+
+    Raises:
+        InputError: it is not the recipe of this name.
+    """
+    from dxtrace.train.recipe import load_recipe
+
+    begun = load_recipe(folder / RECIPE, changes)
+    if begun.name != name:
+        raise InputError(
+            f"{folder}: this run began with the recipe {begun.name}, not {name}; "
+            f"go on with: dxtrace train {folder} --resume",
+        )
+    return begun
 
 
 def require_extra() -> None:
@@ -117,9 +167,14 @@ def require_extra() -> None:
 
 def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: bool) -> None:
     from dxtrace.train.preflight import run_preflight
-    from dxtrace.train.run import prepare
+    from dxtrace.train.run import finished, prepare
     from dxtrace.train.run import train as run
 
+    before = finished(recipe, folder) if resume else None
+    if before is not None:
+        STDERR.print("finished before; nothing is changed", highlight=False)
+        _tell(before, as_json)
+        return
     with reporting() as report:
         prepared = prepare(recipe, report)
     first = int(os.environ.get("RANK", "0")) == 0
@@ -131,34 +186,37 @@ def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: b
     outcome = run(prepared, folder, resume=resume, console=STDERR if first else Console(quiet=True))
     if not first:
         return
-    if as_json:
-        print(
-            json.dumps(
-                {
-                    key: str(value) if isinstance(value, Path) else value
-                    for key, value in vars(outcome).items()
-                },
-            ),
-        )
-    else:
-        if outcome.dev_loss is not None:
-            loss = f", development loss {outcome.dev_loss:.4f}"
-        else:
-            loss = ""
-        print(
-            f"{outcome.state} at step {outcome.step}; adapter of step {outcome.best_step}{loss}: {outcome.adapter}",
-        )
+    _tell(outcome, as_json)
     if outcome.state == "interrupted":
         STDERR.print("go on with --resume", highlight=False)
         raise typer.Exit(1)
 
 
+def _tell(outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(outcome.to_json()))
+        return
+    loss = ""
+    if outcome.dev_loss is not None:
+        loss = f", development loss {outcome.dev_loss:.4f}"
+    print(
+        f"{outcome.state} at step {outcome.step}; adapter of step {outcome.best_step}{loss}: "
+        f"{outcome.adapter}",
+    )
+
+
 def _dry_run(prepared: Prepared, as_json: bool) -> None:
+    """Say what is known without the model, then what a few timed steps show."""
     from dxtrace.train.preflight import run_preflight
     from dxtrace.train.timing import time_once
 
-    preflight = run_preflight(prepared, time_once(prepared))
-    print(json.dumps(preflight.to_json()) if as_json else "\n".join(preflight.lines()))
+    known = run_preflight(prepared)
+    said = known.lines()
+    if not as_json:
+        print("\n".join(said), flush=True)
+    with STDERR.status("timing a few steps"):
+        whole = replace(known, timed=time_once(prepared))
+    print(json.dumps(whole.to_json()) if as_json else "\n".join(whole.lines()[len(said) :]))
 
 
 def _sweep(recipe: Recipe, text: str, folder: Path, resume: bool, as_json: bool) -> None:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import queue
 import secrets
+import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dxtrace.engines.base import Branch, PromptPart, Work
 from dxtrace.engines.endpoint import Endpoint
@@ -26,6 +28,11 @@ from dxtrace.notes.prompt import with_start_token
 
 #: Context in tokens unless asked otherwise: what a note of 5,000 words needs.
 DEFAULT_CONTEXT = 8192
+
+#: How long an interrupt waits until it is looked for, in seconds.
+_PATIENCE_S = 0.1
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ class LlamaCppEngine:
             params.lora_adapters = [lora]
         try:
             with _silenced():
-                return xllamacpp.Server(params)
+                return interruptible(lambda: xllamacpp.Server(params))
         except Exception as error:
             raise ModelError(
                 f"{model}: llama.cpp cannot load this model ({type(error).__name__})",
@@ -207,6 +214,39 @@ class LlamaCppEngine:
     def close(self) -> None:
         """See :class:`dxtrace.engines.base.Engine`."""
         self._server = None
+
+
+def interruptible(make: Callable[[], Made]) -> Made:
+    """Call ``make`` so that Ctrl-C ends the wait for it.
+
+    llama.cpp takes the process' interrupts for its own while it loads, and then waits for ever. So
+    they are held back here and looked for between two waits. Outside the main thread, where Python
+    handles no signal, ``make`` is called as it is.
+
+    Raises:
+        KeyboardInterrupt: an interrupt came; ``make`` goes on in a thread that ends with the process.
+    """
+    if threading.current_thread() is not threading.main_thread() or os.name == "nt":
+        return make()
+    made: Future[Made] = Future()
+
+    def run() -> None:
+        try:
+            made.set_result(make())
+        except Exception as error:
+            made.set_exception(error)
+
+    handler = signal.getsignal(signal.SIGINT) or signal.default_int_handler
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        # A thread begins with the signals of its maker held back.
+        threading.Thread(target=run, daemon=True).start()
+        while not made.done() and signal.SIGINT not in signal.sigpending():
+            wait([made], timeout=_PATIENCE_S)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return made.result()
 
 
 class _silenced:  # noqa: N801 - used as a keyword

@@ -6,6 +6,7 @@ when losses rise.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -41,6 +42,9 @@ _KEPT = {
     "eval_loss": "dev_loss",
     "eval_label_loss": "dev_label_loss",
 }
+
+#: Said at the first interrupt of a run.
+_STOPPING = b"\nsaving and stopping; once more to end at once\n"
 
 
 class MetricsFile(TrainerCallback):  # type: ignore[misc]
@@ -157,12 +161,13 @@ class Bar(TrainerCallback):  # type: ignore[misc]
 
 
 class StopOnSignal(TrainerCallback):  # type: ignore[misc]
-    """Ctrl-C and SIGTERM end the run after the step in hand, with a checkpoint; a second Ctrl-C
-    ends it at once.
+    """Ctrl-C and SIGTERM end the run after the rows in hand, with a checkpoint of the last whole
+    step; a second one, or one before the first step, ends it at once.
     """
 
     def __init__(self) -> None:
         self.stopped: str | None = None
+        self._training = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopOnSignal:
@@ -178,14 +183,29 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
             signal.signal(number, handler)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        if self.stopped is not None:
+        if self.stopped is not None or not self._training:
             raise KeyboardInterrupt
         self.stopped = signal.Signals(number).name
+        # Not through a console: whatever runs now may be writing to it.
+        os.write(2, _STOPPING)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """From now on there is something to keep."""
+        self._training = True
+
+    def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """As :meth:`on_step_end`: what the open step has gathered is given up.
+
+        Not where several processes step together.
+        """
+        if os.environ.get("WORLD_SIZE", "1") == "1":
+            return self.on_step_end(args, state, control)
+        return control
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Ask the trainer to save and stop."""
         if self.stopped:
-            control.should_save = True
+            control.should_save = state.global_step > 0
             control.should_training_stop = True
             control.should_evaluate = False
         return control

@@ -85,6 +85,10 @@ class Outcome:
         """Folder of the adapter."""
         return self.folder / "adapter"
 
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        return vars(self) | {"folder": str(self.folder)}
+
 
 def environment(prepared: Prepared) -> dict[str, Any]:
     """Return what the run depends on besides its recipe: device, precision, versions."""

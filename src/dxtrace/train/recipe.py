@@ -225,6 +225,17 @@ def recipe_names() -> list[str]:
     return sorted(recipe_names)
 
 
+def recipe_file(name: str) -> Path:
+    """Return the file of a shipped recipe.
+
+    Raises:
+        UnknownName: there is none of this name.
+    """
+    if name not in recipe_names():
+        raise UnknownName("recipe", name, recipe_names())
+    return recipe_folder() / f"{name}.yaml"
+
+
 def load_recipe(recipe: str | Path, changes: Sequence[str] = ()) -> Recipe:
     """Read a recipe by name or file and apply ``changes`` such as ``optimiser.learning_rate=1e-3``.
 
@@ -236,10 +247,7 @@ def load_recipe(recipe: str | Path, changes: Sequence[str] = ()) -> Recipe:
     """
     path = Path(recipe)
     if path.suffix not in (".yaml", ".yml"):
-        folder = recipe_folder()
-        if str(recipe) not in recipe_names():
-            raise UnknownName("recipe", str(recipe), recipe_names())
-        path = folder / f"{recipe}.yaml"
+        path = recipe_file(str(recipe))
     data = read_yaml(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: a recipe is a mapping of keys to values")

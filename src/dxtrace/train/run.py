@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from dxtrace.errors import DxtraceError, EngineError, InputError
+from dxtrace.files import atomic_write, check, read_json
 from dxtrace.models import store
 from dxtrace.models.torch_base import locate
 from dxtrace.train import checkpoints
@@ -21,6 +23,9 @@ from dxtrace.train.examples import load_tokenizer
 from dxtrace.train.precision import choose_precision, find_device
 from dxtrace.train.prepared import Outcome, Prepared, environment
 from dxtrace.train.recipe import Recipe, load_recipe, to_yaml
+
+#: How a run ended, in its folder.
+OUTCOME = "outcome.json"
 
 
 def prepare(recipe: Recipe, report: store.Report | None = None) -> Prepared:
@@ -63,6 +68,9 @@ def train(
     from dxtrace.train.session import Session
 
     folder = Path(out)
+    before = finished(prepared.recipe, folder) if resume else None
+    if before is not None:
+        return before
     checkpoint = _first_then_others(
         prepared,
         lambda: _open_folder(prepared, folder, resume),
@@ -70,6 +78,9 @@ def train(
         resume,
     )
     session = Session(prepared, folder, console or Console(quiet=True))
+    if checkpoint is not None:
+        step = checkpoints.step_of(checkpoint)
+        session.console.print(f"going on from step {step}", highlight=False)
     try:
         outcome = session.run(checkpoint)
     except Exception as error:
@@ -80,6 +91,25 @@ def train(
     if int(os.environ.get("RANK", "0")) == 0:
         for line in finish_run(folder):
             session.console.print(f"not made: {line}", highlight=False)
+        atomic_write(folder / OUTCOME, json.dumps(outcome.to_json(), indent=1))
+    return outcome
+
+
+def finished(recipe: Recipe, folder: Path) -> Outcome | None:
+    """Return how the run in ``folder`` ended; None if it goes on: it was interrupted, or ``recipe``
+    asks for more steps than it took.
+
+    Raises:
+        InputError: the run began with another recipe, or what it left is damaged.
+    """
+    file = folder / OUTCOME
+    if not file.is_file() or not (folder / "recipe.yaml").is_file():
+        return None
+    _same_recipe(recipe, folder / "recipe.yaml")
+    outcome = replace(check(Outcome, read_json(file), str(file)), folder=folder)
+    more = (recipe.optimiser.steps or 0) > outcome.step
+    if outcome.state == "interrupted" or more:
+        return None
     return outcome
 
 

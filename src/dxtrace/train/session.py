@@ -17,7 +17,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 import torch
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerState
 from trl import SFTConfig
 
 from dxtrace.files import read_json
@@ -66,10 +66,17 @@ class Session:
                 chosen = self.prepared.cases.first_dev(self.recipe.run.generate)
                 encoder = Encoder(self.prepared.tokenizer, self.recipe.data)
                 trainer.add_callback(Probe(encoder, chosen, metrics, self.console))
+            if checkpoint and checkpoints.step_of(checkpoint) >= self.prepared.steps:
+                # Killed after its last step: only what comes after is left to do.
+                file = checkpoint / "trainer_state.json"
+                trainer.state = TrainerState.load_from_json(str(file))
+                return self._finish(trainer, "done")
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
             state = "done"
             if stop.stopped:
                 state = "interrupted"
+                if not trainer.state.global_step:  # there is nothing to keep
+                    raise KeyboardInterrupt
             elif early and early.stopped:
                 state = "stopped early"
             if state != "interrupted" and self.prepared.dev and not _measured(trainer):

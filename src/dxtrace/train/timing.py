@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
@@ -37,4 +38,6 @@ def time_once(prepared: Prepared) -> Timed:
 def _time(prepared: Prepared) -> Timed:
     from dxtrace.train.session import Session
 
-    return Session(prepared, Path(), Console(quiet=True)).time_steps()
+    # A trainer makes a folder for its checkpoints.
+    with TemporaryDirectory() as folder:
+        return Session(prepared, Path(folder), Console(quiet=True)).time_steps()

@@ -1,0 +1,84 @@
+"""Ctrl-C: a command ends within two seconds, whatever it waits for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from dxtrace.engines.llamacpp import interruptible
+
+#: A command that drops the exception of an interrupt and waits on.
+DEAF = """
+import time
+from dxtrace import cli
+
+def wait(*_, **__):
+    print("ready", flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+
+cli.app = wait
+cli.main([])
+"""
+
+
+def test_a_command_that_swallows_an_interrupt_ends_all_the_same() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", DEAF],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert said == "dxtrace: interrupted\n"
+
+
+def test_the_wait_for_a_library_can_be_interrupted() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        interruptible(lambda: time.sleep(30))
+    assert time.monotonic() - started < 10
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_a_library_returns_or_raises_comes_through() -> None:
+    assert interruptible(lambda: 7) == 7
+    with pytest.raises(ValueError, match="no"):
+        interruptible(lambda: int("no"))
+
+
+def test_a_run_stops_after_the_rows_in_hand_and_a_second_interrupt_ends_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("trl", reason="needs the extra 'train'")
+    from dxtrace.train.callbacks import StopOnSignal
+
+    state = SimpleNamespace(global_step=3)
+    control = SimpleNamespace(should_save=False, should_training_stop=False, should_evaluate=True)
+    with StopOnSignal() as stop:
+        with pytest.raises(KeyboardInterrupt):  # the model is loading: there is nothing to keep
+            signal.raise_signal(signal.SIGINT)
+        stop.on_train_begin(None, state, control)
+        signal.raise_signal(signal.SIGINT)
+        assert "saving and stopping" in capfd.readouterr().err
+        stop.on_substep_end(None, state, control)
+        assert control.should_save
+        assert control.should_training_stop
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)

@@ -1,0 +1,94 @@
+"""``dxtrace train`` before anything is trained: recipes by name, runs that are there already."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.commands import run
+
+from dxtrace.train.recipe import load_recipe, recipe_names, to_yaml
+
+
+def begin(folder: Path, **outcome: object) -> Path:
+    """Make the folder of a run, and how it ended if that is given."""
+    folder.mkdir()
+    recipe = load_recipe("smollm2-135m-cpu", ["data.limit=24", "optimiser.steps=4"])
+    (folder / "recipe.yaml").write_text(to_yaml(recipe))
+    if outcome:
+        (folder / "outcome.json").write_text(json.dumps({"folder": "elsewhere"} | outcome))
+    return folder
+
+
+def ended(state: str) -> dict[str, object]:
+    return {"state": state, "step": 4, "best_step": 4, "loss": 1.5, "dev_loss": None}
+
+
+def test_recipes_are_listed_with_what_they_are_for(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "train", "list")
+    assert code == 0
+    for name in recipe_names():
+        assert f"{name}\n    " in out
+
+
+def test_a_recipe_is_shown_to_be_copied(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    code, out, _ = run(capsys, "train", "show", "smollm2-135m-cpu")
+    assert code == 0
+    copy = tmp_path / "mine.yaml"
+    copy.write_text(out)
+    assert load_recipe(copy) == load_recipe("smollm2-135m-cpu")
+
+
+@pytest.mark.parametrize("arguments", [("nosuch",), ("show",), ("show", "nosuch")])
+def test_an_unknown_recipe_is_told_which_there_are(
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+) -> None:
+    code, _, err = run(capsys, "train", *arguments)
+    assert code == 2
+    assert all(name in err for name in recipe_names())
+
+
+@pytest.mark.parametrize("state", ["done", "stopped early"])
+@pytest.mark.parametrize("recipe", ["RUN", "smollm2-135m-cpu"])
+def test_a_finished_run_is_not_gone_on_with(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    state: str,
+    recipe: str,
+) -> None:
+    pytest.importorskip("trl", reason="needs the extra 'train'")
+    folder = begin(tmp_path / "run", **ended(state))
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    named = str(folder) if recipe == "RUN" else recipe
+    code, out, err = run(capsys, "train", named, "--out", folder, "--resume")
+    assert code == 0
+    assert f"{state} at step 4" in out
+    assert "finished before" in err
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_run_is_not_gone_on_with_by_another_recipe(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    folder = begin(tmp_path / "run")
+    code, _, err = run(capsys, "train", "smollm2-135m-gpu", "--out", folder, "--resume")
+    assert code == 2
+    assert "smollm2-135m-cpu" in err
+
+
+def test_only_what_was_changed_is_named(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("trl", reason="needs the extra 'train'")
+    folder = begin(tmp_path / "run", **ended("done"))
+    changed = ("--set", "learning_rate=1e-5")
+    code, _, err = run(capsys, "train", folder, "--resume", *changed)
+    assert code == 2
+    assert "another optimiser.learning_rate;" in err
