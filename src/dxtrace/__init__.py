@@ -13,8 +13,6 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from dxtrace.provenance import version
-
 if TYPE_CHECKING:
     from dxtrace.answering.reasoner import Reasoner as Reasoner
     from dxtrace.chain import Chain as Chain
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from dxtrace.notes.reading import read_case as read_case
     from dxtrace.notes.reading import read_cases as read_cases
     from dxtrace.view import notebook_html as notebook_html
+
+    __version__: str
 
 _HOMES = {
     "Case": "dxtrace.notes.case",
@@ -56,11 +56,11 @@ __all__ = [
     "read_cases",
 ]
 
-__version__ = version()
-
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for (PEP 562)."""
+    if name == "__version__":
+        return importlib.import_module("dxtrace.provenance").version()
     if name not in _HOMES:
         raise AttributeError(f"module 'dxtrace' has no attribute {name!r}")
     if "IPython" in sys.modules:
