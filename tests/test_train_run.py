@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -211,98 +208,6 @@ def test_the_preflight_counts_and_times(model: Path, corpus: Path, tmp_path: Pat
     assert not (tmp_path / "run").exists()
 
 
-def test_a_kill_loses_no_more_than_the_steps_since_the_last_checkpoint(
-    tmp_path: Path,
-    model: Path,
-    corpus: Path,
-) -> None:
-    sets = [
-        p
-        for c in changes(model, corpus, "precision=fp32", "steps=8", "eval_every=50")
-        for p in ("--set", c)
-    ]
-    sets += ["--set", "run.eval_cases=0"]
-    straight, killed = tmp_path / "straight", tmp_path / "killed"
-    base = command("train", RECIPE, *sets, "--out")
-    assert (
-        subprocess.run(
-            [*base, straight],
-            env=environment(),
-            capture_output=True,
-            timeout=900,
-        ).returncode
-        == 0
-    )
-    process = subprocess.Popen([*base, killed], env=environment(), stderr=subprocess.DEVNULL)
-    _wait_for(lambda: (killed / "checkpoints/checkpoint-4/trainer_state.json").exists(), process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    again = subprocess.run(
-        [*base, killed, "--resume"],
-        env=environment(),
-        capture_output=True,
-        timeout=900,
-    )
-    assert again.returncode == 0, again.stderr
-    assert losses(killed) == pytest.approx(losses(straight), abs=1e-4)
-
-
-def test_a_signal_ends_a_run_with_a_checkpoint(tmp_path: Path, model: Path, corpus: Path) -> None:
-    sets = [
-        p
-        for c in changes(model, corpus, "steps=400", "save_every=300", "eval_every=300")
-        for p in ("--set", c)
-    ]
-    out = tmp_path / "run"
-    process = subprocess.Popen(
-        command("train", RECIPE, *sets, "--out", out),
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-        stderr=subprocess.DEVNULL,
-    )
-    _wait_for(lambda: len(losses(out)) > 2 if (out / "metrics.jsonl").exists() else False, process)
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=600)
-    assert process.returncode == 1
-    assert "interrupted at step" in said
-    assert list((out / "checkpoints").glob("checkpoint-*/trainer_state.json"))
-
-
-def test_a_finished_run_stays_as_it_is(
-    tmp_path: Path,
-    finished: Path,
-    model: Path,
-    corpus: Path,
-) -> None:
-    out = tmp_path / "run"
-    shutil.copytree(finished, out)
-    prepared = prepare(load_recipe(RECIPE, changes(model, corpus, "precision=fp32")))
-    weights = (out / "adapter/adapter_model.safetensors").read_bytes()
-    assert train(prepared, out, resume=True).step == 4
-    (out / "outcome.json").unlink()  # killed after its last step
-    assert train(prepared, out, resume=True).state == "done"
-    assert (out / "adapter/adapter_model.safetensors").read_bytes() == weights
-    assert losses(out) == losses(finished)
-
-
-def test_a_run_may_be_told_to_end_sooner_and_nothing_else(
-    tmp_path: Path,
-    model: Path,
-    corpus: Path,
-) -> None:
-    out = tmp_path / "run"
-    longer = changes(model, corpus, "precision=fp32", "steps=8")
-    assert train(prepare(load_recipe(RECIPE, longer)), out).step == 8
-    (out / "outcome.json").unlink()
-    for step in (6, 8):
-        (out / "checkpoints" / f"checkpoint-{step}" / "trainer_state.json").unlink()
-    with pytest.raises(InputError, match=r"optimiser\.learning_rate"):
-        train(prepare(load_recipe(RECIPE, [*longer, "learning_rate=1e-5"])), out, resume=True)
-    assert train(prepare(load_recipe(RECIPE, [*longer, "steps=5"])), out, resume=True).step == 5
-    assert max(losses(out)) == 5
-
-
 def test_a_full_disk_is_one_clear_line_and_what_was_saved_stays(
     tmp_path: Path,
     model: Path,
@@ -452,14 +357,6 @@ def test_of_some_cases_only_the_diagnosis_is_learnt(model: Path, corpus: Path) -
         assert [bool(weight) for weight in row.weights] == [False] * row.prompt + [True] * (
             row.label + 1
         )
-
-
-def _wait_for(happened: object, process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 900
-    while not happened():  # type: ignore[operator]
-        assert process.poll() is None, "the run ended too early"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("name", recipe_names())
