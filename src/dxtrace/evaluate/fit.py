@@ -17,6 +17,7 @@ from typing import Any
 
 from dxtrace.errors import InputError
 from dxtrace.evaluate.metrics.statistics import wilson
+from dxtrace.files import check
 from dxtrace.findings.recogniser import FindingRecogniser, Reading
 from dxtrace.knowledge import slug
 from dxtrace.notes.case import Case
@@ -76,17 +77,7 @@ def read_pairs(rows: Sequence[Mapping[str, Any]]) -> list[LabelledPair]:
     """
     pairs = []
     for number, row in enumerate(rows, 1):
-        try:
-            pair = LabelledPair(
-                str(row["case"]),
-                int(row["start"]),
-                int(row["end"]),
-                str(row["premise"]),
-                str(row["label"]),
-                str(row.get("why") or ""),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise InputError(f"pair {number}: needs case, start, end, premise and label") from None
+        pair = check(LabelledPair, row, f"pair {number}")
         if pair.label not in LABELS:
             raise InputError(f"pair {number}: a label is one of {', '.join(LABELS)}")
         pairs.append(pair)

@@ -26,7 +26,7 @@ from dxtrace.evaluate.metrics.per_case import (
     missing_scores,
 )
 from dxtrace.evaluate.reading import Answers, RowProblem
-from dxtrace.files import RowStore, read_jsonl
+from dxtrace.files import RowStore, check, read_jsonl
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 
@@ -87,17 +87,9 @@ class CaseResult:
         """Read what :meth:`to_json` wrote.
 
         Raises:
-            KeyError, TypeError, ValueError: another shape.
+            InputError: another shape.
         """
-        stated = data.get("stated")
-        return cls(**{
-            **data,
-            "counts": tuple(data["counts"]),
-            "pairs": tuple((i, j, same) for i, j, same in data["pairs"]),
-            "optimal_pairs": tuple((i, j, same) for i, j, same in data["optimal_pairs"]),
-            "stated": Stated(**stated) if stated else None,
-            "sections": {name: tuple(counts) for name, counts in data["sections"].items()},
-        })  # fmt: skip
+        return check(cls, data, "a stored result")
 
 
 @dataclass
@@ -304,7 +296,7 @@ def _remember(row: Mapping[str, Any]) -> _StoredResult | None:
         return None
     try:
         return _StoredResult(str(row["key"]), CaseResult.from_json(row["result"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except InputError:
         return _StoredResult(str(row["key"]), None)
 
 

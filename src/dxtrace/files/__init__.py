@@ -4,7 +4,7 @@ Every format is read through here: strict UTF-8, bounded in depth and size, and 
 in one line.
 """
 
-from dxtrace.files.binary import open_gguf, read_parquet, read_safetensors
+from dxtrace.files.binary import gguf_content, open_gguf, read_parquet, read_safetensors
 from dxtrace.files.derived import derive, home, source_code
 from dxtrace.files.parsing import (
     MAX_DEPTH,
@@ -37,6 +37,7 @@ __all__ = [
     "check",
     "decode_json",
     "derive",
+    "gguf_content",
     "home",
     "named_path",
     "open_gguf",

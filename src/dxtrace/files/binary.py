@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,19 @@ def open_gguf(path: Path) -> Any:
     except Exception as error:  # a damaged file can fail anywhere in the reader
         raise NotAModelError(f"{path}: not a GGUF file ({type(error).__name__})") from None
     return reader
+
+
+@contextmanager
+def gguf_content(path: Path) -> Iterator[None]:
+    """Turn what a damaged part of a GGUF file raises when it is used into one clear error.
+
+    Raises:
+        NotAModelError: it is damaged.
+    """
+    try:
+        yield
+    except (IndexError, KeyError, TypeError, ValueError, MemoryError) as error:
+        raise NotAModelError(f"{path}: damaged ({type(error).__name__}); copy it again") from None
 
 
 def read_parquet(path: Path, kind: type[InputError] = InputError) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Hashable
 from functools import cache
 from pathlib import Path
@@ -63,7 +64,17 @@ def decode_json(data: str | bytes, pairs: Callable[[Pairs], Any] | None = None) 
         ) from None
     if _deeper_than(value, MAX_DEPTH):
         raise UnusableError("not usable JSON (nested too deep)")
+    if pairs is None and re.search(r"\\u[dD][89a-fA-F]", text):
+        _check_characters(value)
     return value
+
+
+def _check_characters(value: Any) -> None:
+    """Refuse half a character (a surrogate without its other half): no file can hold it."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise UnusableError("holds half a character (a surrogate)") from None
 
 
 def _each_key_once(pairs: Pairs) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, PositiveInt
 
 from dxtrace.errors import MissingExtra, ModelError, NotAModelError, UnknownName
-from dxtrace.files import check, named_path, open_gguf, read_json
+from dxtrace.files import check, gguf_content, named_path, open_gguf, read_json
 from dxtrace.models import store
 from dxtrace.models.gguf_files import rewrite, shape_of
 from dxtrace.models.lora import LlamaShape, read_config, read_lora
@@ -151,6 +151,11 @@ def modelfile(gguf_file: Path) -> str:
     Raises:
         ModelError: the file has no chat template.
     """
+    with gguf_content(gguf_file):
+        return _modelfile(gguf_file)
+
+
+def _modelfile(gguf_file: Path) -> str:
     fields = open_gguf(gguf_file).fields
     if "tokenizer.chat_template" not in fields:
         raise ModelError(f"{gguf_file}: has no chat template")

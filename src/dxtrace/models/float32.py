@@ -26,7 +26,7 @@ from dxtrace.engines.numpy_llama import (
     unpack,
 )
 from dxtrace.errors import ModelError
-from dxtrace.files import open_gguf
+from dxtrace.files import gguf_content, open_gguf
 from dxtrace.models import store
 from dxtrace.models.gguf_files import shape_of
 from dxtrace.models.gguf_tokenizer import kind_of_tokenizer, read_tokenizer
@@ -91,7 +91,8 @@ def prepared(
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
             whole = Path(partial) / "model"
             whole.mkdir()
-            _write(base, whole, adapter, report or (lambda _what, _share: None))
+            with gguf_content(base):
+                _write(base, whole, adapter, report or (lambda _what, _share: None))
             with contextlib.suppress(OSError):  # another process was faster
                 whole.replace(target)
         if not (target / "model.json").is_file():
@@ -127,8 +128,9 @@ def obstacle(base: Path) -> str | None:
     """
     reader = open_gguf(base)
     try:
-        config = _read_config(base, reader)
-        kind_of_tokenizer(base, reader)
+        with gguf_content(base):
+            config = _read_config(base, reader)
+            kind_of_tokenizer(base, reader)
     except ModelError as error:
         return str(error)
     needed = 4 * size(config)
@@ -181,6 +183,8 @@ def _read_config(base: Path, reader: Any) -> LlamaConfig:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{base}: its sizes cannot be read ({type(error).__name__})") from None
+    if layers > len(names):
+        raise ModelError(f"{base}: says that it has {layers} layers, and holds fewer")
     expected = {"token_embd.weight", "output_norm.weight"}
     if not tied:
         expected.add("output.weight")

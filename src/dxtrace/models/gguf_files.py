@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dxtrace.errors import ModelError
-from dxtrace.files import open_gguf
+from dxtrace.files import gguf_content, open_gguf
 from dxtrace.models.lora import LlamaShape, LoraPair, read_lora
 
 Progress = Callable[[int, int], None]
@@ -55,9 +55,11 @@ def rewrite(
     # Not a temporary file, which only its owner may read: a cache can be shared.
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        writer = _copy_header(reader, partial)
+        with gguf_content(source):
+            writer = _copy_header(reader, partial)
         for done, tensor in enumerate(reader.tensors):
-            data, kind = _convert(tensor, wanted, pairs.get(tensor.name))
+            with gguf_content(source):
+                data, kind = _convert(tensor, wanted, pairs.get(tensor.name))
             writer.add_tensor(tensor.name, data, raw_dtype=kind)
             if progress:
                 progress(done + 1, len(reader.tensors))
