@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dxtrace.findings.context import read_context
+from dxtrace.findings.reader import read_sentences
 from dxtrace.findings.tokens import tokenise
+from dxtrace.notes.case import Case
 
 
 @pytest.mark.parametrize(
@@ -138,3 +140,32 @@ def test_a_test_without_its_result_is_known_as_such(sentence: str) -> None:
 )
 def test_a_result_is_not_taken_for_none(sentence: str) -> None:
     assert not read_context(sentence, tokenise(sentence)).no_result
+
+
+def test_a_character_that_takes_no_room_is_no_word() -> None:
+    assert [token.text for token in tokenise("3) ((\u200b3)\u00ad")] == [
+        "3",
+        ")",
+        "(",
+        "(",
+        "3",
+        ")",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("note", "word", "denied"),
+    [
+        ("Denies:\n- tremor\n- cough\n", "cough", True),
+        ("Denies any of the following:\ntremor\ncough\n", "cough", True),
+        ("Neuro: no tremor\nScalp tender\n", "scalp", False),
+        ("VS - T 38.8\n", "38.8", False),
+    ],
+)
+def test_a_denied_line_denies_the_next_only_if_it_opens_a_list(
+    note: str, word: str, denied: bool
+) -> None:
+    for sentence in read_sentences(Case.from_text(note)):
+        for index, token in enumerate(sentence.tokens):
+            if token.text == word:
+                assert bool(sentence.context.properties(index)) == denied

@@ -15,7 +15,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from dxtrace.chain import DISCLAIMER
-from dxtrace.cli import answer, corpus, doctor, evaluate, fit, models, schema, serve, train, view
+from dxtrace.cli import (
+    answer,
+    corpus,
+    doctor,
+    evaluate,
+    fit,
+    models,
+    schema,
+    serve,
+    train,
+    verify,
+    view,
+)
 from dxtrace.cli._help import CONTEXT, GroupedHelp
 from dxtrace.errors import DxtraceError, InputError, where
 from dxtrace.provenance import version
@@ -51,6 +63,7 @@ measures = typer.Typer(invoke_without_command=True, context_settings=CONTEXT)
 measures.callback()(evaluate.evaluate)
 measures.command("fit")(fit.fit)
 app.add_typer(measures, name="evaluate", rich_help_panel="Evaluate")
+app.command("verify", rich_help_panel="Evaluate")(verify.verify)
 app.command("judge-agreement", rich_help_panel="Evaluate")(evaluate.judge_agreement)
 app.add_typer(models.app, name="models", rich_help_panel="Models")
 app.command("schema", rich_help_panel="Models")(schema.schema)

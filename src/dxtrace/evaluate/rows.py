@@ -47,13 +47,18 @@ def _answer(row: Mapping[str, Any]) -> Answer:
     if not isinstance(name, str):
         raise InputError("'diagnosis' is not text")
     if name.strip():
-        return Answer(name.strip(), tuple(_steps(row)))
+        return Answer(name.strip(), tuple(steps_of(row)))
     if isinstance(row.get("text"), str):
         return parse(row["text"])
     raise InputError("the row has neither 'diagnosis' nor 'text' in the published form")
 
 
-def _steps(row: Mapping[str, Any]) -> Iterator[AnswerStep]:
+def steps_of(row: Mapping[str, Any]) -> Iterator[AnswerStep]:
+    """Yield the steps of a row of another program; a quote alone is one.
+
+    Raises:
+        InputError: a step, or a field of one, is of the wrong kind.
+    """
     found = row.get("steps", row.get("quotes", []))
     if not isinstance(found, list):
         raise InputError("'steps' or 'quotes' is not a list")

@@ -281,8 +281,8 @@ class FindingRecogniser:
         return math.log(float(self._ratios[number, below].mean()))
 
 
-def _quantities_of(patterns: Sequence[Pattern]) -> frozenset[str]:
-    """Return the quantities on which a pattern alone sets a limit."""
+def limited_quantities(patterns: Sequence[Pattern]) -> frozenset[str]:
+    """Return the quantities on which patterns set limits; not age and lengths of time."""
     names: set[str] = set()
     for pattern in patterns:
         for group in pattern.groups:
@@ -325,7 +325,7 @@ def _known_patterns() -> _KnownPatterns:
                 index.add(number, pattern, past_allowed=past)
             has_patterns.append(bool(patterns))
             persons[number] = premise.of
-            quantities = _quantities_of(patterns)
+            quantities = limited_quantities(patterns)
             if quantities:
                 limited[number] = quantities
     contrary: list[tuple[str, Contrary]] = []

@@ -157,8 +157,8 @@ def find_scopes(words: Sequence[str]) -> Iterator[Scope]:
     for first, last in _find(words, _NORMAL, pseudo):
         yield from _normal_scopes(words, first, last)
     for first, last in _find(words, _UNCERTAIN_BEFORE, pseudo):
-        # "VS:" opens the vital signs.
-        if words[first] == "vs" and words[last + 1 : last + 2] == [":"]:
+        # "VS:" and "VS -" open the vital signs.
+        if words[first] == "vs" and words[last + 1 : last + 2] in ([":"], ["-"], ["–"]):
             continue
         yield Scope(
             "uncertain",

@@ -46,7 +46,9 @@ def tokenise(text: str, offset: int = 0) -> list[Token]:
         joins_words = match[0] in "-/‐‑" and _joins(text, start - 1, end, match[0])
         if not joins_words:
             word = _NOT.sub("n't", match[0].lower()).translate(_PLAIN)
-            tokens.append(Token(word, start + offset, end + offset))
+            # A character that takes no room, alone, is no word.
+            if word:
+                tokens.append(Token(word, start + offset, end + offset))
     return tokens
 
 

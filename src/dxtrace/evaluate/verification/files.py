@@ -1,0 +1,98 @@
+"""Reading answers and notes from files: one answer, or one a line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dxtrace.chain import parse
+from dxtrace.errors import CaseError, InputError
+from dxtrace.evaluate.verification.claims import QuotedAnswer, read_answer
+from dxtrace.files import parse_json, read_bytes
+from dxtrace.notes.case import Case
+from dxtrace.notes.formats import is_json_lines
+from dxtrace.notes.reading import decode, read_cases
+
+
+@dataclass
+class ReadAnswers:
+    """Answers that were read, and what could not be, each in one line."""
+
+    answers: list[QuotedAnswer] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def read_answers(path: str | Path) -> ReadAnswers:
+    """Read one answer (text or JSON), or one a line (JSONL); ``-`` is standard input.
+
+    A line that cannot be used is among the problems; the others are read.
+
+    Raises:
+        InputError: the file cannot be read, or holds no answer.
+    """
+    name = "standard input" if str(path) == "-" else str(path)
+    data = sys.stdin.buffer.read() if str(path) == "-" else read_bytes(Path(path))
+    text = decode(data, name)
+    found = ReadAnswers()
+    if name.endswith(".jsonl") or is_json_lines(text):
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.strip():
+                _read_line(line, f"{name}, line {number}", f"answer-{number}", found)
+    else:
+        id = "answer" if str(path) == "-" else Path(path).stem
+        data = parse_json(text, name) if text.lstrip()[:1] in ("{", "[") else text
+        found.answers.append(_read(data, name, id))
+    if not found.answers:
+        first = f" ({found.problems[0]})" if found.problems else ""
+        raise InputError(f"{name}: holds no answer{first}")
+    return found
+
+
+def _read_line(line: str, place: str, id: str, found: ReadAnswers) -> None:
+    try:
+        data = parse_json(line, place)
+        if isinstance(data, dict) and "error" in data and "steps" not in data:
+            found.problems.append(f"{place}: this case was not answered")
+        else:
+            found.answers.append(_read(data, place, id))
+    except InputError as error:
+        found.problems.append(str(error))
+
+
+def _read(data: Any, place: str, id: str) -> QuotedAnswer:
+    try:
+        answer = read_answer(data, id)
+        if answer.form == "text" and not answer.claims:
+            _require_published(data)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+    return answer
+
+
+def _require_published(data: Any) -> None:
+    """Refuse a text without a quote, unless it is an answer that names no evidence."""
+    try:
+        parse(data)
+    except (InputError, AttributeError):
+        raise InputError(
+            "no quote in it: none after 'Supporting evidence:', none in quotation marks",
+        ) from None
+
+
+def read_notes(path: Path) -> dict[str, Case]:
+    """Return the cases of a JSONL file or a folder by id.
+
+    Raises:
+        CaseError: it cannot be read, or one of its cases cannot.
+    """
+    return {case.id: case for case in _cases(path)}
+
+
+def _cases(path: Path) -> Iterator[Case]:
+    for case in read_cases(path):
+        if isinstance(case, CaseError):
+            raise case
+        yield case
