@@ -245,7 +245,7 @@ def test_learning_against_an_open_type(show: Any) -> None:
     assert "The diagnosis: Heart Failure, type not stated" in text
     assert "Diagnosis 50 of 50" in text and "leaves the type open" in text
     assert "Evidence against (1)" in text and "you marked it" in text
-    assert "Over-read" not in text
+    assert "Not in the reference" not in text
     assert "the reference is unsure of this: 55%" in text
 
 
@@ -310,7 +310,7 @@ def test_learning_from_first_section_to_export(show: Any) -> None:
     text = view.inner_text("main")
     assert (
         "Diagnosis 50 of 50" in text
-        and "Over-read (1)" in text
+        and "Not in the reference (1)" in text
         and "father had a heart attack" in text
     )
     assert "Missed (" in text and "It fits." in text
@@ -325,7 +325,7 @@ def test_learning_from_first_section_to_export(show: Any) -> None:
     assert DISCLAIMER in Path(download.value.path()).read_text("utf-8")
     view.reload()
     view.click("text=Learn")
-    assert "Over-read (1)" in view.inner_text("main")
+    assert "Not in the reference (1)" in view.inner_text("main")
 
 
 def test_marking_by_keyboard_and_by_selection(show: Any) -> None:
@@ -418,7 +418,7 @@ def test_library_searches_filters_and_opens_within_a_second(show: Any) -> None:
     view.fill("#search", "")
     view.select_option("#filter-category", "Heart Failure")
     wait_for_count(view, ".cases li", 199)
-    view.click("text=Hide diagnoses")
+    view.check("#practice")
     assert "HFrEF" not in view.inner_text("main")
     view.locator(".cases a").nth(3).click()
     view.wait_for_selector(".learn")

@@ -46,6 +46,13 @@ Practice = Annotated[
         help="Hide diagnoses at first (default: for reference cases).",
     ),
 ]
+Answers = Annotated[
+    bool,
+    typer.Option(
+        "--answers/--no-answers",
+        help="Hold the answers in the file; without them it is a practice file to hand out.",
+    ),
+]
 Force = Annotated[
     bool,
     typer.Option("--force", help="Replace a file that is there and is no page of dxtrace."),
@@ -62,6 +69,7 @@ def view(
     model: Model = "default",
     limit: Limit = LIMIT,
     practice: Practice = None,
+    answers: Answers = True,
     force: Force = False,
 ) -> None:
     """Write results as one HTML file.
@@ -82,9 +90,9 @@ def view(
     if len(found.skipped) > 5:
         STDERR.print(f"left out: {len(found.skipped) - 5} more")
     cases = _thinned(found.answered, limit)
-    many = len(cases) > 1 or any(path.is_dir() for path in paths)
+    many = len(cases) > 1 or not answers or any(path.is_dir() for path in paths)
     if many:
-        text = library(cases, title or "Case library", practice)
+        text = library(cases, title or "Case library", practice, answers)
     else:
         text = page(cases[0], title=title)
     atomic_write(target, text)

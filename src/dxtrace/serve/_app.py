@@ -27,7 +27,7 @@ from dxtrace.provenance import version
 from dxtrace.serve._api import CaseRequest, DifferentialOut, Error, Models
 from dxtrace.serve._guard import Guard, Rules
 from dxtrace.serve._line import Answerer, Event, Job, Kind, Line, Refused
-from dxtrace.view import about_of, app_page, trust_in
+from dxtrace.view import about_of, app_page, label_of, trust_in
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": Error, "description": text}
@@ -152,7 +152,7 @@ def _models_to_pick(answerers: Mapping[str, Answerer]) -> list[dict[str, str]]:
     """Return the models by name and label; one that is served under two names stands there once."""
     picked: dict[ModelInfo, dict[str, str]] = {}
     for name, one in answerers.items():
-        picked.setdefault(one.model, {"name": name, "label": one.model.name or name})
+        picked.setdefault(one.model, {"name": name, "label": label_of(one.model) or name})
     return list(picked.values())
 
 

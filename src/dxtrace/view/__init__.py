@@ -5,7 +5,15 @@ to anywhere. Everything that comes from a note reaches the page as data and is s
 """
 
 from dxtrace.chain import register_renderer
-from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, about_of, reading_of, title_of
+from dxtrace.view._data import (
+    MAX_READINGS,
+    Reading,
+    ViewCase,
+    about_of,
+    label_of,
+    reading_of,
+    title_of,
+)
 from dxtrace.view._page import app_page, content_policy, library, notebook_html, page
 from dxtrace.view._static import STATIC_STYLE, static_case_html
 from dxtrace.view._trust import trust_in
@@ -20,6 +28,7 @@ __all__ = [
     "about_of",
     "app_page",
     "content_policy",
+    "label_of",
     "library",
     "notebook_html",
     "page",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dxtrace.chain import Chain, Differential
+from dxtrace.chain import Chain, Differential, ModelInfo
 from dxtrace.errors import InputError
 from dxtrace.findings.weights import weight_of
 from dxtrace.knowledge.taxonomy import Category, Node, Taxonomy
@@ -30,6 +30,9 @@ SHORT_ALTERNATIVE = 4
 #: Fields of a differential's entry that are probabilities.
 _SHARES = ("probability", "model", "findings")
 
+#: Words of a note that is long, and of one that is short, for the difficulty of a case.
+LONG_NOTE, SHORT_NOTE = 300, 200
+
 REFERENCE = "Reference"
 
 _TITLE_CHARACTERS = 90
@@ -40,12 +43,12 @@ _SEXES = {
     "ms": "woman", "girl": "girl",
 }  # fmt: skip
 
-#: "71M", "63 yo F", "86 year old woman", "a 9-month-old boy", "aged 40 years".
+#: "71M", "63 yo F", "86 year old woman", "a 9-month-old boy", "aged 40 years", "a man of 44 years".
 _PERSON = re.compile(
-    r"\b(?:aged? +)?(?P<age>\d{1,3})(?:"
+    r"\b(?:(?P<first>man|woman|boy|girl)(?:,| of| aged) +)?(?:aged +)?(?P<age>\d{1,3})(?:"
     r"(?=[MFmf]\b)"
     r"|[ -]?(?P<unit>years?|yrs?|y|months?|mo)\.?[ /-]?(?:old|o)\b"
-    r"|(?<=aged \d\d) years)"
+    r"|(?:(?<=aged \d\d)|(?<=man of \d\d)|(?<=man, \d\d)) years)"
     r"[ ,-]*(?P<sex>man|woman|male|female|gentleman|lady|boy|girl|[MF]\b)?",
     re.IGNORECASE,
 )
@@ -114,7 +117,15 @@ class ViewCase:
 
 def reading_of(chain: Chain) -> Reading:
     """Return a chain as a reading by its model."""
-    return Reading(chain, chain.model.name or "Model")
+    return Reading(chain, label_of(chain.model) or "Model")
+
+
+def label_of(model: ModelInfo) -> str:
+    """Return what a model is called on a page: a base and its own adapter are named once."""
+    base, plus, adapter = model.name.partition(" + ")
+    if plus and adapter == base:
+        return f"{base} with its adapter"
+    return model.name
 
 
 def title_of(case: Case) -> str:
@@ -129,7 +140,7 @@ def title_of(case: Case) -> str:
     words = " ".join(re.sub(r"[#*>|]+|_{2,}", " ", text).split())
     if len(words) <= _TITLE_CHARACTERS:
         return words
-    return words[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+    return words[:_TITLE_CHARACTERS].rsplit(" ", 1)[0].rstrip(".,;:…") + "…"
 
 
 def about_of(case: Case) -> str:
@@ -144,7 +155,7 @@ def person_of(note: str) -> str:
     found = _PERSON.search(note)
     if found is None:
         return ""
-    age, unit, sex = found["age"], found["unit"] or "", found["sex"] or ""
+    age, unit, sex = found["age"], found["unit"] or "", found["first"] or found["sex"] or ""
     named = _SEXES.get(sex.lower(), "")
     if not named:
         before = note[max(0, found.start() - 40) : found.start()]
@@ -154,16 +165,24 @@ def person_of(note: str) -> str:
     return f"{age}-{old}-old {named}"
 
 
-def case_json(found: ViewCase, short: bool = False) -> dict[str, Any]:
-    """Return a case as the page's script takes it; ``short`` keeps the head of each differential
-    only.
+def case_json(found: ViewCase, short: bool = False, answers: bool = True) -> dict[str, Any]:
+    """Return a case as the page's script takes it.
+
+    Args:
+        found: the case.
+        short: keep the head of each differential only.
+        answers: hold the readings too.
     """
+    readings = []
+    if answers:
+        for reading in found.readings:
+            readings.append(_reading_json(reading, short))
     return {
         "id": found.case.id,
         "title": title_of(found.case),
         "note": found.case.note,
         "sections": [vars(section) for section in found.case.sections],
-        "readings": [_reading_json(reading, short) for reading in found.readings],
+        "readings": readings,
     }
 
 
@@ -173,12 +192,39 @@ def entry_json(found: ViewCase) -> dict[str, Any]:
     style = found.tags.get("style", "")
     return {
         "id": found.case.id,
-        "title": title_of(found.case),
+        **front_json(found),
         "diagnosis": chain.headline,
         "category": chain.category,
         "labels": [reading.label for reading in found.readings],
         "tags": [style] if style else [],
     }
+
+
+def front_json(found: ViewCase) -> dict[str, Any]:
+    """Return what may be told of a case before it is solved: complaint, person, length, difficulty and
+    specialty.
+    """
+    category = Taxonomy.default().get_category(found.readings[0].chain.category)
+    return {
+        "title": title_of(found.case),
+        "person": person_of(found.case.note),
+        "words": len(found.case.note.split()),
+        "level": _level_of(found),
+        "specialty": category.specialty if category else "",
+    }
+
+
+def _level_of(found: ViewCase) -> int:
+    """Return how hard a case is, from 1 to 3: long notes are harder, and those with little strong evidence."""
+    strong = 0
+    for step in found.readings[0].chain.steps:
+        weight = step.weight
+        if weight is None and step.premise is not None:
+            weight = weight_of(step.premise.id)
+        strong += weight == "strong"
+    words = len(found.case.note.split())
+    level = 2 + (words > LONG_NOTE) - (words < SHORT_NOTE) + (strong < 3) - (strong > 4)
+    return max(1, min(3, level))
 
 
 def catalogue() -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from dxtrace.chain import DISCLAIMER, DOUBTFUL, Chain
 from dxtrace.errors import InputError
 from dxtrace.provenance import version
-from dxtrace.view._data import ViewCase, case_json, catalogue, entry_json, reading_of
+from dxtrace.view._data import ViewCase, case_json, catalogue, entry_json, front_json, reading_of
 from dxtrace.view._static import STATIC_STYLE, static_case_html
 
 Tab = Literal["read", "compare", "learn"]
@@ -32,8 +32,10 @@ _SCRIPTS = (
     "grid",
     "votes",
     "result",
+    "research",
     "compare",
     "score",
+    "course",
     "learn",
     "feedback",
     "library",
@@ -70,6 +72,7 @@ def library(
     cases: Iterable[ViewCase],
     title: str = "Case library",
     practice: bool | None = None,
+    answers: bool = True,
 ) -> str:
     """Return a self-contained HTML page of many cases, with search, filters and learning.
 
@@ -78,6 +81,8 @@ def library(
         title: heading of the list.
         practice: hide diagnoses at first; None to do so if every case has a reference and nothing
             else.
+        answers: False for a practice file: it holds neither answers nor ids, and what is done in it is
+            graded on a page that does.
 
     Raises:
         InputError: there is no case.
@@ -87,20 +92,26 @@ def library(
         raise InputError("a library needs at least one case with an answer")
     if practice is None:
         practice = all(len(case.readings) == 1 and case.readings[0].reference for case in found)
+    entries = []
+    blocks = []
+    for number, case in enumerate(found, 1):
+        block = case_json(case, short=True, answers=answers)
+        entry = entry_json(case)
+        if not answers:
+            block["id"] = f"case-{number}"
+            entry = {"id": block["id"], **front_json(case), "labels": [], "tags": []}
+        entries.append(entry)
+        blocks.append(block)
     data = {
         "mode": "library",
         "title": title,
         "practice": practice,
-        "cases": [entry_json(case) for case in found],
+        "sealed": not answers,
+        "cases": entries,
         "diagnoses": catalogue(),
     }
     fallback = "<p>This library needs JavaScript to be read.</p>"
-    return _assemble(
-        title,
-        data,
-        [case_json(case, short=True) for case in found],
-        fallback=fallback,
-    )
+    return _assemble(title, data, blocks, fallback=fallback)
 
 
 def app_page(settings: Mapping[str, Any]) -> str:

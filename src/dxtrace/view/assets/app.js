@@ -123,6 +123,10 @@ class App {
       this.settings.models.map(({ name, label }) => h("option", { value: name, selected: name === this.model }, label))));
   }
 
+  modelLabel() {
+    return this.settings.models.find(({ name }) => name === this.model).label;
+  }
+
   tokenField() {
     const field = h("input", { id: "token", type: "password", class: "field", autocomplete: "off", on: { input: () => (this.token = field.value) } });
     field.value = this.token;
@@ -246,7 +250,7 @@ class App {
   }
 
   showDifferential(data) {
-    const reading = { label: this.model, reference: false, diagnosis: null, category: null, steps: [], warnings: [], contradictions: [], ...data };
+    const reading = { label: this.modelLabel(), reference: false, diagnosis: null, category: null, steps: [], warnings: [], contradictions: [], ...data };
     this.view = new ResultView(this.found, reading, { pending: true });
     fill(this.result, this.view.root);
     this.say("Looking in the note for what bears a diagnosis out", 0.25);
@@ -261,7 +265,7 @@ class App {
 
   finish(chain) {
     const { id, note, text, ...rest } = chain;
-    const reading = { label: rest.model.name, reference: false, ...rest };
+    const reading = { label: this.modelLabel(), reference: false, ...rest };
     this.view.finish(reading);
     this.say(`Answered in ${reading.timing.total_s.toFixed(1)} s`, 1);
     this.showWhole(reading);

@@ -37,16 +37,67 @@ function partingOf(paths) {
   return Infinity;
 }
 
-/** Say in one sentence where the paths part. */
+/** Say where the paths part; of three of which two go on together, also where those two part. */
 function partingText(readings) {
-  const paths = readings.map((reading) => reading.path);
+  const named = readings.map((reading, who) => ({ letter: LETTERS[who], path: reading.path }));
+  return partingSentences(named, readings.length === 2 ? "Both" : "All three").join(" ");
+}
+
+function partingSentences(group, all) {
+  const paths = group.map((one) => one.path);
   const at = partingOf(paths);
-  const all = readings.length === 2 ? "Both" : "All three";
-  if (at === Infinity && !paths[0].length) return `${all} name no illness.`;
-  if (at === Infinity) return `${all} take the same path to ${paths[0][paths[0].length - 1]}.`;
-  const stops = at === 0 ? "names no illness" : "stops there";
-  const goes = readings.map((reading, who) => `${LETTERS[who]} ${reading.path[at] ? `goes on to ${reading.path[at]}` : stops}`).join("; ");
-  return at === 0 ? `They part at the first suspicion: ${goes.replace(/goes on to/g, "begins with")}.` : `${all} reach ${paths[0][at - 1]}; then ${goes}.`;
+  if (at === Infinity && !paths[0].length) return [`${all} name no illness.`];
+  if (at === Infinity) return [`${all} take the same path to ${paths[0][paths[0].length - 1]}.`];
+  const branches = new Map();
+  for (const one of group) branches.set(one.path[at] || "", [...(branches.get(one.path[at] || "") || []), one]);
+  const goes = [...branches].map(([node, members]) => {
+    const who = members.map((one) => one.letter).join(" and ");
+    const several = members.length > 1;
+    if (!node) return at === 0 ? `${who} ${several ? "name" : "names"} no illness` : `${who} ${several ? "stop" : "stops"} there`;
+    if (at === 0) return `${who} ${several ? "begin" : "begins"} with ${node}`;
+    return `${who} ${several ? "go" : "goes"} on to ${node}`;
+  }).join("; ");
+  const first = at === 0 ? `They part at the first suspicion: ${goes}.` : `${all} reach ${paths[0][at - 1]}; then ${goes}.`;
+  const later = [...branches.values()].filter((members) => members.length > 1 && members.length < group.length);
+  return [first, ...later.flatMap((members) => partingSentences(members, members.map((one) => one.letter).join(" and ")))];
+}
+
+/** Return the paths of readings as one tree: `{node, who, below}`, `who` the places of the readings that pass. */
+function pathTree(readings) {
+  const roots = [];
+  readings.forEach((reading, who) => {
+    let level = roots;
+    for (const node of reading.path) {
+      let entry = level.find((one) => one.node === node);
+      if (!entry) level.push((entry = { node, who: [], below: [] }));
+      entry.who.push(who);
+      level = entry.below;
+    }
+  });
+  return roots;
+}
+
+/** Return a tree of paths as nested lists; nodes that all pass are plain, others carry the letters of those who do. */
+function treeNode(entries, readings) {
+  if (!entries.length) return null;
+  return h("ul", { class: "tree" }, entries.map((entry) => h("li", {},
+    h("span", { class: entry.who.length === readings.length ? "node" : "node branch" }, entry.node), " ",
+    entry.who.length === readings.length ? null : entry.who.map((who) => [h("span", { class: `letter tone-${who}` }, LETTERS[who]), " "]), treeNode(entry.below, readings))));
+}
+
+/** Return the differentials of readings side by side: the best categories of any, with what each gives them. */
+function differentialsTable(readings) {
+  const groups = readings.map(byCategory);
+  if (groups.filter((list) => list.length).length < 1) return null;
+  const names = [...new Set(groups.flatMap((list) => list.slice(0, 3).map((group) => group.category)))].slice(0, 6);
+  const share = (list, name) => {
+    const group = list.find((one) => one.category === name);
+    if (group) return percent(group.probability);
+    return list.length ? "<1%" : "–";
+  };
+  return h("section", { class: "card panel" }, h("h2", {}, "Differentials"), h("div", { class: "sideways", tabindex: "0", role: "group", "aria-label": "Differentials side by side, a table" }, h("table", { class: "numbers" },
+    h("thead", {}, h("tr", {}, h("td", {}), readings.map((reading, who) => h("th", { scope: "col" }, h("span", { class: `letter tone-${who}` }, LETTERS[who]))))),
+    h("tbody", {}, names.map((name) => h("tr", {}, h("th", { scope: "row" }, name), groups.map((list) => h("td", {}, share(list, name)))))))));
 }
 
 /** The comparison of a case's readings. */
@@ -72,19 +123,23 @@ class CompareView {
       if (mark) this.pin(Number(mark.dataset.steps.split(" ")[0]));
     });
     this.rows = this.groups.map((group, at) => this.row(group, at + 1));
-    const apart = partingOf(this.readings.map((reading) => reading.path));
+    const tree = pathTree(this.readings);
     append(this.root, [
-      h("h1", { class: "hidden" }, "Comparison"),
-      h("div", { class: "readings" }, this.readings.map((reading, who) => this.card(reading, who, apart))),
-      h("p", { class: "lead", style: { "margin-bottom": ".75rem" } }, partingText(this.readings)),
+      h("h1", { class: "hidden", tabindex: "-1" }, "Comparison"),
+      h("div", { class: "readings" }, this.readings.map((reading, who) => this.card(reading, who))),
+      h("div", { class: "readings" },
+        h("section", { class: "card panel" }, h("h2", {}, "Where the paths part"), h("p", {}, partingText(this.readings)), treeNode(tree, this.readings)),
+        differentialsTable(this.readings),
+        h("section", { class: "card panel" }, h("h2", {}, "In numbers"), agreementTable([this.found], (reading, found) => LETTERS[found.readings.indexOf(reading)]),
+          h("button", { type: "button", class: "button small tools", style: { "margin-top": ".5rem" }, on: { click: () => download(fileName(this.found.id, "-answers.csv"), "text/csv", csvText(READING_COLUMNS, readingRows([this.found]))) } }, "Save as CSV"))),
       h("div", { class: "panes" }, h("div", { class: "work" }, h("h2", { style: { "margin-bottom": ".4rem" } }, "Evidence"), this.legend(), h("ol", {}, this.rows)), pane),
     ]);
   }
 
-  card(reading, who, apart) {
+  card(reading, who) {
     return h("section", { class: `reading card tone-${who}` },
       h("p", { class: "eyebrow" }, h("span", { class: "letter" }, LETTERS[who]), " ", reading.label), headlineNode(reading, "h2"),
-      reading.path.length ? pathList(reading.path, apart) : null, h("p", { class: "fine muted" }, count(reading.steps.length, "step"), ".", doubtText(reading)),
+      codesLine(reading), h("p", { class: "fine muted" }, count(reading.steps.length, "step"), ".", doubtText(reading)),
       undecidedNode(reading),
       (reading.contradictions || []).map((item) => h("p", { class: "fine counter" }, h("strong", { class: "verdict" }, againstWords(item), ": "), h("span", { dir: "auto" }, item.evidence.text))),
       (reading.warnings || []).map((text) => h("p", { class: "notice", role: "note" }, "Warning: ", text)));
@@ -117,7 +172,7 @@ class CompareView {
       type: "button", class: "button small", "aria-pressed": String(tone === ""),
       on: { click: (event) => this.filter(tone, event.currentTarget) },
     }, text));
-    return h("div", { class: "legend", role: "group", "aria-label": "Show evidence" }, list);
+    return h("div", { class: "legend tools", role: "group", "aria-label": "Show evidence" }, list);
   }
 
   filter(tone, button) {
@@ -128,9 +183,10 @@ class CompareView {
   row(group, number) {
     const quote = this.found.note.slice(group.start, group.end);
     const tone = this.tone(group);
-    const says = (steps, who) => [
-      h("dt", { class: `tone-${who}` }, h("span", { class: "letter" }, LETTERS[who])),
-      h("dd", { class: steps.length ? null : "absent" }, steps.length ? steps.map((step) => [`${step.number}. ${step.rationale} `, isDoubtful(step) ? h("span", { class: "doubt-text" }, `(doubtful, ${percent(step.probability)}) `) : null]) : "does not cite this")];
+    const reasons = this.reasonsOf(group);
+    const says = ({ who, step }) => [
+      h("dt", {}, who.map((one) => h("span", { class: `letter tone-${one}` }, LETTERS[one]))),
+      h("dd", {}, `${step.rationale} `, isDoubtful(step) ? h("span", { class: "doubt-text" }, `(doubtful, ${percent(step.probability)}) `) : null)];
     return h("li", {
       class: `evidence-row card tone-${tone}`, "data-number": number,
       on: {
@@ -138,7 +194,20 @@ class CompareView {
         click: () => String(getSelection()) === "" && this.pin(this.pinned === number ? null : number),
       },
     }, h("button", { type: "button", "aria-pressed": "false", on: { focus: () => this.show(number, true), blur: () => this.show(null, false) } }, h("span", { dir: "auto" }, quote)),
-    h("p", { class: "who" }, `Cited by ${this.toneName(tone)}`), h("dl", {}, group.cited.map(says)));
+    h("p", { class: "who" }, `Cited by ${this.toneName(tone)}`), h("dl", {}, reasons.map(says)));
+  }
+
+  /** Return the reasons given for a piece of evidence, each once with the places of those who give it: `{who, step}`. */
+  reasonsOf(group) {
+    const reasons = [];
+    group.cited.forEach((steps, who) => {
+      for (const step of steps) {
+        const same = reasons.find((one) => one.step.rationale === step.rationale && isDoubtful(one.step) === isDoubtful(step));
+        if (same && !same.who.includes(who)) same.who.push(who);
+        else if (!same) reasons.push({ who: [who], step });
+      }
+    });
+    return reasons;
   }
 
   show(number, scroll) {

@@ -1,41 +1,16 @@
-/* Learning: read section by section, rank diagnoses, mark evidence, commit, then compare with the reference. */
+/* Learning: read part by part, rank diagnoses, mark what speaks for and against, commit, then compare with the reference. */
 
-/** Return a short key of a note, so that progress on one text is never shown on another. */
-function noteKey(note) {
-  let a = 0x811c9dc5;
-  for (let at = 0; at < note.length; at++) a = Math.imul(a ^ note.charCodeAt(at), 0x01000193);
-  return (a >>> 0).toString(36);
-}
+const MOST_DIAGNOSES = 5;
 
-/** Return what the browser remembers of a case: `{revealed, ranked, marks, committed}`. */
-function readProgress(found) {
-  try {
-    const kept = JSON.parse(remembered(`dxtrace.learn.${found.id}.${noteKey(found.note)}`) || "null");
-    if (kept && Array.isArray(kept.ranked) && Array.isArray(kept.marks)) return kept;
-  } catch {
-    /* what is damaged begins anew */
-  }
-  return { revealed: 1, ranked: [], marks: [], committed: false };
-}
-
-/** Keep a case's progress in this browser; offsets and names only, never the note. */
-function writeProgress(found, progress) {
-  remember(`dxtrace.learn.${found.id}.${noteKey(found.note)}`, progress && JSON.stringify(progress));
-}
-
-/** Return what a student's answer is compared with: the first reference, else the first reading that names an illness; or null. */
-function answerToLearn(found) {
-  const named = found.readings.filter((reading) => !abstains(reading));
-  return named.find((reading) => reading.reference) || named[0] || null;
-}
-
-/** The learning view of one case. */
+/** The learning view of one case. `where`: `{name, next}` in a library, its case's name and a way to the next one. */
 class LearnView {
-  constructor(found) {
+  constructor(found, where = {}) {
     this.found = found;
+    this.where = where;
     this.reading = answerToLearn(found);
     this.progress = readProgress(found);
     this.parts = revealParts(found);
+    this.side = "for";
     this.root = h("div", { class: "learn" });
     this.render();
   }
@@ -46,79 +21,104 @@ class LearnView {
   }
 
   render() {
-    const { pane, scroller } = notePane(this.found.sections.slice(0, this.shownSections()), null);
+    const { pane, scroller } = notePane(this.openSections(), null);
     this.scroller = scroller;
     this.work = h("div", { class: "work stack" });
-    fill(this.root, h("h1", { class: "hidden" }, this.found.title), h("div", { class: "panes" }, this.work, pane));
+    fill(this.root, h("h1", { class: "hidden", tabindex: "-1" }, this.where.name || this.found.title), h("div", { class: "panes" }, pane, this.work));
     this.showNote();
     this.showWork();
   }
 
-  shownSections() {
-    if (this.progress.committed || this.progress.revealed >= this.parts.length) return this.found.sections.length;
-    return this.parts.slice(0, this.progress.revealed).reduce((sum, part) => sum + part.sections, 0);
-  }
-
   /** Return how far the note is open, in UTF-16 units. */
   horizon() {
-    const shown = this.shownSections();
-    if (shown >= this.found.sections.length) return this.found.note.length;
-    return unitsOf(this.found.note)(this.found.sections[shown - 1].end);
+    const { committed, revealed } = this.progress;
+    if (committed || revealed >= this.parts.length) return this.found.note.length;
+    return this.parts[revealed - 1].end;
+  }
+
+  openSections() {
+    const toUnits = unitsOf(this.found.note);
+    return this.found.sections.filter((section) => toUnits(section.start) < this.horizon());
   }
 
   showNote() {
     const open = this.found.note.slice(0, this.horizon());
-    const sections = this.found.sections.slice(0, this.shownSections());
     const top = this.scroller.scrollTop;
-    if (this.progress.committed) fill(this.scroller, this.feedbackNote(open, sections));
-    else fill(this.scroller, this.hint(), this.markableNote(open, sections), this.sealed());
+    if (this.progress.committed) fill(this.scroller, this.feedbackNote(open, this.openSections()));
+    else fill(this.scroller, this.hint(), this.markableNote(open, this.openSections()), this.sealed());
     this.scroller.scrollTop = top;
   }
 
   hint() {
-    return h("p", { class: "fine muted hint" }, "Mark what counts: click a sentence, or drag over words. By keyboard: arrows move from sentence to sentence, Space marks.");
+    const choose = (side, text) => {
+      const input = h("input", { type: "radio", name: "side", id: `side-${side}`, on: { change: () => (this.side = side) } });
+      input.checked = this.side === side;
+      return h("label", { class: "fine", for: `side-${side}` }, input, " ", text);
+    };
+    return h("div", { class: "hint no-print" },
+      h("div", { class: "row", role: "radiogroup", "aria-label": "What a mark says" }, h("strong", { class: "fine" }, "Mark what speaks"), choose("for", "for"), choose("against", "against, or is tellingly absent")),
+      h("p", { class: "fine muted" }, h("span", { class: "wide-only" }, "Click a sentence, or drag over words. By keyboard: arrows move from sentence to sentence, Space marks."), h("span", { class: "narrow-only" }, "Tap a sentence to mark it.")));
   }
 
+  /** Return the box under the open part of the note, with what opens more of it. */
   sealed() {
     const next = this.parts[this.progress.revealed];
     if (!next) return null;
-    const reveal = (revealed) => () => {
-      this.save({ revealed });
-      this.render();
-      announce(`${sectionName(next.name)} shown`);
-      const all = this.root.querySelectorAll(".note .section");
-      if (all.length) scrollInside(this.scroller, all[all.length - 1], true);
-    };
-    return h("div", { class: "sealed no-print" }, h("p", {}, `Section ${this.progress.revealed} of ${this.parts.length} read`),
+    const reveal = (revealed) => () => this.reveal(revealed);
+    return h("div", { class: "sealed no-print" }, h("p", {}, `Part ${this.progress.revealed} of ${this.parts.length} read. What do you think now? Your list is kept with each part.`),
       h("div", { class: "row", style: { "justify-content": "center", "margin-top": ".5rem" } },
-        h("button", { type: "button", class: "button primary", on: { click: reveal(this.progress.revealed + 1) } }, `Show ${sectionName(next.name).toLowerCase()}`),
+        h("button", { type: "button", class: "button primary", on: { click: reveal(this.progress.revealed + 1) } }, `Show ${next.title}`),
         h("button", { type: "button", class: "button", on: { click: reveal(this.parts.length) } }, "Show all")));
+  }
+
+  /** Open more of the note; the reader goes on where the new part begins. */
+  reveal(revealed) {
+    const from = this.horizon();
+    const title = this.parts[this.progress.revealed].title;
+    this.save({ course: [...this.progress.course, { part: this.progress.revealed, ranked: [...this.progress.ranked] }], revealed });
+    this.render();
+    announce(`${title} shown`);
+    const unit = [...this.scroller.querySelectorAll("[data-first]")].find((box) => Number(box.dataset.unit.split("-")[0]) >= from);
+    if (!unit) return;
+    this.focusUnit(unit);
+    scrollInside(this.scroller, unit.closest(".section") && unit === unit.closest(".section").querySelector("[data-first]") ? unit.closest(".section") : unit, true);
+  }
+
+  focusUnit(unit) {
+    const old = this.scroller.querySelector('[data-first][tabindex="0"]');
+    if (old) old.tabIndex = -1;
+    unit.tabIndex = 0;
+    unit.focus({ preventScroll: true });
   }
 
   /** Return the open part of the note, cut into clauses that can be marked. */
   markableNote(open, sections) {
     const toUnits = unitsOf(this.found.note);
-    const units = sections.flatMap((section) => clausesOf(open, toUnits(section.start), toUnits(section.end)))
+    const joined = joinedLines(open);
+    this.units = sections.flatMap((section) => clausesOf(joined, toUnits(section.start), Math.min(toUnits(section.end), open.length)))
       .map(([start, end]) => ({ start, end, unit: true }));
-    const spans = [...units, ...this.progress.marks.map(([start, end]) => ({ start, end, mine: true }))];
-    const note = renderNote(open, sections, spans, (nodes, active, from) => this.paintUnit(nodes, active, from));
+    const note = renderNote(open, sections, this.markSpans(), (nodes, active, from) => this.paintUnit(nodes, active, from));
     note.setAttribute("role", "group");
     note.setAttribute("aria-label", "The note, sentence by sentence");
-    const boxes = [...note.querySelectorAll("[data-unit]")];
-    const first = boxes.find((box) => box.dataset.first);
+    const first = note.querySelector("[data-first]");
     if (first) first.tabIndex = 0;
     note.addEventListener("keydown", (event) => this.unitKey(event, note));
     note.addEventListener("mouseup", () => setTimeout(() => this.takeSelection(note), 0));
     note.addEventListener("click", (event) => this.clickUnit(event));
+    this.note = note;
     return note;
+  }
+
+  markSpans() {
+    return [...this.units, ...this.progress.marks.map(([start, end, side = "for"]) => ({ start, end, mine: side }))];
   }
 
   paintUnit(nodes, active, from) {
     const unit = active.find((span) => span.unit);
-    const mine = active.some((span) => span.mine);
-    if (!unit) return mine ? h("mark", { class: "mine" }, nodes) : nodes;
+    const mine = active.find((span) => span.mine);
+    const inner = mine ? h("mark", { class: `mine ${mine.mine}` }, nodes) : nodes;
+    if (!unit) return inner;
     const first = unit.start === from;
-    const inner = mine ? h("mark", { class: "mine" }, nodes) : nodes;
     const checked = String(this.progress.marks.some(([start, end]) => start < unit.end && end > unit.start));
     const role = first ? { role: "checkbox", "aria-checked": checked, tabindex: "-1", "data-first": "1", "aria-label": this.found.note.slice(unit.start, unit.end) } : { "aria-hidden": "true" };
     return h("span", { class: "unit", "data-unit": `${unit.start}-${unit.end}`, ...role }, inner);
@@ -150,9 +150,31 @@ class LearnView {
   toggle(start, end) {
     const kept = this.progress.marks.filter(([from, to]) => to <= start || from >= end);
     const removed = kept.length < this.progress.marks.length;
-    this.save({ marks: removed ? kept : [...kept, [start, end]].sort((a, b) => a[0] - b[0]) });
-    announce(removed ? "Mark removed" : "Marked");
-    this.afterMarks(start);
+    if (removed) this.setMarks(kept, start);
+    else this.addMark(kept, start, end, start);
+  }
+
+  addMark(kept, start, end, focus) {
+    this.setMarks([...kept, [start, end, this.side]].sort((a, b) => a[0] - b[0]), focus);
+  }
+
+  /** Keep marks; only the pieces of the note that change are painted anew. */
+  setMarks(marks, focus) {
+    const before = this.progress.marks;
+    const changed = [...before, ...marks].filter((mark) => !(before.includes(mark) && marks.includes(mark)));
+    announce(marks.length < before.length ? "Mark removed" : "Marked");
+    this.save({ marks });
+    const had = this.scroller.contains(document.activeElement) && document.activeElement !== this.scroller;
+    const tabbed = this.note.querySelector('[data-first][tabindex="0"]');
+    const place = tabbed && tabbed.dataset.unit;
+    for (const [start, end] of changed) this.note.repaint(start, end, this.markSpans());
+    const box = this.note.querySelector(focus === null ? `[data-first][data-unit="${place}"]` : `[data-first][data-unit^="${focus}-"]`) || this.note.querySelector("[data-first]");
+    if (box) {
+      for (const other of this.note.querySelectorAll('[data-first][tabindex="0"]')) other.tabIndex = -1;
+      box.tabIndex = 0;
+      if (had) box.focus({ preventScroll: true });
+    }
+    this.showWork();
   }
 
   /** Turn selected words into a mark. */
@@ -170,27 +192,12 @@ class LearnView {
     while (end > start && /\s/.test(this.found.note[end - 1])) end--;
     selection.removeAllRanges();
     if (end <= start) return;
-    const kept = this.progress.marks.filter(([from, to]) => to <= start || from >= end);
-    this.save({ marks: [...kept, [start, end]].sort((a, b) => a[0] - b[0]) });
-    announce("Marked");
-    this.afterMarks(null);
-  }
-
-  afterMarks(focus) {
-    const had = this.scroller.contains(document.activeElement) && document.activeElement !== this.scroller;
-    this.showNote();
-    this.showWork();
-    const box = focus === null ? null : this.scroller.querySelector(`[data-first][data-unit^="${focus}-"]`);
-    if (!box) return;
-    const old = this.scroller.querySelector('[data-first][tabindex="0"]');
-    if (old) old.tabIndex = -1;
-    box.tabIndex = 0;
-    if (had) box.focus({ preventScroll: true });
+    this.addMark(this.progress.marks.filter(([from, to]) => to <= start || from >= end), start, end, null);
   }
 
   showWork() {
-    if (this.progress.committed) return fill(this.work, feedback(this));
-    return fill(this.work, this.differentialPanel(), this.marksPanel(), this.commitPanel());
+    if (this.progress.committed) fill(this.work, feedback(this));
+    else fill(this.work, this.differentialPanel(), this.marksPanel(), this.summaryPanel(), this.commitPanel());
   }
 
   differentialPanel() {
@@ -207,83 +214,135 @@ class LearnView {
       set(list, `[data-rank="${to}"] button:not([disabled])`);
     };
     const tool = (text, label, disabled, click) => h("button", { type: "button", class: "button small", "aria-label": label, disabled, on: { click } }, text);
-    const item = (name, at) => h("li", { "data-rank": at }, h("span", { class: "badge" }, at + 1), h("span", {}, name), h("span", { class: "row" },
+    const item = (name, at) => h("li", { "data-rank": at }, h("span", { class: "badge" }, at + 1), h("span", {}, name), this.confidenceField(name), h("span", { class: "row" },
       tool("↑", `Move ${name} up`, at === 0, swap(at, at - 1)), tool("↓", `Move ${name} down`, at === ranked.length - 1, swap(at, at + 1)),
       tool("×", `Remove ${name}`, false, () => set(ranked.filter((_, index) => index !== at), "#diagnosis"))));
+    return h("section", { class: "panel card stack" }, h("h2", {}, "Your differential"),
+      h("label", { for: "diagnosis", class: "fine" }, `Up to ${MOST_DIAGNOSES} diagnoses, the likeliest first, and how sure you are of each`),
+      h("ol", { class: "ranked" }, ranked.map(item)), ranked.length >= MOST_DIAGNOSES ? null : this.addForm(set),
+      h("datalist", { id: "diagnoses" }, PAGE.diagnoses.map((entry) => h("option", { value: entry.name }, entry.full === entry.name ? entry.category : entry.full))));
+  }
+
+  confidenceField(name) {
+    const said = this.progress.confidence[name];
+    const input = h("input", { type: "number", class: "field percent", min: "0", max: "100", step: "5", inputmode: "numeric", "aria-label": `How sure of ${name}, in percent`, placeholder: "%",
+      on: { change: () => this.save({ confidence: { ...this.progress.confidence, [name]: input.value === "" ? null : Math.max(0, Math.min(100, Number(input.value))) } }) } });
+    input.value = typeof said === "number" ? said : "";
+    return input;
+  }
+
+  /** Return the form that adds a diagnosis; a name that is not known is told at once, with those most like it. */
+  addForm(set) {
+    const ranked = this.progress.ranked;
     const input = h("input", { id: "diagnosis", class: "field", list: "diagnoses", autocomplete: "off", maxlength: "120", placeholder: "Type a diagnosis" });
+    const said = h("div", { class: "fine", role: "status" });
+    const put = (name) => {
+      if (name && !ranked.includes(name)) set([...ranked, name], "#diagnosis");
+      else input.value = "";
+    };
     const add = (event) => {
       event.preventDefault();
-      const entry = diagnosisNamed(input.value, PAGE.diagnoses);
-      const name = entry ? entry.name : input.value.trim();
-      if (name && ranked.length < 5 && !ranked.includes(name)) set([...ranked, name], "#diagnosis");
+      const name = input.value.trim();
+      const entry = name && diagnosisNamed(name, PAGE.diagnoses);
+      if (entry || !name) return put(entry ? entry.name : "");
+      const choose = (text, value) => h("button", { type: "button", class: "button small", on: { click: () => put(value) } }, text);
+      const near = nearestNames(name, PAGE.diagnoses);
+      return fill(said, h("p", {}, `“${name}” is not one of the ${PAGE.diagnoses.length} names known here.`, near.length ? " Did you mean:" : ""),
+        h("div", { class: "row" }, near.map((one) => choose(one.name, one.name)), choose("Add it as it is", name)));
     };
-    const form = ranked.length >= 5 ? null : h("form", { class: "row", style: { "flex-wrap": "nowrap" }, on: { submit: add } }, input, h("button", { class: "button" }, "Add"));
-    return h("section", { class: "panel card stack" }, h("h2", {}, "Your differential"),
-      h("label", { for: "diagnosis", class: "fine" }, "Up to five diagnoses, the likeliest first"),
-      h("ol", { class: "ranked" }, ranked.map(item)), form,
-      h("datalist", { id: "diagnoses" }, PAGE.diagnoses.map((entry) => h("option", { value: entry.name }, entry.category))));
+    return h("form", { class: "stack", style: { gap: ".4rem" }, on: { submit: add } }, h("div", { class: "row", style: { "flex-wrap": "nowrap" } }, input, h("button", { class: "button" }, "Add")), said);
   }
 
   marksPanel() {
     const marks = this.progress.marks;
     const remove = (at) => () => {
-      this.save({ marks: marks.filter((_, index) => index !== at) });
-      this.afterMarks(null);
+      this.setMarks(marks.filter((_, index) => index !== at), null);
+      const buttons = this.work.querySelectorAll(".marks button");
+      (buttons[Math.min(at, buttons.length - 1)] || this.work.querySelector("#diagnosis") || this.scroller).focus();
     };
+    const item = ([start, end, side = "for"], at) => h("li", {}, h("span", { dir: "auto" }, this.found.note.slice(start, end)), h("span", { class: `fine side ${side}` }, side),
+      h("button", { type: "button", class: "button small", "aria-label": `Remove mark ${at + 1}`, on: { click: remove(at) } }, "×"));
     return h("section", { class: "panel card stack" }, h("h2", {}, `Your evidence (${marks.length})`),
-      marks.length ? h("ul", { class: "marks" }, marks.map(([start, end], at) => h("li", {}, h("span", { dir: "auto" }, this.found.note.slice(start, end)),
-        h("button", { type: "button", class: "button small", "aria-label": `Remove mark ${at + 1}`, on: { click: remove(at) } }, "×"))))
-        : h("p", { class: "muted" }, "Nothing marked yet. Mark in the note what speaks for your diagnosis."));
+      marks.length ? h("ul", { class: "marks" }, marks.map(item)) : h("p", { class: "muted" }, "Nothing marked yet. Mark in the note what speaks for and against your diagnosis."));
+  }
+
+  summaryPanel() {
+    const field = h("input", { id: "summary", class: "field", maxlength: "240", autocomplete: "off", placeholder: "Who, how long, what, with what", on: { input: () => this.save({ summary: field.value }) } });
+    field.value = this.progress.summary;
+    return h("section", { class: "panel card stack" }, h("label", { for: "summary" }, "The problem in one line"), field);
   }
 
   commitPanel() {
     const ready = this.progress.ranked.length > 0;
-    const commit = () => {
-      this.save({ committed: true, read: this.progress.revealed });
+    const commit = (change) => () => {
+      this.save({ committed: true, read: this.progress.revealed, ...change });
       this.render();
       const title = this.work.querySelector("h2");
       title.tabIndex = -1;
       title.focus();
     };
     return h("section", { class: "panel card stack" },
-      h("button", { type: "button", class: "button primary", disabled: !ready, on: { click: commit } }, "Commit and see the reference"),
-      h("p", { class: "fine muted" }, ready ? "You cannot change your answer after this. Progress stays in this browser only." : "Name at least one diagnosis first. Progress stays in this browser only."));
+      h("div", { class: "row" }, h("button", { type: "button", class: "button primary", disabled: !ready, on: { click: commit({}) } }, this.reading ? "Commit and see the reference" : "Commit"),
+        this.reading ? h("button", { type: "button", class: "button small", on: { click: commit({ gaveUp: true }) } }, "Give up and show it") : null),
+      h("p", { class: "fine muted" }, ready ? "Starting again after this begins a new session. Progress stays in this browser only." : "Name at least one diagnosis first. Progress stays in this browser only."));
   }
 
   /** Return the whole note with what both marked, what was missed, what only the student marked. */
   feedbackNote(open, sections) {
-    const spans = readingSpans(this.found.note, this.reading).filter((span) => !span.also);
     const result = this.result();
+    if (!result) return renderNote(open, sections, this.progress.marks.map(([start, end, side]) => ({ start, end, mine: side || "for" })), (nodes, active) => (active.length ? h("mark", { class: `mine ${active[0].mine}` }, nodes) : nodes));
+    const spans = readingSpans(this.found.note, this.reading).filter((span) => !span.also);
     const tones = spans.map((span) => ({ ...span, tone: span.tone || (result.evidence.missed.includes(span.number) ? "missed" : "both") }));
-    const mine = result.evidence.judged.filter((mark) => mark.verdict === "over" || mark.verdict === "broad").map((mark) => ({ ...mark, over: true }));
-    const note = renderNote(open, sections, [...tones, ...mine], (nodes, active, from) => {
+    const mine = result.evidence.judged.filter((mark) => isOverRead(mark)).map((mark) => ({ ...mark, over: true }));
+    return renderNote(open, sections, [...tones, ...mine], (nodes, active, from) => {
       const inner = paintEvidence(nodes, active.filter((span) => !span.over), from);
       return active.some((span) => span.over) ? h("mark", { class: "over", title: "You marked this, the reference did not" }, inner) : inner;
     });
-    return note;
   }
 
   result() {
-    const spans = evidenceSpans(this.found.note, this.reading.steps, this.reading.path);
-    const diagnosis = scoreDiagnosis(this.progress.ranked, this.reading, PAGE.diagnoses);
-    const evidence = scoreEvidence(this.progress.marks, spans, againstSpans(this.found.note, this.reading.contradictions));
-    return { diagnosis, evidence, total: Math.round(diagnosis.points + evidence.points) };
+    return gradeSession(this.found, this.progress);
   }
 
   restart() {
-    this.progress = { revealed: 1, ranked: [], marks: [], committed: false };
+    this.progress = newProgress();
     writeProgress(this.found, null);
     this.render();
+    this.root.querySelector("h1").focus();
   }
 }
 
-/** Return the parts in which a note is revealed: neighbouring sections of one name together. */
+/** Shortest paragraph that is opened by itself (characters). */
+const LEAST_PART = 250;
+
+/**
+ * Return the parts in which a note is opened: `{title, end}`, the end in UTF-16 units. Neighbouring sections of one name are one
+ * part; a note of one or two sections is opened paragraph by paragraph.
+ */
 function revealParts(found) {
-  const parts = [];
+  const toUnits = unitsOf(found.note);
+  let parts = [];
   for (const section of found.sections) {
     const last = parts[parts.length - 1];
-    if (last && last.name === section.name) last.sections++;
-    else parts.push({ name: section.name, sections: 1 });
+    if (last && last.name === section.name) last.end = toUnits(section.end);
+    else parts.push({ name: section.name, title: sectionName(section.name).toLowerCase(), start: toUnits(section.start), end: toUnits(section.end) });
   }
+  if (parts.length <= 2) parts = parts.flatMap((part) => paragraphsOf(found.note, part));
+  if (parts.length) parts[parts.length - 1].end = found.note.length;
   return parts;
+}
+
+/** Cut a part at its paragraphs, one without any at sentences; pieces are no shorter than {@link LEAST_PART}. */
+function paragraphsOf(note, part) {
+  const text = note.slice(part.start, part.end);
+  const cut = /\n[ \t\r]*\n/.test(text) ? /\n[ \t\r]*\n\s*/g : /[.!?]\s+(?=[A-Z"“])/g;
+  const pieces = [];
+  let from = 0;
+  for (const match of text.matchAll(cut)) {
+    const end = match.index + match[0].length;
+    if (end - from < LEAST_PART || text.length - end < LEAST_PART) continue;
+    pieces.push({ ...part, title: pieces.length ? "the next paragraph" : part.title, end: part.start + end });
+    from = end;
+  }
+  return [...pieces, { ...part, title: pieces.length ? "the next paragraph" : part.title }];
 }

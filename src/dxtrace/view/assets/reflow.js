@@ -103,3 +103,15 @@ function firstAfter(runs, at) {
   }
   return low;
 }
+
+/** Return a note in which line ends that only a text editor needed are spaces; every offset stays. */
+function joinedLines(note) {
+  const parts = [];
+  let at = 0;
+  for (const run of textRuns(note)) {
+    if (run.kind !== "wrap") continue;
+    parts.push(note.slice(at, run.start), " ".repeat(run.end - run.start));
+    at = run.end;
+  }
+  return parts.join("") + note.slice(at);
+}

@@ -240,17 +240,17 @@ function sectionOf(found, evidence) {
   return sectionName(evidence.section);
 }
 
-/** Return a path as a list of nodes; one that no step supports is drawn hollow; `apart` is the place from which it differs. */
-function pathList(path, apart = Infinity, steps = null) {
+/** Return a path as a list of nodes; one that no step supports is drawn hollow. */
+function pathList(path, steps = null) {
   const borne = (node) => !steps || steps.some((step) => step.supports === node);
   return h("ol", { class: "path", "aria-label": "From suspicion to diagnosis" },
     path.map((node, at) => h("li", { class: `stage-${stageOf(at, path.length)}` },
-      h("span", { class: `node${at >= apart ? " apart" : ""}${borne(node) ? "" : " hollow"}`, title: borne(node) ? null : "No step supports this node by itself" }, node))));
+      h("span", { class: `node${borne(node) ? "" : " hollow"}`, title: borne(node) ? null : "No step supports this node by itself" }, node))));
 }
 
 function pathCard(reading) {
   if (reading.path.length < 2) return null;
-  return h("section", { class: "path-card" }, h("h2", {}, "From suspicion to diagnosis"), pathList(reading.path, Infinity, reading.steps));
+  return h("section", { class: "path-card" }, h("h2", {}, "From suspicion to diagnosis"), pathList(reading.path, reading.steps));
 }
 
 /** The sources of an answer: each is named once, in a list at the end, and cited by its number. */
