@@ -120,7 +120,7 @@ def measure_speed(count: int) -> None:
     by_id = {case.id: case for case in cases}
     with tempfile.TemporaryDirectory() as folder:
         judges = Judges(open_judge("spans"), open_judge("lexical"))
-        for name in ("keywords", "gold"):
+        for name in ("findings", "gold"):
             file = run_system(make_baseline(name), cases, Path(folder) / f"{name}.jsonl")
             started = time.process_time()
             answers = read_predictions(file, by_id, name)

@@ -132,10 +132,10 @@ def test_published_folders_go_out_and_come_back_with_the_same_numbers(
     cases: list[AnnotatedCase],
     tmp_path: Path,
 ) -> None:
-    system = make_baseline("keywords")
+    system = make_baseline("findings")
     file = run_system(system, cases, tmp_path / "rows.jsonl")
     answers = read_predictions(file, by_id(cases))
-    scored = Scored("keywords", score_cases(answers, cases, JUDGES), answers)
+    scored = Scored("findings", score_cases(answers, cases, JUDGES), answers)
     assert write_published(tmp_path / "out", scored, by_id(cases)) == len(cases)
     again = score_evaluations(tmp_path / "out" / "predictions_eval", by_id(cases))
     ours = {result.id: result.scores for result in scored.results}
@@ -244,7 +244,7 @@ def scored(name: str, cases: list[AnnotatedCase], tmp_path: Path) -> Scored:
 def systems(cases: list[AnnotatedCase], tmp_path_factory: pytest.TempPathFactory) -> list[Scored]:
     return [
         scored(name, cases, tmp_path_factory.mktemp("systems"))
-        for name in ("keywords", "gold", "majority")
+        for name in ("findings", "gold", "majority")
     ]
 
 
@@ -336,7 +336,7 @@ def test_the_command_writes_everything_and_says_the_table(
         "--predictions",
         f"mine={rows}",
         "--baseline",
-        "keywords",
+        "findings",
         "--corpus",
         corpus,
         "--out",
@@ -355,7 +355,7 @@ def test_the_command_writes_everything_and_says_the_table(
         "evaluate",
         "--compare",
         out / "mine",
-        out / "keywords",
+        out / "findings",
         "--out",
         tmp_path / "both",
         "--resamples",
@@ -473,7 +473,7 @@ def test_learnt_baselines_beat_the_majority(cases: list[AnnotatedCase]) -> None:
     composer = Composer(5)
     train = [composer.case(number) for number in range(100)]
     right = {}
-    for name in ("majority", "tfidf", "nearest", "gold"):
+    for name in ("majority", "tfidf", "nearest", "boosting", "gold"):
         system = make_baseline(name, train)
         chains = [system(case) for case in cases]
         for chain in chains:
@@ -482,4 +482,4 @@ def test_learnt_baselines_beat_the_majority(cases: list[AnnotatedCase]) -> None:
             c.category == a.gold.category for c, a in zip(chains, cases, strict=True) if a.gold
         )
     assert right["gold"] == len(cases)
-    assert min(right["tfidf"], right["nearest"]) > 2 * right["majority"]
+    assert min(right["tfidf"], right["nearest"], right["boosting"]) > 2 * right["majority"]

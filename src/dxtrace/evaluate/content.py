@@ -52,6 +52,51 @@ class ConfidenceData(TypedDict):
     gap_interval: IntervalData
 
 
+class BridgeData(TypedDict):
+    """One score of BRIDGE: cases scored, mean accuracy over bootstraps, answers that are none of the
+    labels, cases whose gold diagnosis has no label.
+    """
+
+    n: int
+    accuracy: float
+    interval: IntervalData
+    macro_f1: float
+    invalid: int
+    left_out: int
+
+
+class FalseAnswersData(TypedDict):
+    """Out-of-scope cases still answered where ``kept`` of those in scope are."""
+
+    kept: float
+    share: float
+    interval: IntervalData
+
+
+class ScopeData(TypedDict):
+    """How well a system knows what it does not know (:class:`dxtrace.evaluate.metrics.scope.Scope`)."""
+
+    inside: int
+    outside: int
+    auroc: float
+    auroc_interval: IntervalData
+    answered_inside: float
+    answered_inside_interval: IntervalData
+    answered_outside: float
+    answered_outside_interval: IntervalData
+    false_answers: list[FalseAnswersData]
+    curve: list[tuple[float, float]]
+
+
+class FaithfulData(TypedDict):
+    """Answers left and the faithful share of their steps where a share of answers is withheld."""
+
+    withheld: float
+    answers: int
+    faithful: float | None
+    interval: IntervalData
+
+
 class GroupData(TypedDict):
     """The cases of one category, domain or diagnosis."""
 

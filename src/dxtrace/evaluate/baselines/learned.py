@@ -20,7 +20,8 @@ from dxtrace.notes.quotes import find_quotes, single_clauses, span_of
 Answer = Callable[[AnnotatedCase], Chain]
 
 
-def _labels(train: Sequence[AnnotatedCase]) -> list[str]:
+def labels_of(train: Sequence[AnnotatedCase]) -> list[str]:
+    """Return the gold diagnosis of each annotated case."""
     labels = []
     for case in train:
         if case.gold is not None:
@@ -32,7 +33,7 @@ def majority(train: Sequence[AnnotatedCase]) -> Answer:
     """Return the system that always gives the commonest diagnosis, with the shares of all as
     probabilities.
     """
-    counts = Counter(_labels(train))
+    counts = Counter(labels_of(train))
     total = sum(counts.values())
     shares = {}
     for name, count in counts.items():
@@ -56,7 +57,7 @@ def tfidf(train: Sequence[AnnotatedCase]) -> Answer:
     diagnosis.
     """
     linear = library("sklearn.linear_model", "the baseline 'tfidf'")
-    labels = _labels(train)
+    labels = labels_of(train)
     if len(set(labels)) < 2:
         return majority(train)
     vectorizer, table = _vectors(train)
@@ -100,7 +101,7 @@ def nearest(train: Sequence[AnnotatedCase]) -> Answer:
     """The most similar case's diagnosis and reasons, with this note's own words as evidence;
     probabilities from the ten nearest."""
     vectorizer, table = _vectors(train)
-    labels = _labels(train)
+    labels = labels_of(train)
 
     def answer(case: AnnotatedCase) -> Chain:
         alike = (table @ vectorizer.transform([case.case.note]).T).toarray().ravel()

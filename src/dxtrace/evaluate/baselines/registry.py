@@ -1,8 +1,8 @@
 """What any system has to beat, behind the interface of a system: from a case to a chain.
 
-``majority``, ``tfidf`` and ``nearest`` learn from annotated cases; ``keywords`` knows the knowledge files alone;
-``untrained`` is the
-base model without an adapter; ``gold`` repeats the annotation: the ceiling of every metric.
+``majority``, ``tfidf``, ``nearest``, ``boosting`` and ``embedding`` learn from annotated cases. ``findings`` knows the
+knowledge files alone, ``model`` is the shipped model without them, ``untrained`` its base without an adapter; ``gold``
+repeats the annotation: the ceiling of every metric.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from dxtrace.corpus.base import row_sha256
 from dxtrace.corpus.policy import FairReasoner
 from dxtrace.corpus.systems import Identity, System
 from dxtrace.errors import InputError, UnknownName
-from dxtrace.evaluate.baselines import keywords
+from dxtrace.evaluate.baselines import findings
+from dxtrace.evaluate.baselines.boosting import boosting, embedding
+from dxtrace.evaluate.baselines.chains import answer_chain
 from dxtrace.evaluate.baselines.learned import majority, nearest, tfidf
 from dxtrace.notes.annotated import AnnotatedCase
 
-#: Baselines by name.
-BASELINES = ("majority", "tfidf", "nearest", "keywords", "untrained", "gold")
-
-
 #: Those that learn from annotated cases.
-LEARNT = ("majority", "tfidf", "nearest")
+LEARNT = ("majority", "tfidf", "nearest", "boosting", "embedding")
+
+#: Baselines by name.
+BASELINES = (*LEARNT, "findings", "model", "untrained", "gold")
 
 
 def make_baseline(
@@ -42,8 +43,8 @@ def make_baseline(
     """
     if name not in BASELINES:
         raise UnknownName("baseline", name, BASELINES)
-    if name == "untrained":
-        return _untrained(threads)
+    if name in ("model", "untrained"):
+        return _of_model(name, threads)
     annotated = []
     for case in train:
         if case.gold is not None:
@@ -63,8 +64,12 @@ def _answers(name: str, annotated: Sequence[AnnotatedCase]) -> Callable[[Annotat
         return tfidf(annotated)
     if name == "nearest":
         return nearest(annotated)
-    if name == "keywords":
-        return keywords.answer
+    if name == "boosting":
+        return boosting(annotated)
+    if name == "embedding":
+        return embedding(annotated)
+    if name == "findings":
+        return findings.answer
     return _gold
 
 
@@ -78,7 +83,22 @@ def _gold(case: AnnotatedCase) -> Chain:
     return replace(case.gold, id=case.id, model=ModelInfo(name="baseline gold"))
 
 
-def _untrained(threads: int | None) -> System:
+def _of_model(name: str, threads: int | None) -> System:
+    """Return the base without an adapter, or the shipped model's own opinion: its ranking of the
+    diagnoses before the findings in the note count. That opinion quotes nothing.
+    """
     from dxtrace.models.loading import load as load_reasoner
 
-    return FairReasoner(load_reasoner(adapter="none", threads=threads)).system
+    if name == "untrained":
+        return FairReasoner(load_reasoner(adapter="none", threads=threads)).system
+    fair = FairReasoner(load_reasoner(threads=threads))
+
+    def answer(case: AnnotatedCase) -> Chain:
+        shares = {}
+        for entry in fair.differential(case).entries:
+            shares[entry.diagnosis] = entry.model or 0.0
+        return answer_chain(case, shares, (), name)
+
+    return System(
+        replace(fair.system.identity, name=f"baseline {name}", engine=f"{name} alone"), answer
+    )

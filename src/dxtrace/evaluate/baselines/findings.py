@@ -31,4 +31,4 @@ def answer(case: AnnotatedCase) -> Chain:
                 draft.probability,
             )
         )
-    return answer_chain(case, shares, steps, "keywords")
+    return answer_chain(case, shares, steps, "findings")
