@@ -25,6 +25,7 @@ from dxtrace.cli import (
     schema,
     serve,
     train,
+    traps,
     verify,
     view,
 )
@@ -62,6 +63,7 @@ app.command("verify-export", rich_help_panel="Train")(train.verify_export)
 measures = typer.Typer(invoke_without_command=True, context_settings=CONTEXT)
 measures.callback()(evaluate.evaluate)
 measures.command("fit")(fit.fit)
+measures.command("traps")(traps.traps)
 app.add_typer(measures, name="evaluate", rich_help_panel="Evaluate")
 app.command("verify", rich_help_panel="Evaluate")(verify.verify)
 app.command("judge-agreement", rich_help_panel="Evaluate")(evaluate.judge_agreement)
