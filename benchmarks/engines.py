@@ -9,7 +9,7 @@ All in one run, turn by turn, so that a busy machine slows all alike; medians ar
   included.
 * ``first_same``: in how many places where candidates are weighed the first one is that of torch in
   32 bits.
-* ``kl``: mean divergence of the candidates' probabilities there, in nats: ``sum p log(p / q)``,
+* ``divergence``: mean divergence of the candidates' probabilities there, in nats: ``sum p log(p / q)``,
   p from torch.
 """
 
@@ -18,11 +18,12 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-import numpy as np
+from timing import measure_cold
 
 from dxtrace.answering.choice import rank
 from dxtrace.answering.differential import label_options
@@ -30,10 +31,7 @@ from dxtrace.compose import Composer
 from dxtrace.engines.base import Branch, Engine
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.models import open_model
-from dxtrace.notes.prompt import prompt_parts, readable
-
-#: Probabilities below this are no more than rounding.
-_LEAST = 1e-9
+from dxtrace.models.engine_speed import measure_agreement, prompt_of
 
 
 def main() -> None:
@@ -54,8 +52,10 @@ def main() -> None:
     results = measure_speed(engines, arguments.tokens, arguments.rounds)
     if arguments.notes:
         reference = open_model(engine="hf", threads=arguments.threads).engine
-        for name, found in measure_truth(engines, reference, arguments.notes).items():
-            results[name] |= found
+        composer = Composer(seed=77)
+        notes = [composer.case(number, hard=True).case.note for number in range(arguments.notes)]
+        for name, engine in engines.items():
+            results[name] |= asdict(measure_agreement(reference, engine, notes))
     print(json.dumps({"threads": arguments.threads, **results}, indent=2))
 
 
@@ -66,14 +66,12 @@ def measure_speed(
 ) -> dict[str, dict[str, Any]]:
     """Return what each engine takes on a prompt of so many tokens, in seconds of processor time."""
     spent: dict[str, dict[str, list[float]]] = {name: {"read": [], "all": []} for name in engines}
-    prompts = {name: _prompt(engine, _long_note())[-tokens:] for name, engine in engines.items()}
+    prompts = {name: prompt_of(engine, _long_note())[-tokens:] for name, engine in engines.items()}
     for _ in range(rounds):
         for name, engine in engines.items():
             for kind, run in (("read", _read), ("all", _rank)):
-                engine.forget()
-                before = time.process_time()
-                run(engine, prompts[name])
-                spent[name][kind].append(time.process_time() - before)
+                _, processor = measure_cold(engine, partial(run, engine, prompts[name]))
+                spent[name][kind].append(processor)
     return {
         name: {
             "tokens": len(prompts[name]),
@@ -84,80 +82,12 @@ def measure_speed(
     }
 
 
-def measure_truth(
-    engines: Mapping[str, Engine],
-    reference: Engine,
-    notes: int,
-) -> dict[str, dict[str, Any]]:
-    """Return how each engine agrees with the reference where the names of diagnoses branch."""
-    same: dict[str, list[bool]] = {name: [] for name in engines}
-    divergence: dict[str, list[float]] = {name: [] for name in engines}
-    composer = Composer(seed=77)
-    for number in range(notes):
-        note = composer.case(number, hard=True).case.note
-        branches, expected = _places(reference, _prompt(reference, note))
-        for name, engine in engines.items():
-            engine.forget()
-            found = engine.distributions(_prompt(engine, note), branches)
-            for p, q in zip(expected, found, strict=True):
-                same[name].append(max(p, key=p.__getitem__) == max(q, key=q.__getitem__))
-                divergence[name].append(_kl(p, q))
-    return {
-        name: {
-            "places": len(same[name]),
-            "first_same": round(statistics.mean(same[name]), 4),
-            "kl": max(0.0, float(f"{statistics.mean(divergence[name]):.2g}")),
-        }
-        for name in engines
-    }
-
-
 def _read(engine: Engine, prompt: Sequence[int]) -> None:
     engine.distributions(prompt, [Branch((), (1, 2))])
 
 
 def _rank(engine: Engine, prompt: Sequence[int]) -> None:
     rank(engine, prompt, label_options(engine, Taxonomy.default()))
-
-
-class _Recorder:
-    """Stands before an engine and keeps what is asked of it, with the answers."""
-
-    packs = True
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.asked: list[Branch] = []
-        self.answers: list[Mapping[int, float]] = []
-
-    def distributions(
-        self,
-        prompt: Sequence[int],
-        branches: Sequence[Branch],
-    ) -> list[Mapping[int, float]]:
-        found = self._engine.distributions(prompt, branches)
-        self.asked += branches
-        self.answers += found
-        return found
-
-
-def _places(
-    engine: Engine, prompt: Sequence[int]
-) -> tuple[list[Branch], list[Mapping[int, float]]]:
-    """Return the places where ranking the diagnoses asks the engine, and its answers."""
-    recorder: Any = _Recorder(engine)
-    rank(recorder, prompt, label_options(engine, Taxonomy.default()))
-    return recorder.asked, recorder.answers
-
-
-def _kl(p: Mapping[int, float], q: Mapping[int, float]) -> float:
-    here = np.array(list(p.values()))
-    there = np.array([q[token] for token in p])
-    return float((here * np.log((here + _LEAST) / (there + _LEAST))).sum())
-
-
-def _prompt(engine: Engine, note: str) -> list[int]:
-    return engine.encode_prompt(prompt_parts(engine.chat_template, readable(note)))
 
 
 def _long_note() -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.engines import END, KnownEngine
 
 from dxtrace.answering.calibration import Calibration
-from dxtrace.answering.choice import Options, best, rank
+from dxtrace.answering.choice import Options, rank
 from dxtrace.answering.differential import label_options, rank_diagnoses
 from dxtrace.chain import flatten
 from dxtrace.engines.base import Engine
@@ -89,26 +89,6 @@ def test_a_floor_saves_calls_and_keeps_the_sum(
     assert len(engine.asked) <= len(exact.asked)
 
 
-@given(prompts, options_drawn)
-def test_best_is_the_most_probable(prompt: list[int], options: Options) -> None:
-    shares = rank(KnownEngine(), prompt, options, floor=0)
-    engine = KnownEngine()
-    chosen = best(engine, prompt, options, limit=1000)
-    assert shares[chosen] == pytest.approx(max(shares))
-    places = {tuple(branch.prefix) for branch in engine.asked}
-    assert len(places) == len(engine.asked), "a place is asked about once"
-
-
-@given(prompts, options_drawn, st.integers(0, 4))
-def test_best_answers_within_its_limit(prompt: list[int], options: Options, limit: int) -> None:
-    engine = KnownEngine()
-    chosen = best(engine, prompt, options, limit=limit)
-    assert (
-        0 <= chosen < len(options.tokens) and options.tokens.index(options.tokens[chosen]) == chosen
-    )
-    assert len(engine.asked) <= limit + 6
-
-
 @pytest.mark.parametrize(
     ("texts", "calls"),
     [
@@ -125,8 +105,6 @@ def test_forced_tokens_ask_nothing(texts: list[str], calls: int) -> None:
         options = Options(tuple(map(tuple, engine.encode(texts))), (END,))
         rank(engine, [1], options, floor=0)
         assert len(engine.asked) == calls
-        best(engine, [1], options)
-        assert len(engine.asked) <= 2 * calls
 
 
 def test_a_longer_name_is_not_punished_for_what_it_cannot_help_saying() -> None:

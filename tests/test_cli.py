@@ -175,6 +175,20 @@ def test_doctor_says_what_there_is(dxtrace: Run, home: Path) -> None:
         assert word in done.stdout
 
 
+def test_doctor_measures_engines(
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dxtrace.cli.doctor._ENGINES", {"numpy": (), "other": ("no_such_package",)})
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, err = run(capsys, "doctor", "--engines")
+    assert (code, err) == (0, "")
+    assert re.search(r"numpy +\d+ +\d+\.\d+ s +100% of \d+ the same +0 nats", out)
+    assert re.search(r"other +not installed", out)
+    assert "chosen: numpy" in out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[], ["--help"], ["reason", "--help"], ["models"], ["batch", "--help"], ["corpus"]],

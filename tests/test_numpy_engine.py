@@ -120,7 +120,8 @@ def test_a_prompt_gives_the_same_numbers_whatever_was_read_before(
     engine.forget()
     fresh = engine.distributions(long, branches)
     shorter = long[: len(long) - 3]
-    for before in ([*long, 5, 6, 7], shorter, other, long[: CHUNK + 1] + other):
+    brief = prompt_of(engine, "-")
+    for before in ([*long, 5, 6, 7], shorter, other, long[: CHUNK + 1] + other, brief):
         engine.distributions(before, branches[:2])
         assert engine.distributions(long, branches) == fresh
     "".join(engine.stream(long, GRAMMAR, 64))
@@ -129,7 +130,6 @@ def test_a_prompt_gives_the_same_numbers_whatever_was_read_before(
 
 
 def test_what_is_cached_is_not_read_again(engine: NumpyEngine, prompt: list[int]) -> None:
-    frame = prompt_of(engine, "")
     long = (prompt * 9)[: 2 * CHUNK + 140]
     branch = [Branch((), (1, 2, 3))]
 
@@ -138,7 +138,7 @@ def test_what_is_cached_is_not_read_again(engine: NumpyEngine, prompt: list[int]
         engine.distributions(ids, branch)
         return engine.work.prefill_tokens + engine.work.decode_tokens - before
 
-    read(frame)
+    read(prompt)
     engine.forget()
     assert len(long) - 64 <= read(long) < len(long)
     assert read(long) == 0

@@ -1,5 +1,4 @@
-"""Choosing among closed lists of texts on an engine: how labels, nodes, rationales and quotes are
-all picked.
+"""Weighing a closed list of texts on an engine: how the names of diagnoses are ranked.
 
 The texts form a trie of tokens. A text's probability is the product, over the places where the trie
 branches, of the model's probability of its branch, normalised over the branches there. Tokens that
@@ -9,7 +8,6 @@ probabilities of all texts sum to 1.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -77,9 +75,13 @@ def rank(
     """
     result = [0.0] * len(options.tokens)
     root = _Place(options.trie(), (), 1.0)
+    known: dict[tuple[int, ...], Mapping[int, float]] = {}
     if engine.packs:
-        _rank_packed(engine, prompt, options, root, result)
-        return result
+        places = branches(options)
+        found = engine.distributions(prompt, places)
+        for branch, shares in zip(places, found, strict=True):
+            known[branch.prefix] = shares
+        floor = 0.0
     queue = [root]
     while queue:
         place = _settle(queue.pop(), result)
@@ -89,38 +91,25 @@ def rank(
             for index in place.node.options:
                 result[index] += place.probability / len(place.node.options)
             continue
-        (shares,) = engine.distributions(prompt, [_branch(place, options.ends)])
+        if place.prefix in known:
+            shares = known[place.prefix]
+        else:
+            (shares,) = engine.distributions(prompt, [_branch(place, options.ends)])
         queue += _spread(place, shares, options.ends, result)
     return result
 
 
-def best(engine: Engine, prompt: Sequence[int], options: Options, limit: int = 16) -> int:
-    """Return the index of the most probable option, found best-first; greedily after ``limit``
-    model calls.
-    """
-    heap: list[tuple[float, int, _Place | int]] = [(-1.0, 0, _Place(options.trie(), (), 1.0))]
-    calls = serial = 0
-    while True:
-        _, _, item = heapq.heappop(heap)
-        if isinstance(item, int):
-            return item
-        done: list[float] = [0.0] * len(options.tokens)
-        place = _settle(item, done)
-        if place is None:
-            return max(range(len(done)), key=done.__getitem__)
-        (shares,) = engine.distributions(prompt, [_branch(place, options.ends)])
-        calls += 1
-        following: list[_Place | int] = list(_spread(place, shares, options.ends, done))
-        following += [index for index, share in enumerate(done) if share > 0]
-        if calls >= limit:
-            heap = []
-        for entry in following:
-            serial += 1
-            if isinstance(entry, int):
-                probability = done[entry]
-            else:
-                probability = entry.probability
-            heapq.heappush(heap, (-probability, serial, entry))
+def branches(options: Options) -> list[Branch]:
+    """Return every place where the options branch: what :func:`rank` asks of an engine that packs."""
+    found: list[Branch] = []
+    queue = [_Place(options.trie(), (), 1.0)]
+    while queue:
+        place = _settle(queue.pop(), [0.0] * len(options.tokens))
+        if place is not None:
+            found.append(_branch(place, options.ends))
+            for token, child in place.node.children.items():
+                queue.append(_Place(child, (*place.prefix, token), 1.0))
+    return found
 
 
 def _settle(place: _Place, result: list[float]) -> _Place | None:
@@ -155,28 +144,3 @@ def _spread(
     for token, child in place.node.children.items():
         places.append(_Place(child, (*place.prefix, token), place.probability * shares[token]))
     return places
-
-
-def _rank_packed(
-    engine: Engine,
-    prompt: Sequence[int],
-    options: Options,
-    root: _Place,
-    result: list[float],
-) -> None:
-    branching: list[_Place] = []
-    queue = [root]
-    while queue:
-        place = _settle(queue.pop(), [0.0] * len(result))
-        if place is not None:
-            branching.append(place)
-            queue += [
-                _Place(child, (*place.prefix, t), 1.0) for t, child in place.node.children.items()
-            ]
-    found = engine.distributions(prompt, [_branch(place, options.ends) for place in branching])
-    shares = {place.prefix: share for place, share in zip(branching, found, strict=True)}
-    queue = [root]
-    while queue:
-        here = _settle(queue.pop(), result)
-        if here is not None:
-            queue += _spread(here, shares[here.prefix], options.ends, result)

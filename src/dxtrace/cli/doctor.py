@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import re
 import sys
+from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
-from dxtrace.models import PACKAGED, home, shipped_adapter, store
+from dxtrace.cli._progress import reporting
+from dxtrace.engines.base import Engine
+from dxtrace.models import PACKAGED, home, open_model, shipped_adapter, store
+from dxtrace.models.engine_speed import measure_agreement, measure_speed
 from dxtrace.provenance import version
 
 _CORE = ("numpy", "tokenizers", "threadpoolctl", "llguidance", "gguf", "pydantic")
@@ -27,11 +34,26 @@ _EXTRAS = {
 _FLAGS = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "amx_int8", "amx_bf16", "asimd", "sve")
 
 
-def doctor() -> None:
+#: Engines that run a model in this process, and what each needs besides the core.
+_ENGINES = {"numpy": (), "llamacpp": ("xllamacpp",), "hf": ("torch", "transformers")}
+
+
+def doctor(
+    engines: Annotated[
+        bool,
+        typer.Option(
+            "--engines",
+            help="Measure the engines that are installed (a minute or two).",
+        ),
+    ] = False,
+) -> None:
     """Show what is installed, and where.
 
     Also: which engine answers and why, what the CPU can do, the cache of models.
     """
+    if engines:
+        _show_engines()
+        return
     table = Table(box=None, show_header=False, padding=(0, 2))
     table.add_row("dxtrace", version())
     table.add_row(
@@ -62,6 +84,44 @@ def doctor() -> None:
             f"{state}; adapter {'shipped' if shipped_adapter(model.name) else 'none'}",
         )
     Console().print(table, highlight=False)
+
+
+def _show_engines() -> None:
+    """Print how fast each engine ranks the demo case here, and how true it is to the default one."""
+    with reporting() as report:
+        chosen = open_model(report=report)
+        note = (resources.files("dxtrace") / "demo_case.txt").read_text("utf-8")
+        table = Table(box=None, padding=(0, 2))
+        for head in (
+            "engine",
+            "tokens a second",
+            "processor time",
+            "first candidate",
+            "divergence",
+        ):
+            table.add_column(head)
+        for number, (name, packages) in enumerate(_ENGINES.items()):
+            report(f"measuring {name}", number / len(_ENGINES))
+            if all(map(importlib.util.find_spec, packages)):
+                engine = open_model(engine=name, report=report).engine
+                table.add_row(name, *_measured(chosen.engine, engine, note))
+                engine.close()
+            else:
+                table.add_row(name, "not installed")
+        chosen.engine.close()
+    Console().print(table, highlight=False)
+    Console().print(f"chosen: {chosen.reason}", highlight=False)
+
+
+def _measured(default: Engine, engine: Engine, note: str) -> list[str]:
+    speed = measure_speed(engine, note)
+    found = measure_agreement(default, engine, [note])
+    return [
+        f"{speed.tokens / speed.seconds:.0f}",
+        f"{speed.processor_s:.2f} s",
+        f"{found.first_same:.0%} of {found.places} the same",
+        f"{found.divergence:.2g} nats",
+    ]
 
 
 def _installed(packages: tuple[str, ...]) -> str:

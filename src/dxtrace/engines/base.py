@@ -54,8 +54,8 @@ class Work:
             self.decode_s += seconds
 
 
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """Return how many tokens two texts share at their start."""
+def common_prefix(one: Sequence[object], other: Sequence[object]) -> int:
+    """Return how many items, such as tokens, two sequences share at their start."""
     for index, (token, opposite) in enumerate(zip(one, other, strict=False)):
         if token != opposite:
             return index

@@ -7,7 +7,6 @@ last piece is read together with what follows the prompt, the branches of a choi
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -81,7 +80,7 @@ class NumpyEngine:
         self.chat_template = with_start_token(about["chat_template"], about["start_token"])
         self.end_tokens = tuple(about["end_tokens"])
         self.work = Work()
-        self._pieces: list[int] = []
+        self._pieces: list[list[int]] = []
         self._tail: list[int] = []
         self._last = np.empty(0, np.float32)
         self._cache = Cache(self.config)
@@ -134,37 +133,37 @@ class NumpyEngine:
         paths = token_tree(prefixes)
         self._expect_room(len(prompt) + max(map(len, paths), default=0))
         self._cache.reserve(len(prompt) + len(paths))
-        if self._tail and prompt == self._pieces + self._tail:
+        *pieces, tail = self._split(prompt)
+        if tail == self._tail and pieces == self._pieces:
             hidden = self._read_behind(len(prompt), [], paths)
             return {(): self._last, **hidden}
-        tail = self._read_pieces(prompt)
+        self._read_pieces(pieces)
         hidden = self._read_behind(len(prompt), tail, paths)
         self._tail = tail
         self._last = hidden[()]
         return hidden
 
-    def _read_pieces(self, prompt: list[int]) -> list[int]:
-        """Read the pieces of a prompt that the cache lacks, but not the last; return that one."""
-        begins = self._begins(prompt)
-        shared = common_prefix(prompt, self._pieces)
-        self._tail = []
-        for begin, end in itertools.pairwise(begins):
-            if end > shared:
-                self._pieces = prompt[:begin]
-                self._run(begin, prompt[begin:end], causal_mask(end - begin), rows=[])
-        self._pieces = prompt[: begins[-1]]
-        return prompt[begins[-1] :]
-
-    def _begins(self, prompt: Sequence[int]) -> list[int]:
-        """Return where the pieces of a prompt begin."""
+    def _split(self, prompt: list[int]) -> list[list[int]]:
+        """Cut a prompt into its pieces."""
         lead = 0
         for place, token in enumerate(prompt[:_LEAD], start=1):
             if token in self.tokenizer.control.values() and place < len(prompt):
                 lead = place
-        begins = list(range(lead, len(prompt), CHUNK))
+        pieces = []
         if lead:
-            begins.insert(0, 0)
-        return begins
+            pieces.append(prompt[:lead])
+        for begin in range(lead, len(prompt), CHUNK):
+            pieces.append(prompt[begin : begin + CHUNK])
+        return pieces
+
+    def _read_pieces(self, pieces: list[list[int]]) -> None:
+        """Read the pieces that the cache lacks; it then holds these and no others."""
+        self._tail = []
+        self._pieces = self._pieces[: common_prefix(pieces, self._pieces)]
+        for piece in pieces[len(self._pieces) :]:
+            start = sum(map(len, self._pieces))
+            self._run(start, piece, causal_mask(len(piece)), rows=[])
+            self._pieces.append(piece)
 
     def _read_behind(
         self,
