@@ -140,7 +140,9 @@ def _draw_findings(draft: Draft) -> list[CaseStatement]:
     rng = draft.rng
     candidates: list[Candidate] = []
     for statement, share in draft.target.findings:
-        if share > 0 and draft.meets_condition(finding_of(statement).when):
+        finding = finding_of(statement)
+        held = draft.style.holds(finding, statement.section)
+        if held and share > 0 and draft.meets_condition(finding.when):
             candidates.append((statement, share))
     chosen: list[CaseStatement] = []
     for name in draft.node.path:
@@ -333,14 +335,21 @@ def _draw_other(draft: Draft) -> None:
     for statement in draft.findings:
         present.add(statement.id)
     negatives: list[CaseStatement] = []
+    without = draft.style.without
     for statement in draft.compiled.negatives:
+        if statement.section in without:
+            continue
         if statement.negative and present.isdisjoint(statement.negative.absent):
             negatives.append(statement)
     lookalikes: list[CaseStatement] = []
     plain: list[CaseStatement] = []
     for statement in draft.compiled.neutrals:
         neutral = statement.neutral
-        if neutral is None or not present.isdisjoint(neutral.absent):
+        if (
+            neutral is None
+            or statement.section in without
+            or not present.isdisjoint(neutral.absent)
+        ):
             continue
         if draft.meets_condition(neutral.when):
             (lookalikes if neutral.points_to else plain).append(statement)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dxtrace.knowledge.schema import Finding
 from dxtrace.knowledge.wordings import Register
 
 Layout = Literal[
@@ -50,7 +51,8 @@ class Style:
 
     ``abbreviates``, ``typos``, ``wraps`` and ``masks`` are the shares of notes that do so;
     ``reports`` is the share of studies printed as a whole report; a ``long`` note leaves little
-    out; one of a ``planned`` visit is not written of an illness of hours or days.
+    out; one of a ``planned`` visit is not written of an illness of hours or days; ``without`` are
+    sections of which it holds nothing.
     """
 
     name: str
@@ -80,6 +82,20 @@ class Style:
     long: bool = False
     reports: float = 0.0
     planned: bool = False
+    without: frozenset[str] = frozenset()
+
+    @property
+    def is_story(self) -> bool:
+        """Whether it is a short presentation without tests."""
+        return bool(self.without)
+
+    def holds(self, finding: Finding, section: str) -> bool:
+        """Return whether such a note may state a finding of a section; a story tells of no test and
+        of nothing that was done in hospital.
+        """
+        if self.is_story and finding.kind in ("lab", "imaging", "procedure"):
+            return False
+        return section not in self.without
 
     def register(self, part: Part, roll: float) -> Register:
         """Return the register for a roll from 0 to 1."""

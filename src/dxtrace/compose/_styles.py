@@ -18,9 +18,15 @@ from dxtrace.compose._hard_styles import (
 )
 from dxtrace.compose._prose_styles import LETTER, REPORT, VIGNETTE
 from dxtrace.compose._short_styles import BULLETED, HANDOFF, OSCE, RESIDENT, SOAP, TRIAGE
+from dxtrace.compose._story_styles import (
+    PATIENT_STORY,
+    PRACTICE_NOTE,
+    QUESTION_ONLINE,
+    REFERRAL,
+)
 from dxtrace.compose._style import Style
 
-#: Every style, those of the hard test last.
+#: Every style, those of the hard test and of the test of stories last.
 STYLES: tuple[Style, ...] = (
     RESIDENT,
     ADMISSION,
@@ -37,8 +43,12 @@ STYLES: tuple[Style, ...] = (
     SOAP,
     CONSULT,
     HANDOFF,
+    PATIENT_STORY,
+    PRACTICE_NOTE,
     CLERKING,
     PRESENTATION,
     MARKDOWN,
     BOARD_QUESTION,
+    QUESTION_ONLINE,
+    REFERRAL,
 )

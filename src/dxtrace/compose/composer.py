@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from dxtrace.chain import Chain, PremiseRef, Span, Step
 from dxtrace.compose._compile import (
     CaseStatement,
     Compiled,
+    Target,
     compiled,
     premise_id,
 )
@@ -68,17 +69,54 @@ class Composer:
             DxtraceError: no note without a label could be written (the knowledge leaks it).
         """
         side = int(hard)
-        category, diagnosis = self._dealt(number, side)
-        entry = self.compiled[category]
-        target = entry.targets[diagnosis]
+        styles = [style for style in STYLES if style.hard == hard]
+        if hard:
+            styles = [style for style in styles if not style.is_story]
         name = self.name(number, hard)
+        seed = f"{self.seed}/{side}/{number}"
+        split = "hard" if hard else None
+        return self._composed(self._dealt(number, side), styles, name, seed, split)
+
+    def story(self, number: int) -> AnnotatedCase:
+        """Return story ``number`` of the test of stories: short presentations without tests, in
+        wordings and styles that training does not use.
+
+        The categories take turns, and within a category its diagnoses.
+
+        Raises:
+            As :meth:`case`.
+        """
+        round_number, index = divmod(number, len(self.categories))
+        category = self.categories[index]
+        diagnoses = list(self.compiled[category].targets)
+        first = random.Random(f"{self.seed}/stories/{category}").randrange(len(diagnoses))
+        diagnosis = diagnoses[(first + round_number) % len(diagnoses)]
+        styles = [style for style in STYLES if style.hard and style.is_story]
+        name = f"story-{self.seed}-{number:06d}"
+        seed = f"{self.seed}/stories/{number}"
+        return self._composed((category, diagnosis), styles, name, seed, "stories")
+
+    def _composed(
+        self,
+        key: Key,
+        styles: Sequence[Style],
+        name: str,
+        seed: str,
+        split: str | None,
+    ) -> AnnotatedCase:
+        category, diagnosis = key
+        entry = self.compiled[category]
+        side = int(split is not None)
         for attempt in range(_ATTEMPTS):
-            rng = random.Random(f"{self.seed}/{side}/{number}/{attempt}")
-            style = _style(rng, side, is_acute(entry, target.node))
+            rng = random.Random(f"{seed}/{attempt}")
+            target = entry.targets[diagnosis]
+            style = _choose_style(rng, styles, is_acute(entry, target.node))
+            if style.is_story:
+                target = _as_told(entry, target, style)
             draft = draw(rng, entry, target, style, side)
             note, marks = write_note(draft)
             if not leaked_names(note, draft.compiled.category):
-                return _annotated(draft, note, marks, name, hard)
+                return _annotated(draft, note, marks, name, split)
         raise DxtraceError(
             f"{category}: every note for {diagnosis} holds the label; check its knowledge file",
         )
@@ -168,14 +206,28 @@ def _weighted_sample(rng: random.Random, weights: Mapping[Key, float], count: in
     return ascending[len(ascending) - count :]
 
 
-def _style(rng: random.Random, side: int, acute: bool) -> Style:
-    styles: list[Style] = []
-    for style in STYLES:
-        too_slow = acute and style.planned
-        if style.hard == bool(side) and not too_slow:
-            styles.append(style)
-    weights = [style.weight for style in styles]
-    return rng.choices(styles, weights)[0]
+def _choose_style(rng: random.Random, styles: Sequence[Style], acute: bool) -> Style:
+    fitting_styles: list[Style] = []
+    for style in styles:
+        if not (acute and style.planned):
+            fitting_styles.append(style)
+    weights = [style.weight for style in fitting_styles]
+    return rng.choices(fitting_styles, weights)[0]
+
+
+def _as_told(entry: Compiled, target: Target, style: Style) -> Target:
+    """Return the target itself, or the diagnosis above it where nothing that a story may hold tells
+    its own.
+    """
+    for statement, share in target.findings:
+        finding = finding_of(statement)
+        own = finding.node == target.node.name and share > 0
+        if own and style.holds(finding, statement.section):
+            return target
+    above = target.node.path[-2:-1]
+    if above and above[0] in entry.targets:
+        return _as_told(entry, entry.targets[above[0]], style)
+    return target
 
 
 def _annotated(
@@ -183,7 +235,7 @@ def _annotated(
     note: str,
     marks: dict[str, tuple[int, int]],
     name: str,
-    hard: bool,
+    split: str | None,
 ) -> AnnotatedCase:
     case = Case.from_text(note, name)
     steps: list[Step] = []
@@ -199,8 +251,8 @@ def _annotated(
     )
     chain.verify()
     tags = {"style": draft.style.name}
-    if hard:
-        tags["split"] = "hard"
+    if split:
+        tags["split"] = split
     tags["complete"] = str(draft.node.is_leaf).lower()
     return AnnotatedCase(case, chain, f"patient-{name}", tags)
 

@@ -19,10 +19,13 @@ from dxtrace.findings.recogniser import FindingRecogniser, Reading, recogniser
 from dxtrace.knowledge import Wordings
 from dxtrace.notes.annotated import AnnotatedCase
 
+#: Splits in wordings that were held out of training.
+_HELD_OUT = ("hard", "stories")
+
 
 def wordings_of(case: AnnotatedCase) -> Wordings:
     """Return which ways of stating a finding may be known to who answers a case."""
-    if case.tags.get("split") == "hard":
+    if case.tags.get("split") in _HELD_OUT:
         return "training"
     return "all"
 

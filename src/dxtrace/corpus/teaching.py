@@ -1,7 +1,7 @@
 """The open teaching corpus: composing it into a folder, and reading it back.
 
-A folder holds ``train.jsonl``, ``dev.jsonl``, ``test.jsonl`` and ``hard.jsonl`` (one annotated case
-a line),
+A folder holds ``train.jsonl``, ``dev.jsonl``, ``test.jsonl``, ``hard.jsonl`` and ``stories.jsonl``
+(one annotated case a line),
 ``manifest.json`` (ids and hashes, no text) and ``README.md`` (the dataset card).
 """
 
@@ -27,8 +27,8 @@ from dxtrace.files import Line, atomic_write, check, read_json, read_jsonl, read
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.provenance import CorpusInfo, Provenance, sha256_of, version
 
-#: The splits of the corpus. ``hard`` comes besides the size asked for.
-SPLITS = ("train", "dev", "test", "hard")
+#: The splits of the corpus. ``hard`` and ``stories`` come besides the size asked for.
+SPLITS = ("train", "dev", "test", "hard", "stories")
 
 LICENCE = "Apache-2.0"
 
@@ -62,14 +62,21 @@ def hard_size(size: int) -> int:
     return min(max(200, size // 10), 1000)
 
 
+def story_size(size: int) -> int:
+    """Return how many stories a corpus of ``size`` cases has: a tenth, from 50 to 300, which gives
+    every category twelve.
+    """
+    return min(max(50, size // 10), 300)
+
+
 def make_corpus(
     size: int,
     seed: int,
     out: str | Path,
     progress: Progress | None = None,
 ) -> CorpusInfo:
-    """Compose ``size`` cases (train, dev, test: 80/10/10) and the hard test besides into the folder
-    ``out``.
+    """Compose ``size`` cases (train, dev, test: 80/10/10), and the hard test and the stories
+    besides, into the folder ``out``.
 
     The same version, size and seed give byte-identical files. ``progress`` is called with (cases
     done, cases in all). Files appear complete or not at all, the manifest last.
@@ -93,11 +100,10 @@ def make_corpus(
 
 @dataclass(frozen=True)
 class _Plan:
-    """A split that is to be composed: the numbers of its cases, and on which side they are."""
+    """A split that is to be composed: the numbers of its cases."""
 
     split: str
     numbers: Sequence[int]
-    hard: bool
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,10 @@ def _planned(size: int, seed: int) -> list[_Plan]:
     numbers: dict[str, list[int]] = {split: [] for split in SHARES}
     for number, (name, _, _) in enumerate(cases):
         numbers[dealt[name]].append(number)
-    plans = [_Plan(split, numbers[split], hard=False) for split in SHARES]
-    return [*plans, _Plan("hard", range(hard_size(size)), hard=True)]
+    plans = [_Plan(split, numbers[split]) for split in SHARES]
+    plans.append(_Plan("hard", range(hard_size(size))))
+    plans.append(_Plan("stories", range(story_size(size))))
+    return plans
 
 
 @lru_cache(maxsize=1)
@@ -143,7 +151,10 @@ def _compose(task: _Task) -> list[_Row]:
     composer = _composer(task.seed)
     rows: list[_Row] = []
     for number in task.plan.numbers:
-        case = composer.case(number, hard=task.plan.hard)
+        if task.plan.split == "stories":
+            case = composer.story(number)
+        else:
+            case = composer.case(number, hard=task.plan.split == "hard")
         case = replace(case, tags={**case.tags, "split": task.plan.split})
         diagnosis = case.gold.diagnosis if case.gold else ""
         rows.append(_Row(case.id, diagnosis, case.tags["style"], row_bytes(case)))
@@ -310,7 +321,8 @@ def _read_row(line: Line, split: str) -> AnnotatedCase:
 def _card(manifest: dict[str, Any]) -> str:
     counts = manifest["counts"]
     styles = ", ".join(style.name for style in STYLES if not style.hard)
-    hard = ", ".join(style.name for style in STYLES if style.hard)
+    hard = ", ".join(style.name for style in STYLES if style.hard and not style.is_story)
+    stories = ", ".join(style.name for style in STYLES if style.hard and style.is_story)
     diagnoses = sorted({name for split in manifest["diagnoses"].values() for name in split})
     files = "\n".join(
         f"      - split: {'validation' if split == 'dev' else split}\n        path: {split}.jsonl"
@@ -328,6 +340,7 @@ def _card(manifest: dict[str, Any]) -> str:
         table=table,
         styles=styles,
         hard=hard,
+        stories=stories,
         diagnoses=len(diagnoses),
         id=manifest["corpus"]["id"],
         sha256=manifest["corpus"]["sha256"],
@@ -371,7 +384,8 @@ research only; never for patient care.
 {table}
 
 Corpus `{id}`, made by dxtrace {version} with seed {seed}; SHA-256 over all rows `{sha256}`.
-The same version, size ({size}) and seed make the same bytes. The hard test comes besides the size asked for.
+The same version, size ({size}) and seed make the same bytes. The hard test and the stories come besides the size asked
+for.
 
 ## How it was made
 
@@ -383,7 +397,9 @@ evidence is the note's own text, its rationales say a premise of the knowledge f
 illness never stands in its note.
 
 Splits are by patient and stratified by diagnosis. The **hard** split is written in wordings, kinds of notes
-({hard}) and with pairs of accompanying illnesses that no other split has.
+({hard}) and with pairs of accompanying illnesses that no other split has. The **stories** are short
+presentations without laboratory or imaging, as patients and family physicians tell them, in the same held-out wordings
+({stories}); the categories take turns.
 
 ## A row
 
