@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
-from support.commands import Run
+from support import DATA
+from support.commands import Run, run
 from support.view import NOTE, chain_on
 
 from dxtrace.chain import DISCLAIMER
@@ -64,3 +66,35 @@ def test_what_cannot_be_shown_is_said_in_one_line(
 def test_serving_elsewhere_without_a_token_is_refused(dxtrace: Run) -> None:
     done = dxtrace("serve", "--host", "0.0.0.0")
     assert done.returncode == 2 and "token" in done.stderr
+
+
+OWN = {
+    "id": "1",
+    "note": "Two weeks of fever. CXR: right upper lobe cavity.",
+    "diagnosis": "Tuberculosis",
+    "steps": [{"rationale": "Cavities are typical.", "evidence": "right upper lobe cavity"}],
+}
+
+
+@pytest.mark.parametrize("spec", ["own.jsonl", "jsonl:own.jsonl", "rel", "direct:rel", "parts:all"])
+def test_any_corpus_is_a_library(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spec: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.jsonl").write_text(f"{json.dumps(OWN)}\n{json.dumps(OWN | {'note': 'A cavity.'})}\n")
+    shutil.copytree(DATA / "direct", "rel")
+    assert run(capsys, "corpus", "split", "rel", "--out", "parts", "--shares", "all=1")[0] == 0
+    code, _, err = run(capsys, "view", spec, "--out", "page.html")
+    assert code == 0, err
+    page = Path("page.html").read_text()
+    assert '"mode":"library"' in page
+    assert '"reference":true' in page
+
+
+def test_what_is_no_corpus_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = run(capsys, "view", f"nosuch:{tmp_path}", "--out", tmp_path / "page.html")
+    assert code == 2
+    assert "agentclinic" in err

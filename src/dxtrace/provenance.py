@@ -18,6 +18,9 @@ from dxtrace.files import check, read_json
 #: The file beside an artefact that says what it was made from.
 PROVENANCE = "provenance.json"
 
+#: The key under which a GGUF file says it.
+GGUF_PROVENANCE = "dxtrace.provenance"
+
 #: Said of everything made from DiReCT, for ever. Source: PhysioNet, "Responsible use of MIMIC data
 #: with online services" (24 September 2025) and the data use agreement's rule on derived work (24
 #: April 2024).

@@ -121,11 +121,14 @@ class Differential:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """The model that answered: name, SHA-256 of base and adapter (None without one)."""
+    """The model that answered: name, SHA-256 of base and adapter (None without one), and whether it
+    was made from credentialed data.
+    """
 
     name: str = ""
     base_sha256: str | None = None
     adapter_sha256: str | None = None
+    credentialed: bool = False
 
 
 @dataclass(frozen=True)

@@ -120,11 +120,14 @@ class RankedV1(_Part):
 
 
 class ModelV1(_Part):
-    """The model that answered; SHA-256 of its files, null without one."""
+    """The model that answered; SHA-256 of its files, null without one; whether it was made from
+    credentialed data.
+    """
 
     name: Text = ""
     base_sha256: Text | None = None
     adapter_sha256: Text | None = None
+    credentialed: bool = False
 
 
 class TimingV1(_Part):

@@ -10,8 +10,9 @@ import typer
 from rich.progress import track
 
 from dxtrace.cli._progress import STDERR, reporting
-from dxtrace.errors import DxtraceError, InputError
-from dxtrace.files import atomic_write, read_bytes, refuse_to_replace
+from dxtrace.corpus import Corpus, guess_kind, open_corpus
+from dxtrace.errors import CorpusError, DxtraceError, InputError, RowError
+from dxtrace.files import atomic_write, read_bytes, read_jsonl, refuse_to_replace
 from dxtrace.view import Found, ViewCase, library, page, read_results, reading_of
 
 #: Cases that a library takes unless told otherwise: its file stays under 5 MB.
@@ -21,17 +22,17 @@ LIMIT = 200
 MOST_ANSWERED = 20
 
 
-Paths = Annotated[
-    list[Path],
+Sources = Annotated[
+    list[str],
     typer.Argument(
-        metavar="PATH...",
-        help="A result (JSON), a case (text or JSON: answered first), a JSONL file or a folder; - for standard input. "
-        "Two or three results on one note are compared.",
+        metavar="SOURCE...",
+        help="Results (JSON, JSONL, a folder), a corpus (PATH[:split] or NAME:PATH[:split]), or a case that is "
+        "answered first; - for standard input. Two or three results on one note are compared.",
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="File to write; default: PATH's name with .html."),
+    typer.Option("--out", "-o", help="File to write; default: SOURCE's name with .html."),
 ]
 Title = Annotated[str | None, typer.Option(help="Title of the page.")]
 Model = Annotated[str, typer.Option(help="Model that answers a case that has no answer yet.")]
@@ -63,7 +64,7 @@ _GENERATOR = b'<meta name="generator" content="dxtrace'
 
 
 def view(
-    paths: Paths,
+    sources: Sources,
     out: Out = None,
     title: Title = None,
     model: Model = "default",
@@ -78,10 +79,16 @@ def view(
     several notes become a case library with search, filters and a learning mode. For education and
     research only; not for patient care; not a medical device.
     """
-    target = out or _default_name(paths)
+    target = out or _default_name(sources)
     if not force and not _is_page(target):
         refuse_to_replace([target])
-    found = read_results(paths)
+    corpora = [source for source in sources if _is_corpus(source)]
+    results = [source for source in sources if source not in corpora]
+    found = Found()
+    if results:
+        found = read_results(results)
+    for spec in corpora:
+        _add(open_corpus(spec, allow_empty=True), found)
     _answer(found, model)
     if not found.answered:
         raise InputError(f"nothing to show: {found.skipped[0]}")
@@ -90,13 +97,53 @@ def view(
     if len(found.skipped) > 5:
         STDERR.print(f"left out: {len(found.skipped) - 5} more")
     cases = _thinned(found.answered, limit)
-    many = len(cases) > 1 or not answers or any(path.is_dir() for path in paths)
+    many = len(cases) > 1 or not answers or any(Path(source).is_dir() for source in sources)
     if many:
         text = library(cases, title or "Case library", practice, answers)
     else:
         text = page(cases[0], title=title)
     atomic_write(target, text)
     typer.echo(target)
+
+
+def _is_corpus(source: str) -> bool:
+    """Return whether a source is a SPEC of annotated cases, rather than results or notes."""
+    if source == "-":
+        return False
+    path = Path(source).expanduser()
+    if not path.exists():
+        return True
+    try:
+        kind = guess_kind(path)
+    except CorpusError:
+        return False
+    if kind == "jsonl" and path.is_file():
+        return not _holds_results(path)
+    return kind not in ("jsonl", "notes")
+
+
+def _holds_results(path: Path) -> bool:
+    """Return whether a row of a JSONL file is an answer, or says why there is none."""
+    for line in read_jsonl(path):
+        try:
+            row = line.parse()
+        except RowError:
+            continue
+        if isinstance(row, dict) and row.keys() & {"differential", "category", "error"}:
+            return True
+    return False
+
+
+def _add(corpus: Corpus, found: Found) -> None:
+    """Add the cases of a corpus: the annotated ones as they are, the others to be answered."""
+    for case in corpus.cases:
+        if case.gold is None:
+            found.unanswered.append(case)
+        else:
+            found.add(ViewCase.of_annotated(case))
+    for problem in corpus.problems:
+        if problem.kind != "duplicate-id":  # it has a name of its own now, and is shown
+            found.skipped.append(str(problem))
 
 
 def _answer(found: Found, model: str) -> None:
@@ -119,7 +166,8 @@ def _answer(found: Found, model: str) -> None:
             disable=not STDERR.is_terminal,
         ):
             try:
-                found.add(ViewCase(case, (reading_of(reasoner.reason(case)),)))
+                reading = reading_of(reasoner.reason(case.case))
+                found.add(ViewCase(case.case, (reading,), case.tags))
             except DxtraceError as error:
                 if len(cases) == 1:
                     raise
@@ -136,12 +184,11 @@ def _thinned(cases: Sequence[ViewCase], limit: int) -> list[ViewCase]:
     return kept_cases
 
 
-def _default_name(paths: Sequence[Path]) -> Path:
-    if str(paths[0]) == "-":
-        name = "case"
-    else:
-        name = paths[0].resolve().name
-    return Path(f"{Path(name).stem or 'case'}.html")
+def _default_name(sources: Sequence[str]) -> Path:
+    if sources[0] == "-":
+        return Path("case.html")
+    name = Path(sources[0]).resolve().stem.replace(":", "-")
+    return Path(f"{name or 'case'}.html")
 
 
 def _is_page(target: Path) -> bool:

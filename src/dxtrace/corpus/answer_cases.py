@@ -182,7 +182,7 @@ def answer_row(system: System, id: str, case: AnnotatedCase | CaseError) -> Row:
         "wordings": wordings_of(case),
         "note_sha256": note_sha256(case),
     }
-    if case.tags.get(CREDENTIALED) == "true":
+    if case.tags.get(CREDENTIALED) == "true" or row["model"][CREDENTIALED]:
         row[CREDENTIALED] = True
     return row
 

@@ -5,6 +5,7 @@ folder, Ollama.
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from dxtrace.models.gguf_files import rewrite, shape_of
 from dxtrace.models.lora import LlamaShape, read_config, read_lora
 from dxtrace.models.torch_base import locate
 from dxtrace.notes.prompt import SYSTEM, prompt_parts
-from dxtrace.provenance import read_provenance
+from dxtrace.provenance import GGUF_PROVENANCE, read_provenance
 
 #: The forms that :func:`export_adapter` writes.
 FORMS = ("lora-gguf", "gguf", "hf", "ollama")
@@ -66,6 +67,7 @@ def export_adapter(
             quantisation,
             folder,
             lambda done, total: tell("writing GGUF", done / total),
+            {GGUF_PROVENANCE: _provenance_text(folder)},
         )
         if form == "ollama":
             (out / "Modelfile").write_text(modelfile(source), "utf-8")
@@ -73,6 +75,10 @@ def export_adapter(
     except OSError as error:
         raise ModelError(f"{out}: cannot be written ({error.strerror})") from None
     return out
+
+
+def _provenance_text(folder: Path) -> str:
+    return json.dumps(read_provenance(folder).to_json())
 
 
 def adapter_folder(path: Path) -> Path:
@@ -127,6 +133,7 @@ def write_lora_gguf(folder: Path, base: str, out: Path, report: store.Report | N
             folder.parent.name if folder.name == "adapter" else folder.name,
         )
         writer.add_string("adapter.type", "lora")
+        writer.add_string(GGUF_PROVENANCE, _provenance_text(folder))
         writer.add_float32("adapter.lora.alpha", alpha)
         for name, pair in pairs.items():
             up = pair.up

@@ -7,7 +7,7 @@ before quantisation.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ def rewrite(
     quantisation: str,
     lora: Path | None = None,
     progress: Progress | None = None,
+    said: Mapping[str, str] | None = None,
 ) -> None:
     """Write ``source`` again with its matrices in another quantisation, an adapter merged in.
 
@@ -35,6 +36,7 @@ def rewrite(
         quantisation: F32, F16, Q8_0, Q4_0, Q4_1 ...: a name of ``gguf.GGMLQuantizationType``.
         lora: folder of a PEFT adapter to merge, or None.
         progress: called with (tensors done, tensors in all).
+        said: keys and texts to add to the file's own.
 
     Raises:
         ModelError: the file is no GGUF file, the adapter does not fit it, or the quantisation is
@@ -57,6 +59,8 @@ def rewrite(
     try:
         with gguf_content(source):
             writer = _copy_header(reader, partial)
+        for key, text in (said or {}).items():
+            writer.add_string(key, text)
         for done, tensor in enumerate(reader.tensors):
             with gguf_content(source):
                 data, kind = _convert(tensor, wanted, pairs.get(tensor.name))

@@ -13,9 +13,16 @@ from dxtrace.answering.calibration import Calibration
 from dxtrace.chain import ModelInfo
 from dxtrace.engines.base import Engine
 from dxtrace.errors import InputError, MissingExtra, ModelError, NotAModelError, UnknownName
-from dxtrace.files import named_path, read_json
+from dxtrace.files import named_path, open_gguf, parse_json, read_json
 from dxtrace.models import float32, store
-from dxtrace.provenance import sha256_of
+from dxtrace.provenance import (
+    CREDENTIALED_RULE,
+    GGUF_PROVENANCE,
+    PROVENANCE,
+    Provenance,
+    read_provenance,
+    sha256_of,
+)
 
 #: What may run a model.
 ENGINES = ("auto", "numpy", "llamacpp", "hf", "server")
@@ -95,8 +102,31 @@ def open_model(
         name=source.name + (f" + {chosen.name}" if chosen else ""),
         base_sha256=_known_sha256(source),
         adapter_sha256=_adapter_sha256(chosen),
+        credentialed=_is_credentialed(source, chosen),
     )
-    return Opened(built, info, read_calibration(chosen), why, _notice(source, chosen))
+    notice = _notice(source, chosen)
+    if info.credentialed:
+        notice = CREDENTIALED_RULE
+    return Opened(built, info, read_calibration(chosen), why, notice)
+
+
+def _is_credentialed(source: _Source, adapter: Path | None) -> bool:
+    """Return whether a model or its adapter says that it was made from credentialed data."""
+    files = [file for file in (source.gguf, source.folder, adapter) if file is not None]
+    return any(says_credentialed(file) for file in files)
+
+
+def says_credentialed(path: Path) -> bool:
+    """Return whether a folder or GGUF file has a record that it was made from credentialed data."""
+    if path.is_dir():
+        return (path / PROVENANCE).is_file() and read_provenance(path).credentialed
+    if path.suffix != ".gguf" or path.is_relative_to(store.home()):
+        return False
+    field = open_gguf(path).fields.get(GGUF_PROVENANCE)
+    if field is None:
+        return False
+    place = f"{path}, {GGUF_PROVENANCE}"
+    return Provenance.from_json(parse_json(field.contents(), place), place).credentialed
 
 
 def _notice(source: _Source, adapter: Path | None) -> str | None:

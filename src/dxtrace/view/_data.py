@@ -81,6 +81,13 @@ class ViewCase:
     readings: tuple[Reading, ...]
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def credentialed(self) -> bool:
+        """Whether the note, or a model that answered it, is under a credentialed-use agreement."""
+        if self.tags.get("credentialed") == "true":
+            return True
+        return any(reading.chain.model.credentialed for reading in self.readings)
+
     def __post_init__(self) -> None:
         if not 1 <= len(self.readings) <= MAX_READINGS:
             raise InputError(
@@ -92,12 +99,13 @@ class ViewCase:
             )
 
     @classmethod
-    def of_chains(cls, *readings: Reading) -> ViewCase:
+    def of_chains(cls, *readings: Reading, tags: Mapping[str, str] | None = None) -> ViewCase:
         """Make a case of chains on one note; its sections are found in the note."""
         if not readings:
             raise InputError("a page needs at least one answer")
         chain = readings[0].chain
-        return cls(Case(chain.note, tuple(find_sections(chain.note)), chain.id), readings)
+        case = Case(chain.note, tuple(find_sections(chain.note)), chain.id)
+        return cls(case, readings, tags or {})
 
     @classmethod
     def of_annotated(cls, annotated: AnnotatedCase) -> ViewCase:

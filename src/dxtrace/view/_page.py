@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from dxtrace.chain import DISCLAIMER, DOUBTFUL, Chain
 from dxtrace.errors import InputError
-from dxtrace.provenance import version
+from dxtrace.provenance import CREDENTIALED_RULE, version
 from dxtrace.view._data import ViewCase, case_json, catalogue, entry_json, front_json, reading_of
 from dxtrace.view._static import STATIC_STYLE, static_case_html
 
@@ -65,7 +65,9 @@ def page(*found: Chain | ViewCase, title: str | None = None, start: Tab | None =
     }
     fallback = "".join(static_case_html(reading.chain) for reading in case.readings)
     body = case_json(case)
-    return _assemble(title or f"{case.case.id} · dxtrace", data, [body], fallback=fallback)
+    title = title or f"{case.case.id} · dxtrace"
+    marked = case.credentialed
+    return _assemble(title, data, [body], fallback=fallback, credentialed=marked)
 
 
 def library(
@@ -111,7 +113,8 @@ def library(
         "diagnoses": catalogue(),
     }
     fallback = "<p>This library needs JavaScript to be read.</p>"
-    return _assemble(title, data, blocks, fallback=fallback)
+    marked = any(case.credentialed for case in found)
+    return _assemble(title, data, blocks, fallback=fallback, credentialed=marked)
 
 
 def app_page(settings: Mapping[str, Any]) -> str:
@@ -184,8 +187,12 @@ def _assemble(
     fallback: str,
     extra: tuple[str, ...] = (),
     connect: str = "'none'",
+    credentialed: bool = False,
 ) -> str:
-    head = {"disclaimer": DISCLAIMER, "version": version(), "doubtful": DOUBTFUL, **data}
+    disclaimer = DISCLAIMER
+    if credentialed:
+        disclaimer = f"{DISCLAIMER} {CREDENTIALED_RULE}"
+    head = {"disclaimer": disclaimer, "version": version(), "doubtful": DOUBTFUL, **data}
     blocks = [
         _block("dxtrace-data", head),
         *(_block(f"dxtrace-case-{n}", case) for n, case in enumerate(cases)),
@@ -195,7 +202,7 @@ def _assemble(
         version=html.escape(version()),
         title=html.escape(title),
         style=style_text(extra),
-        fallback=f"<p>{html.escape(DISCLAIMER)}</p>{fallback}",
+        fallback=f"<p>{html.escape(disclaimer)}</p>{fallback}",
         blocks="\n".join(blocks),
         script=script_text(extra),
     )

@@ -33,7 +33,7 @@ class Found:
     """
 
     answered: list[ViewCase] = field(default_factory=list)
-    unanswered: list[Case] = field(default_factory=list)
+    unanswered: list[AnnotatedCase] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     _places: dict[str, int] = field(default_factory=dict, repr=False)
 
@@ -65,7 +65,7 @@ def read_results(paths: Sequence[str | Path]) -> Found:
             _read_folder(Path(path), found)
         else:
             _read_file(path, found, lenient=False)
-    found.unanswered = [case for case in found.unanswered if case.note not in found._places]
+    found.unanswered = [one for one in found.unanswered if one.case.note not in found._places]
     if not (found.answered or found.unanswered):
         where = ", ".join(map(str, paths))
         raise InputError(
@@ -138,10 +138,10 @@ def _take(data: Any, place: str, id: str, found: Found) -> None:
         found.unanswered.append(_placed(lambda: case_from_json(data, place, id), place))
 
 
-def _placed(read: Any, place: str) -> Case:
+def _placed(read: Any, place: str) -> AnnotatedCase:
     try:
         case: Case = read()
-        return case
+        return AnnotatedCase(case, None, case.id, {})
     except CaseError as error:
         raise error if str(error).startswith(place) else CaseError(f"{place}: {error}") from None
 
@@ -151,7 +151,11 @@ def _answered(data: dict[str, Any], place: str) -> ViewCase:
     try:
         if "patient" in data and "sections" in data:
             return ViewCase.of_annotated(AnnotatedCase.from_json(data))
-        return ViewCase.of_chains(reading_of(_with_warnings(Chain.from_json(data))))
+        tags = {}
+        if data.get("credentialed") is True:
+            tags["credentialed"] = "true"
+        reading = reading_of(_with_warnings(Chain.from_json(data)))
+        return ViewCase.of_chains(reading, tags=tags)
     except (KeyError, TypeError, AttributeError, ValueError):
         reason = "a field of an annotated case is missing or of the wrong kind"
     except InputError as error:
