@@ -25,6 +25,7 @@ from dxtrace.answering.differential import label_options
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.compose import Composer
 from dxtrace.engines import Branch, Engine
+from dxtrace.engines.base import Unwanted, while_wanted
 from dxtrace.engines.numpy_engine import CHUNK, NumpyEngine
 from dxtrace.errors import EngineError, ModelError, UnknownName
 from dxtrace.knowledge.taxonomy import Taxonomy
@@ -164,6 +165,18 @@ def test_a_prompt_that_does_not_fit_is_an_error(engine: NumpyEngine, extra: int)
     long = [5] * (engine.context + extra)
     with pytest.raises(EngineError, match="tokens"):
         engine.distributions(long, [Branch((1,) * (1 - extra), (1, 2))])
+
+
+def test_what_nobody_wants_is_given_up_and_changes_nothing(
+    engine: NumpyEngine, prompt: list[int]
+) -> None:
+    branches = label_branches(engine)
+    expected = engine.distributions(prompt, branches)
+    engine.forget()
+    asked = iter([True] * 12)
+    with while_wanted(lambda: next(asked, False)), pytest.raises(Unwanted):
+        engine.distributions([*prompt[:-40], *prompt], branches)
+    assert_close(engine.distributions(prompt, branches), expected)
 
 
 def test_an_empty_prompt_is_an_error(engine: NumpyEngine) -> None:

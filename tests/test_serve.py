@@ -16,7 +16,8 @@ from support.view import HOSTILE, NOTE, STATES, Quick, state
 
 from dxtrace.chain import DISCLAIMER, Chain
 from dxtrace.chain.result import result_schema
-from dxtrace.cli.serve import check_access, examples
+from dxtrace.cli.serve import check_access, claim, examples
+from dxtrace.engines.base import expect_wanted
 from dxtrace.errors import EngineError, InputError
 from dxtrace.notes.case import Case
 
@@ -136,6 +137,41 @@ def test_a_client_that_leaves_frees_its_place(stream: bool) -> None:
             leave_early(server, stream=stream)
         wait(lambda: server.health()["waiting"] == 0, 10)
         wait(lambda: server.health()["running"] == 0, 10)
+
+
+def test_a_client_that_leaves_frees_the_engine_while_it_ranks() -> None:
+    class Slow(Quick):
+        """Ranks for half a minute, as a model on a long note, unless nobody waits for it."""
+
+        def differential(self, case: Case) -> Any:
+            for _ in range(1500):
+                expect_wanted()
+                time.sleep(0.02)
+            return super().differential(case)
+
+    with serving(Slow()) as server:
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        body = json.dumps({"note": NOTE, "stream": True})
+        connection.sendall(
+            b"POST /v1/reason HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
+        wait(lambda: server.health()["running"] == 1)
+        connection.close()
+        left = time.monotonic()
+        wait(lambda: server.health()["running"] == 0)
+        assert time.monotonic() - left < 2
+
+
+def test_a_port_is_taken_before_models_are_loaded() -> None:
+    with claim("127.0.0.1", 0) as place:
+        place.listen()
+        port = place.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} of 127.0.0.1 .*--port") as error:
+            claim("127.0.0.1", port)
+        assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match="cannot be listened on"):
+        claim("no-such-host.invalid", 8000)
 
 
 def test_a_full_line_says_so() -> None:

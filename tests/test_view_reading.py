@@ -69,6 +69,8 @@ def test_pointing_lights_and_only_a_click_scrolls(browser: Any, tmp_path: Path) 
     chain = chain_on(note, ["BNP 1200 pg/mL", "LVEF 25 %"], differential=differential_of("HFrEF"))
     view = opened(browser, tmp_path, page(chain))
     top = "document.querySelector('.scroller').scrollTop"
+    view.wait_for_selector("mark.active")
+    view.wait_for_timeout(200)
     view.evaluate("document.querySelector('.scroller').scrollTop = 300")
     for number in (1, 2, 1):
         view.hover(f".step[data-number='{number}']")

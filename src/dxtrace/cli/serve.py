@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -79,6 +80,7 @@ def serve(
         raise InputError("--frame-ancestors holds ';' or a line end")
     hosts = frozenset({"localhost", "127.0.0.1", "::1", host})
     rules = Rules(token=token, hosts=hosts, frame_ancestors=frame_ancestors)
+    place = claim(host, port)
     loaded = _load(
         list(dict.fromkeys(model)), engines, Runs(engine=engine, url=url, threads=threads)
     )
@@ -90,11 +92,34 @@ def serve(
     else:
         shown = host
     STDERR.print(
-        f"dxtrace serves http://{shown}:{port}/ (stop with Ctrl-C)",
+        f"dxtrace serves http://{shown}:{place.getsockname()[1]}/ (stop with Ctrl-C)",
         highlight=False,
         markup=False,
     )
-    make_server(create_app(settings), host, port).run()
+    make_server(create_app(settings), host, port).run(sockets=[place])
+
+
+def claim(host: str, port: int) -> socket.socket:
+    """Take a port before models are loaded, which takes long; 0 takes any.
+
+    Raises:
+        InputError: it is used, or may not be; says which.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        place = socket.socket(family, kind)
+    except OSError as error:
+        raise InputError(f"{host}: cannot be listened on ({error.strerror})") from None
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        place.bind(address)
+    except OSError as error:
+        place.close()
+        reason = str(error.strerror or error).lower()
+        raise InputError(
+            f"port {port} of {host} cannot be taken ({reason}): --port chooses another"
+        ) from None
+    return place
 
 
 def check_access(host: str, token: str | None) -> None:

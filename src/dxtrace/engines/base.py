@@ -5,7 +5,9 @@ An engine knows tokens and probabilities; it knows nothing of notes, diagnoses o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -15,14 +17,45 @@ __all__ = [
     "Branch",
     "Engine",
     "PromptPart",
+    "Unwanted",
     "Work",
     "ancestors",
     "common_prefix",
+    "expect_wanted",
     "token_tree",
+    "while_wanted",
 ]
 
 #: Passes of more tokens count as prefill (reading a prompt), shorter ones as decoding.
 _MOST_DECODED = 32
+
+
+_WANTED: ContextVar[Callable[[], bool] | None] = ContextVar("wanted", default=None)
+
+
+class Unwanted(Exception):
+    """Nobody waits any more for what an engine computes."""
+
+
+@contextmanager
+def while_wanted(wanted: Callable[[], bool]) -> Iterator[None]:
+    """Let an engine give up in this block, by :class:`Unwanted`, once ``wanted`` says False."""
+    before = _WANTED.set(wanted)
+    try:
+        yield
+    finally:
+        _WANTED.reset(before)
+
+
+def expect_wanted() -> None:
+    """Give up what nobody waits for; an engine asks between pieces of a long pass.
+
+    Raises:
+        Unwanted: by the word of :func:`while_wanted`.
+    """
+    wanted = _WANTED.get()
+    if wanted is not None and not wanted():
+        raise Unwanted
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dxtrace.engines.base import expect_wanted
+
 Array = npt.NDArray[np.float32]
 Turns = npt.NDArray[np.complex64]
 Rows = npt.NDArray[np.intp]
@@ -308,6 +310,7 @@ def forward(config: LlamaConfig, weights: Weights, cache: Cache, batch: Batch) -
     rows = np.arange(len(x))
     with np.errstate(over="ignore"):
         for index, layer in enumerate(weights.layers):
+            expect_wanted()
             if index == config.layers - 1:
                 rows = np.asarray(batch.rows, np.intp)
             normed = rms_norm(x, layer.attention_norm, config.epsilon)

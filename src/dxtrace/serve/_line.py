@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from dxtrace.chain import Chain, Differential, ModelInfo, Step, step_to_json
+from dxtrace.engines.base import Unwanted, while_wanted
 from dxtrace.errors import CaseError, DxtraceError, EngineError
 from dxtrace.notes.case import Case
 
@@ -98,6 +99,8 @@ class Job:
                     )
                     return
             raise EngineError("the answer broke off")
+        except Unwanted:
+            return
         except DxtraceError as error:
             yield error_event(
                 type(error).__name__,
@@ -178,7 +181,7 @@ class Line:
         self._tell_places()
 
     def leave(self, job: Job) -> None:
-        """Give a job's place up: a waiting one goes at once, a running one before its next step."""
+        """Give a job's place up: a waiting one goes at once, a running one before its next step or layer."""
         if job.done:
             return
         job.cancelled = True
@@ -233,8 +236,9 @@ class Line:
 
     def _answer(self, job: Job, answerer: Answerer, loop: asyncio.AbstractEventLoop) -> None:
         """Run a job in this thread; its events go to the loop in order."""
-        for event in job.run(answerer, self._most_s):
-            loop.call_soon_threadsafe(job.events.put_nowait, event)
+        with while_wanted(lambda: not job.cancelled):
+            for event in job.run(answerer, self._most_s):
+                loop.call_soon_threadsafe(job.events.put_nowait, event)
 
     def _next(self) -> Job:
         """Take the first job of the client whose turn it is; the client goes to the end."""

@@ -84,7 +84,7 @@ function readingRows(cases) {
       const own = [found.id, reading.label, reading.status, reading.diagnosis, reading.category, probabilityOf(reading)?.toFixed(4), reading.steps.length, reading.steps.filter(isDoubtful).length];
       const pair = at ? comparePair(found.note, found.readings[0], reading) : null;
       const evidence = pair && pair.evidence;
-      rows.push([...own, ...(pair ? [found.readings[0].label, pair.same, pair.category, pair.node, evidence?.precision.toFixed(4), evidence?.recall.toFixed(4), evidence?.f1.toFixed(4)] : [])]);
+      rows.push([...own, ...(pair ? [found.readings[0].label, pair.same, pair.category, pair.node, evidence?.precision.toFixed(4), evidence?.recall.toFixed(4), evidence?.f1.toFixed(4)] : Array(7).fill(""))]);
     });
   }
   return rows;
