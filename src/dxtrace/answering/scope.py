@@ -17,6 +17,10 @@ from dxtrace.findings.recogniser import FindingRecogniser, Reading
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 
 
+#: A note with fewer clauses is taken to have as many: one finding in two clauses is no high share.
+_FEW_CLAUSES = 6
+
+
 @dataclass(frozen=True)
 class ScopeModel:
     """Coefficients by feature, an intercept under ``intercept``; at ``threshold`` a note is called
@@ -38,8 +42,11 @@ def scope_features(
 ) -> dict[str, float]:
     """Return what tells a note that fits from one that does not.
 
-    ``share``: of the pieces that state any finding, those that speak for the top category. ``agree``: the probability
-    that model and findings, each asked alone, name the same category.
+    ``share``: of the pieces that state any finding, those that speak for the top category.
+    ``coverage``: of the clauses that affirm anything, those that state a finding of the top
+    diagnosis: what is left needs another explanation. ``density``: what the note says for the top
+    diagnosis, in nats an affirmed clause. ``agree``: the probability that model and findings, each
+    asked alone, name the same category.
 
     Args:
         recogniser: which weighs findings.
@@ -55,7 +62,10 @@ def scope_features(
     of_model = _by_category(differential, "model")
     of_findings = _by_category(differential, "findings")
     own = [draft.premise for draft in drafts]
+    affirmed = max(_FEW_CLAUSES, len(reading.affirmed))
     return {
+        "coverage": _explained(reading, node) / affirmed,
+        "density": reading.scores[node.name] / affirmed,
         "share": len(weights) / max(3, len(stated)),
         "agree": sum(of_model[name] * of_findings[name] for name in of_model),
         "category": max(differential.category_probabilities().values()),
@@ -66,6 +76,19 @@ def scope_features(
         "model_entropy": _entropy([entry.model or 0.0 for entry in differential.entries]),
         "steps": float(len(drafts)),
     }
+
+
+def _explained(reading: Reading, node: Node) -> int:
+    """Return how many of the affirmed clauses state a finding of a diagnosis or of what leads to it."""
+    spans = []
+    for statement in reading.statements:
+        if statement.premise.node in node.path:
+            spans.append((statement.quote.start, statement.quote.end))
+    count = 0
+    for clause in reading.affirmed:
+        if any(start < clause.end and clause.start < end for start, end in spans):
+            count += 1
+    return count
 
 
 def _best_weights(recogniser: FindingRecogniser, reading: Reading, node: Node) -> list[float]:

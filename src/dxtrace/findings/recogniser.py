@@ -26,12 +26,13 @@ from dxtrace.findings.lexicon import Lexicon
 from dxtrace.findings.pattern_index import PatternIndex
 from dxtrace.findings.patterns import Limit, Pattern, PatternReader
 from dxtrace.findings.reader import Sentence, read_sentences
-from dxtrace.findings.similarity import FindingIndex
+from dxtrace.findings.similarity import FindingIndex, terms
 from dxtrace.findings.weights import ratios_of
 from dxtrace.knowledge import Premise, Wordings
 from dxtrace.knowledge.schema import Contrary
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
+from dxtrace.notes.cues import denies
 from dxtrace.notes.quotes import Quote, find_quotes, single_clauses
 
 #: A clause says a finding with odds ``exp(SLOPE * (similarity - MIDPOINT))`` against saying none.
@@ -86,11 +87,14 @@ class Reading:
 
     ``scores``: for every diagnosis, what the note says for it, in nats. ``statements``: in the
     order of the note, one for each finding and piece. ``contrary``: what speaks against diagnoses.
+    ``affirmed``: the clauses that say something clinical and deny nothing, whether they state a
+    known finding or not.
     """
 
     statements: tuple[Statement, ...]
     contrary: tuple[ContraryStatement, ...]
     scores: Mapping[str, float]
+    affirmed: tuple[Quote, ...] = ()
 
 
 class FindingRecogniser:
@@ -153,7 +157,16 @@ class FindingRecogniser:
                 clauses.append(quote)
         scores = self._scores(clauses, stated, measured)
         self._subtract(scores, contrary.values())
-        return Reading(tuple(statements.values()), tuple(contrary.values()), scores)
+        affirmed = []
+        for quote in clauses:
+            if terms(quote.text) and not denies(quote.text):
+                affirmed.append(quote)
+        return Reading(
+            tuple(statements.values()),
+            tuple(contrary.values()),
+            scores,
+            tuple(affirmed),
+        )
 
     def _stated(self, note: str, sentence: Sentence) -> list[tuple[int, Quote]]:
         """Return (number of the finding or contrary, quote) of every pattern that the sentence

@@ -19,7 +19,7 @@ _TERMINAL = re.compile(r"[.!?;:)]['\"\u201d\u2019\])*]*\Z")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|st|vs|e\.g|i\.e|etc|approx|no|fig|pt|pts|hosp|dept|jr|sr|prof|resp|neg|pos|max|min|hr|hrs|wk|wks"
     r"|mo|yr|yrs|temp|q\.?d|b\.?i\.?d|t\.?i\.?d|p\.?o|i\.?v|p\.?r\.?n|a\.?m|p\.?m|u\.?s|ca|cf|al|sp|spp|subsp|incl|excl|abd|ext)"
-    r")\.\Z|(?:(?<=\s)|\A)[A-Z]\.\Z",
+    r")\.\Z|(?:(?<=\s)|\A)(?-i:[A-Z])\.\Z",
     re.IGNORECASE,
 )
 
@@ -33,6 +33,17 @@ _MEASURE = re.compile(
 
 
 _NAME = re.compile(r"[A-Z][a-z]")
+
+
+# Words that begin a sentence though they are written small: of the patient, denying, or a test
+# whose name begins so ("hs-troponin", "pO2", "eGFR").
+_SMALL_START = re.compile(
+    r"(?:he|she|they|his|her|their|the|this|there|it|no|not|denie[sd]|patient|pt|was|is|has|had"
+    r"|on|in|exam|then|now|also|but|we|i|my)\b|hs-|[a-z]{1,2}[A-Z]",
+)
+
+# The end of a word that is too long for an abbreviation, or of a number.
+_FULL_WORD = re.compile(r"(?:[a-z]{3}|\d)\.\Z")
 
 
 _SENTENCE_END = re.compile(r"[.!?]['\"\u201d\u2019\])*]*(?=\s)")
@@ -80,15 +91,24 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
             following = WORD.match(note, stop, end)
             if match[0][0] == "." and _abbreviated(note, begin, match.start() + 1, following):
                 continue
-            if following and (
-                following[1].islower()
-                or (match[0][0] == "?" and _REPLY.match(note, following.start(1)))
-            ):
+            if following and _goes_on_after(note, match, following):
                 continue
             yield begin, stop
             begin = stop
         if note[begin:end].strip():
             yield begin, end
+
+
+def _goes_on_after(note: str, mark: re.Match[str], following: re.Match[str]) -> bool:
+    """True if a sentence goes on behind a mark that could end it."""
+    if mark[0][0] == "?" and _REPLY.match(note, following.start(1)):
+        return True
+    if not following[1].islower():
+        return False
+    # What is written in small letters throughout has sentences too.
+    if mark[0] != "." or not _FULL_WORD.search(note, max(0, mark.end() - TAIL), mark.end()):
+        return True
+    return _SMALL_START.match(note, following.start(1)) is None
 
 
 def _abbreviated(note: str, begin: int, end: int, following: re.Match[str] | None) -> bool:
