@@ -16,7 +16,6 @@ from dxtrace.chain import Differential
 from dxtrace.findings.recogniser import FindingRecogniser, Reading
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 
-
 #: A note with fewer clauses is taken to have as many: one finding in two clauses is no high share.
 _FEW_CLAUSES = 6
 
