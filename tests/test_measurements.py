@@ -17,6 +17,10 @@ from dxtrace.findings.quantities import Measurement, quantities
 from dxtrace.findings.tokens import tokenise
 
 
+def read(sentence: str) -> list[Measurement]:
+    return read_measurements(sentence, tokenise(sentence))
+
+
 def measured(sentence: str) -> dict[str, float]:
     return {m.quantity: m.low for m in read_measurements(sentence, tokenise(sentence))}
 
@@ -140,3 +144,40 @@ def test_a_limit_and_its_opposite_are_never_both_met(value: float, limit: float)
     measurement = Measurement("hr", value, value, 0, 0)
     below = measurement.meets("<", limit, math.inf)
     assert below is not measurement.meets(">=", limit, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("Hs-troponin T 61 ng/L on arrival and 412 ng/L three hours later.", [61, 412]),
+        ("Hs-TnI 0 h 12 ng/L, 3 h 300 ng/L.", [12, 300]),
+        ("High-sensitivity troponin 20 ng/L, CK-MB mass 40 ng/L.", [20]),
+    ],
+)
+def test_a_quantity_may_be_measured_again(text: str, values: list[float]) -> None:
+    assert [one.low for one in read(text) if one.quantity == "hs_troponin"] == values
+
+
+@pytest.mark.parametrize(
+    ("text", "fall"),
+    [
+        ("BP lying 130/80, standing 100/60.", 30),
+        ("Blood pressure 128/82 mmHg lying and 96/60 mmHg standing.", 32),
+        ("On standing 90/54, seated 118/72.", 28),
+        ("BP was 130/80 supine and 126/78 upright.", 4),
+    ],
+)
+def test_two_postures_make_a_fall_of_pressure(text: str, fall: float) -> None:
+    assert [one.low for one in read(text) if one.quantity == "postural_fall"] == [fall]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BP 130/80 and 100/60.",
+        "BP 130/80, standing.",
+        "Lying on the bed he felt better standing up.",
+    ],
+)
+def test_no_posture_no_fall(text: str) -> None:
+    assert "postural_fall" not in measured(text)

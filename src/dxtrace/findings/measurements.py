@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dxtrace.findings.numbers import is_number, number, word_lists
+from dxtrace.findings.posture import read_postural_falls
 from dxtrace.findings.quantities import (
     Measurement,
     Quantity,
@@ -47,6 +48,9 @@ _MAX_FILLERS = 7
 _MAX_UNKNOWN = 2
 _SHORT_NAME = 2
 
+
+# What may stand between two values of one quantity: how it went, and when.
+_BETWEEN_VALUES = frozenset(word_lists()["between"])
 
 _STOPS = frozenset(word_lists()["stops"])
 
@@ -116,6 +120,7 @@ def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> li
             unnamed.append(value)
     words = [token.text for token in tokens]
     values = [*named, *unnamed, *read_ages(words), *read_durations(words)]
+    values += read_postural_falls(words)
     if _OTHER_FLUID.search(text):
         values = [value for value in values if value.quantity not in _OF_BLOOD]
     return values
@@ -143,6 +148,8 @@ class _Reader:
                 if not found and (quantity.before or quantity.needs_unit):
                     found = list(self._preceding(quantity, first, last))
                 yield from found
+                if found:
+                    yield from self._later_values(quantity, found[-1])
             elif quantity.before or quantity.needs_unit:
                 yield from self._preceding(quantity, first, last)
 
@@ -272,6 +279,31 @@ class _Reader:
                 if other is not None and other.unit:
                     yield from self._measured(quantity, other, first)
                 return
+
+    def _later_values(self, quantity: Quantity, found: Measurement) -> Iterator[Measurement]:
+        """Yield further values of a quantity in the same unit: "61 ng/L on arrival and 412 ng/L three
+        hours later".
+        """
+        value = self._value(self._last_number(found))
+        if value is None or not value.unit or value.second is not None:
+            return
+        index = found.last + 1
+        while index < len(self._words):
+            if is_number(self._words[index]):
+                later = self._value(index)
+                if later is not None and later.unit == value.unit:
+                    yield from self._measured(quantity, later, index)
+                    index = self._last_token(later.end, later.last)
+            elif self._words[index] not in _BETWEEN_VALUES:
+                return
+            index += 1
+
+    def _last_number(self, found: Measurement) -> int:
+        """Return where the value of a measurement begins."""
+        for index in range(found.last, found.first, -1):
+            if is_number(self._words[index]) and not is_number(self._words[index - 1]):
+                return index
+        return found.first
 
     def _last_token(self, end: int, least: int) -> int:
         last = least
