@@ -112,8 +112,9 @@ def test_anybodys_row_gets_offsets_path_and_order(tmp_path: Path) -> None:
     ]
     assert case.patient == "7"
     assert case.tags == {"ward": "3"}
-    (problem,) = corpus.problems
-    assert (problem.kind, problem.place.rsplit("/")[-1]) == (
+    moved, unaligned = corpus.problems
+    assert (moved.kind, moved.place.rsplit("/")[-1]) == ("moved", "x.jsonl, line 1, observation 3")
+    assert (unaligned.kind, unaligned.place.rsplit("/")[-1]) == (
         "unaligned",
         "x.jsonl, line 1, observation 4",
     )

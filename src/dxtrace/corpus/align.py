@@ -87,19 +87,14 @@ def find_evidence(case: Case, step: RawStep) -> Span | None:
         start, end = step.span
         if 0 <= start < end and flatten(case.note[start:end]) == flatten(step.evidence):
             return _span(case, start, end)
-    text = step.evidence.strip()
-    if not text:
-        return None
-    ranges = []
-    for s in case.sections:
+    section = None
+    for s in reversed(case.sections):
         if s.name == step.section:
-            ranges.append((s.start, s.end))
-    # An exact search first: it finds nearly all, and compiles no pattern.
-    for start, end in [*ranges, (0, len(case.note))]:
-        at = case.note.find(text, start, end)
-        if at >= 0:
-            return _span(case, at, at + len(text))
-    found = locate(case.note, text, ranges[0] if ranges else None)
+            section = (s.start, s.end)
+    near = None
+    if step.span is not None:
+        near = step.span[0]
+    found = locate(case.note, step.evidence, section, near)
     if found is None:
         return None
     return _span(case, *found)
@@ -132,6 +127,8 @@ def build_gold(
                 ),
             )
             continue
+        if moved := _moved(raw, span):
+            problems.append(Problem("moved", where, moved))
         if raw.section and span.section != raw.section:
             problems.append(
                 Problem(
@@ -155,6 +152,19 @@ def build_gold(
         built.append(Step(supports, flatten(replace_surrogates(raw.rationale)), span))
     built.sort(key=lambda step: path.index(step.supports))
     return Chain(case.id, case.note, path[-1], category, path, tuple(built)), problems
+
+
+def _moved(raw: RawStep, span: Span) -> str | None:
+    """Say how the place of an evidence differs from what was said of it, or None."""
+    if raw.span is not None and raw.span != (span.start, span.end):
+        if flatten(span.text) == flatten(raw.evidence):
+            return (
+                f"its offsets are wrong; found {span.start - raw.span[0]:+,} characters from there"
+            )
+        return "its offsets are wrong; found elsewhere, in another spelling"
+    if flatten(span.text).lower() != flatten(raw.evidence).lower():
+        return "not word for word in the note; moved to the words that are"
+    return None
 
 
 def _span(case: Case, start: int, end: int) -> Span:

@@ -105,6 +105,7 @@ class Audit:
     observations: Spread
     sections: Mapping[str, int]
     unaligned: int
+    moved: int
     problems: Mapping[str, int]
     problem_list: tuple[str, ...]
     conflicts: tuple[Conflict, ...]
@@ -220,6 +221,7 @@ def audit_corpus(
         observations=Spread.of(len(case.gold.steps) for case in cases if case.gold),
         sections=_sections(cases),
         unaligned=problems.get("unaligned", 0),
+        moved=problems.get("moved", 0),
         problems=problems,
         problem_list=tuple(map(str, corpus.problems)),
         conflicts=tuple(_conflicts(by_id, same, near_pairs, taxonomy)),

@@ -86,6 +86,8 @@ def _lengths(audit: Audit) -> list[str]:
     line = f"  {total:,} observations placed"
     if audit.unaligned:
         line += f", {audit.unaligned:,} not found in their note ({audit.unaligned_share:.1%})"
+    if audit.moved:
+        line += f", {audit.moved:,} moved to where they stand"
     lines.append(line)
     by_section: list[str] = []
     for name, count in audit.sections.items():

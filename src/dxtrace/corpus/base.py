@@ -26,6 +26,7 @@ ProblemKind = Literal[
     "unknown-node",
     "off-path",
     "unaligned",
+    "moved",
     "section",
     "duplicate-id",
     "data-list",
