@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from dxtrace.answering.reasoner import Reasoner
     from dxtrace.corpus.answer_cases import Tally, Task
+    from dxtrace.corpus.crew import Crew
+    from dxtrace.models.loading import ModelChoice
 
 
 class Format(StrEnum):
@@ -84,6 +86,22 @@ MaySend = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default one a core.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Cases answered at once, each by a process; default one a core for many cases. "
+        "At a server: cases under way.",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Share the work on a Ray cluster: auto, ray://HOST:10001, or local.",
+    ),
+]
 Source = Annotated[
     str,
     typer.Argument(
@@ -103,35 +121,28 @@ ShardIndex = Annotated[
 Top = Annotated[int, typer.Option(min=1, help="How many diagnoses of the differential to show.")]
 
 
-@dataclass(frozen=True)
-class Runs:
-    """Which model answers, and what runs it."""
+def choose_model(
+    model: str,
+    adapter: str | None = None,
+    engine: EngineChoice = EngineChoice.auto,
+    threads: int | None = None,
+    url: str | None = None,
+    may_send: bool = False,
+) -> ModelChoice:
+    """Return what the options of a command say of the model."""
+    from dxtrace.models.loading import ModelChoice
 
-    model: str = "default"
-    adapter: str | None = None
-    engine: EngineChoice = EngineChoice.auto
-    url: str | None = None
-    threads: int | None = None
-    may_send: bool = False
+    return ModelChoice(model, adapter, engine.value, threads, url, may_send)
 
-    def load(self) -> Reasoner:
-        """Load the model under a bar.
 
-        Raises:
-            As :func:`dxtrace.models.loading.load`.
-        """
-        from dxtrace.models import loading
+def load_under_bar(choice: ModelChoice) -> Reasoner:
+    """Load a model, showing how far it is.
 
-        with reporting() as report:
-            return loading.load(
-                self.model,
-                adapter=self.adapter,
-                engine=self.engine.value,
-                threads=self.threads,
-                url=self.url,
-                may_send=self.may_send,
-                report=report,
-            )
+    Raises:
+        As :func:`dxtrace.models.loading.load`.
+    """
+    with reporting() as report:
+        return choice.load(report)
 
 
 def demo(model: Model = "default") -> None:
@@ -140,7 +151,7 @@ def demo(model: Model = "default") -> None:
     The model is fetched the first time.
     """
     text = resources.files("dxtrace").joinpath("demo_case.txt").read_text("utf-8")
-    _answer(Case.from_text(text, "demo"), Format.text, Runs(model), 5)
+    _answer(Case.from_text(text, "demo"), Format.text, choose_model(model), 5)
 
 
 def reason(
@@ -170,7 +181,7 @@ def reason(
     """
     extras = _Extras(influence, coverage)
     case = read_case(file)
-    _answer(case, format, Runs(model, adapter, engine, url, threads), top, extras)
+    _answer(case, format, choose_model(model, adapter, engine, threads, url), top, extras)
 
 
 def batch(
@@ -194,12 +205,15 @@ def batch(
     shard_index: ShardIndex = 0,
     force: Force = False,
     threads: Threads = None,
+    workers: Workers = None,
+    ray: RayAddress = None,
 ) -> None:
     """Answer many cases; the run can be resumed.
 
     The same command after an interruption answers what is missing. A case that cannot be read
     becomes an error row, which the next run tries again.
     """
+    from dxtrace.corpus.crew import Crew
     from dxtrace.corpus.source import read_tasks, refuse_as_output
 
     if shard_index >= num_shards:
@@ -210,8 +224,9 @@ def batch(
         from dxtrace.engines.endpoint import expect_may_send
 
         expect_may_send(url, _any_credentialed(tasks), send_credentialed_data)
-    reasoner = Runs(model, adapter, engine, url, threads, send_credentialed_data).load()
-    _tell(out, _answer_all(reasoner, tasks, out, force))
+    choice = choose_model(model, adapter, engine, threads, url, send_credentialed_data)
+    crew = Crew(choice, workers, ray)
+    _tell(out, _answer_all(load_under_bar(choice), tasks, out, force, crew))
 
 
 def _any_credentialed(tasks: Sequence[Task]) -> bool:
@@ -221,7 +236,13 @@ def _any_credentialed(tasks: Sequence[Task]) -> bool:
     return any(case.tags.get(CREDENTIALED) == "true" for case in cases)
 
 
-def _answer_all(reasoner: Reasoner, tasks: Sequence[Task], out: Path, force: bool) -> Tally:
+def _answer_all(
+    reasoner: Reasoner,
+    tasks: Sequence[Task],
+    out: Path,
+    force: bool,
+    crew: Crew,
+) -> Tally:
     """Answer many cases under a bar."""
     from dxtrace.corpus.answer_cases import answer_cases
     from dxtrace.corpus.policy import FairReasoner
@@ -240,7 +261,7 @@ def _answer_all(reasoner: Reasoner, tasks: Sequence[Task], out: Path, force: boo
             progress.update(bar, completed=done, total=total)
 
         system = FairReasoner(reasoner).system
-        return answer_cases(system, tasks, out, redo=force, progress=show_progress)
+        return answer_cases(system, tasks, out, redo=force, progress=show_progress, crew=crew)
 
 
 def _tell(out: Path, tally: Tally) -> None:
@@ -287,11 +308,11 @@ class _Extras:
 def _answer(
     case: Case,
     format: Format,
-    runs: Runs,
+    choice: ModelChoice,
     top: int,
     extras: _Extras = _Extras(),
 ) -> None:
-    reasoner = runs.load()
+    reasoner = load_under_bar(choice)
     chain = _watch(reasoner, case)
     measured = extras.measure(reasoner, case, chain)
     if format is Format.json:

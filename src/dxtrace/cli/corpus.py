@@ -14,6 +14,7 @@ from rich.text import Text
 
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.cli._terminal import clean, show
+from dxtrace.cli.answer import RayAddress
 from dxtrace.corpus import (
     NAMES,
     SHARES,
@@ -90,6 +91,7 @@ def make(
     ] = 3000,
     seed: Annotated[int, typer.Option(help="Another seed, other cases.")] = 0,
     force: Force = False,
+    ray: RayAddress = None,
 ) -> None:
     """Compose the open teaching corpus.
 
@@ -105,6 +107,7 @@ def make(
             seed,
             out,
             lambda done, total: bar.update(task, completed=done, total=total),
+            ray,
         )
     print(f"{out}: {info.id}, SHA-256 {info.sha256}")
 

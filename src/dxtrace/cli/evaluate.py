@@ -14,7 +14,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dxtrace.cli._progress import STDERR
-from dxtrace.cli.answer import Engine, EngineChoice, MaySend, Runs, Url
+from dxtrace.cli.answer import Engine, EngineChoice, MaySend, Url, choose_model, load_under_bar
 from dxtrace.corpus import Corpus, open_corpus
 from dxtrace.corpus.policy import FairReasoner
 from dxtrace.corpus.systems import System
@@ -47,6 +47,7 @@ from dxtrace.evaluate import (
     write_published,
 )
 from dxtrace.files import atomic_write, check, read_json
+from dxtrace.models.loading import ModelChoice
 from dxtrace.notes.annotated import AnnotatedCase
 
 RESULTS = "results.jsonl"
@@ -202,9 +203,9 @@ def evaluate(
     if url is not None:
         expect_may_send(url, work.credentialed, send_credentialed_data)
         model = model or ["default"]
-    runs = Runs("", adapter, engine, url, threads, send_credentialed_data)
+    choice = choose_model("", adapter, engine, threads, url, send_credentialed_data)
     scored = _score_given(work, predictions or [], compare or ())
-    for name, system in _systems(work, model, runs, baseline, train):
+    for name, system in _systems(work, model, choice, baseline, train):
         scored.append(_score_run(work, name, system))
     if not scored:
         raise InputError(
@@ -326,20 +327,20 @@ def _score(work: _Work, answers: Answers, folder: Path) -> Scored:
 def _systems(
     work: _Work,
     models: list[str] | None,
-    runs: Runs,
+    choice: ModelChoice,
     baselines: list[str] | None,
     train: str | None,
 ) -> Iterator[tuple[str, System]]:
     if (models or baselines) and not work.cases:
         raise InputError("a model or a baseline needs cases to answer: name them with --corpus")
     for model, name in zip(models or [], _short_names(models or []), strict=True):
-        yield name, FairReasoner(replace(runs, model=model).load()).system
+        yield name, FairReasoner(load_under_bar(replace(choice, model=model))).system
     if train and set(baselines or []) & set(LEARNT):
         learn = open_corpus(train).cases
     else:
         learn = []
     for name in baselines or []:
-        yield name, make_baseline(name, learn, runs.threads)
+        yield name, make_baseline(name, learn, choice.threads)
 
 
 def _short_names(models: Sequence[str]) -> list[str]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dxtrace.cli._progress import STDERR
-from dxtrace.cli.answer import Engine, EngineChoice, Runs, Url
+from dxtrace.cli.answer import Engine, EngineChoice, Url, choose_model, load_under_bar
 from dxtrace.errors import DxtraceError, InputError
 
 if TYPE_CHECKING:
+    from dxtrace.models.loading import ModelChoice
     from dxtrace.serve import Answerer
 
 #: Categories of the cases to pick from on the page.
@@ -82,7 +83,9 @@ def serve(
     rules = Rules(token=token, hosts=hosts, frame_ancestors=frame_ancestors)
     place = claim(host, port)
     loaded = _load(
-        list(dict.fromkeys(model)), engines, Runs(engine=engine, url=url, threads=threads)
+        list(dict.fromkeys(model)),
+        engines,
+        choose_model("", engine=engine, url=url, threads=threads),
     )
     settings = Settings(loaded, rules, dict(examples()), waiting, answer_s)
     if url is not None:
@@ -157,8 +160,8 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _load(models: list[str], engines: int, runs: Runs) -> list[dict[str, Answerer]]:
+def _load(models: list[str], engines: int, choice: ModelChoice) -> list[dict[str, Answerer]]:
     loaded: list[dict[str, Answerer]] = []
     for _ in range(engines):
-        loaded.append({name: replace(runs, model=name).load() for name in models})
+        loaded.append({name: load_under_bar(replace(choice, model=name)) for name in models})
     return loaded

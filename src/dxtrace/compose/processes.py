@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from typing import TypeVar
 
 from dxtrace.errors import InputError
@@ -57,15 +57,22 @@ def map_in_order(
         yield from map(function, tasks)
         return
     # Not forked: a thread of this process may hold a lock that its copy would wait for.
+    others = set(active_children())
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _follow_parent)
+    done = False
     try:
         yield from _in_order(pool, function, tasks, 2 * processes)
+        done = True
     except BrokenProcessPool:
         raise InputError(
-            "the worker processes ended; a script calls this below `if __name__ == '__main__':`, "
-            "or set DXTRACE_THREADS=1",
+            "the worker processes ended: too little memory? A script calls this below "
+            "`if __name__ == '__main__':`; DXTRACE_THREADS=1 does without them",
         ) from None
     finally:
+        if not done:
+            # Who leaves early does not wait for what is under way.
+            for process in set(active_children()) - others:
+                process.kill()
         pool.shutdown(cancel_futures=True)
 
 

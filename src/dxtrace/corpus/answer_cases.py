@@ -7,7 +7,8 @@ which one of them differs is another answer: it is refused, or made again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ Task = tuple[str, AnnotatedCase | CaseError]
 #: A result or an error row, as JSON.
 Row = dict[str, Any]
 
-#: Answers tasks and yields their rows in the same order.
-Crew = Callable[[Sequence[Task]], Iterator[Row]]
+#: Answers tasks as a system would, and yields their rows in the same order.
+Answers = Callable[[System, Sequence[Task]], Generator[Row]]
 
 #: Fields that every result has and no case of a corpus.
 _RESULT = {"id", "note", "diagnosis", "steps", "text", "model"}
@@ -63,7 +64,7 @@ def answer_cases(
     *,
     redo: bool = False,
     progress: Progress | None = None,
-    crew: Crew | None = None,
+    crew: Answers | None = None,
 ) -> Tally:
     """Answer every case that ``out`` does not hold yet; a case that fails becomes an error row.
 
@@ -76,7 +77,7 @@ def answer_cases(
         redo: answer again what was answered otherwise (by another system, from another note, with
             other wordings); without it, such a row is an error.
         progress: called with (cases done, cases in all).
-        crew: answers in place of ``system``, as it would; None for this process.
+        crew: answers as ``system`` would, elsewhere; None for this process.
 
     Raises:
         InputError: the file holds rows that are no results or were answered otherwise, another run
@@ -94,16 +95,16 @@ def answer_cases(
             store.drop(stale.keys() | failed)
         done = {row.id for row in store.kept}
         missing = [task for task in tasks if task[0] not in done]
-        rows = crew(missing) if crew else _in_this_process(system, missing)
-        for number, (id, _) in enumerate(tasks, 1):
-            if id in done:
-                tally.kept += 1
-            else:
-                row = next(rows)
-                store.append(row)
-                _count(row, tally)
-            if progress:
-                progress(number, len(tasks))
+        with closing((crew or answer_here)(system, missing)) as rows:
+            for number, (id, _) in enumerate(tasks, 1):
+                if id in done:
+                    tally.kept += 1
+                else:
+                    row = next(rows)
+                    store.append(row)
+                    _count(row, tally)
+                if progress:
+                    progress(number, len(tasks))
     return tally
 
 
@@ -153,13 +154,13 @@ def _refusal(out: Path, stale: Mapping[int, str]) -> str:
     )
 
 
-def _in_this_process(system: System, tasks: Sequence[Task]) -> Iterator[Row]:
+def answer_here(system: System, tasks: Sequence[Task]) -> Generator[Row]:
+    """Answer in this process: one case after the other, or as many at once as the system may."""
+
     def answer(task: Task) -> Row:
         return answer_row(system, *task)
 
-    if system.at_once == 1:
-        return map(answer, tasks)
-    return map_in_threads(answer, tasks, system.at_once)
+    yield from map_in_threads(answer, tasks, system.at_once)
 
 
 def answer_row(system: System, id: str, case: AnnotatedCase | CaseError) -> Row:

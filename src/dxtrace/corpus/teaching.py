@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from dxtrace.compose import STYLES, Composer
 from dxtrace.compose.processes import map_in_order, usable_cores
 from dxtrace.corpus.base import row_bytes
+from dxtrace.corpus.ray_processes import map_on_ray
 from dxtrace.corpus.split import SHARES, split_by_patient
 from dxtrace.errors import CorpusError, DxtraceError, UnknownName
 from dxtrace.files import Line, atomic_write, check, read_json, read_jsonl, reading, writing
@@ -74,22 +75,32 @@ def make_corpus(
     seed: int,
     out: str | Path,
     progress: Progress | None = None,
+    ray: str | None = None,
 ) -> CorpusInfo:
     """Compose ``size`` cases (train, dev, test: 80/10/10), and the hard test and the stories
     besides, into the folder ``out``.
 
-    The same version, size and seed give byte-identical files. ``progress`` is called with (cases
-    done, cases in all). Files appear complete or not at all, the manifest last.
+    The same version, size and seed give byte-identical files, wherever the cases are composed.
+    Files appear complete or not at all, the manifest last.
+
+    Args:
+        size: cases in train, dev and test.
+        seed: another seed, other cases.
+        out: the folder.
+        progress: called with (cases done, cases in all).
+        ray: address of a Ray cluster that shares the work
+            (:func:`dxtrace.corpus.ray_processes.map_on_ray`); None for the cores of this machine.
 
     Raises:
         CorpusError: the size is below 1, or the folder cannot be written.
         KnowledgeError: a knowledge file breaks its schema.
+        InputError, MissingExtra, EngineError: of a cluster.
     """
     if size < 1:
         raise CorpusError(f"a corpus has at least 1 case, not {size}")
     planned = _planned(size, seed)
     total = sum(len(plan.numbers) for plan in planned)
-    writer = _Writer(Path(out), seed, total, progress)
+    writer = _Writer(Path(out), seed, total, progress, ray)
     with writing(out, CorpusError):
         writer.folder.mkdir(parents=True, exist_ok=True)
         (writer.folder / "manifest.json").unlink(missing_ok=True)
@@ -164,11 +175,19 @@ def _compose(task: _Task) -> list[_Row]:
 class _Writer:
     """Writes the splits of a corpus as they are composed; of each row the manifest keeps a hash."""
 
-    def __init__(self, folder: Path, seed: int, total: int, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        total: int,
+        progress: Progress | None,
+        ray: str | None,
+    ) -> None:
         self.folder = folder
         self._seed = seed
         self._total = total
         self._progress = progress
+        self._ray = ray
         self._processes = max(1, min(usable_cores(), total // _WORTH_A_PROCESS))
         self._done = 0
         self._whole = hashlib.sha256()
@@ -207,7 +226,11 @@ class _Writer:
         for start in range(0, len(plan.numbers), _CHUNK):
             some = replace(plan, numbers=plan.numbers[start : start + _CHUNK])
             tasks.append(_Task(self._seed, some))
-        for rows in map_in_order(_compose, tasks, self._processes):
+        if self._ray is None:
+            composed = map_in_order(_compose, tasks, self._processes)
+        else:
+            composed = map_on_ray(_compose, tasks, self._ray)
+        for rows in composed:
             yield from rows
             self._done += len(rows)
             if self._progress:

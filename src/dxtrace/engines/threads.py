@@ -19,8 +19,12 @@ def map_in_threads(
 ) -> Iterator[Result]:
     """Yield ``function(item)`` in the order of the items; at most ``most`` are under way.
 
-    Whoever is interrupted does not wait for what is under way.
+    Whoever is interrupted does not wait for what is under way. With one at a time there is no
+    thread.
     """
+    if most == 1:
+        yield from map(function, items)
+        return
     under_way: deque[Future[Result]] = deque()
     for item in items:
         future: Future[Result] = Future()

@@ -3,10 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from dxtrace.answering.reasoner import Reasoner
 from dxtrace.models.opening import open_model
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """What :func:`load` is called with: it can be sent to another process or machine."""
+
+    model: str = "default"
+    adapter: str | Path | None = None
+    engine: str = "auto"
+    threads: int | None = None
+    url: str | None = None
+    may_send: bool = False
+
+    def load(self, report: Callable[[str, float], None] | None = None) -> Reasoner:
+        """Load the model.
+
+        Raises:
+            As :func:`load`.
+        """
+        return load(
+            self.model,
+            adapter=self.adapter,
+            engine=self.engine,
+            threads=self.threads,
+            url=self.url,
+            may_send=self.may_send,
+            report=report,
+        )
 
 
 def load(

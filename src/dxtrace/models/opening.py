@@ -238,7 +238,7 @@ def _open_numpy(
         )
     sha256 = _known_sha256(source) or ""
     folder = float32.prepared(source.gguf, sha256, _folder(source), adapter, report)
-    return NumpyEngine(folder, threads or _thread_limit()), "numpy: 32 bits, exact"
+    return NumpyEngine(folder, threads or thread_limit()), "numpy: 32 bits, exact"
 
 
 def _open_llamacpp(
@@ -274,7 +274,7 @@ def _open_llamacpp(
         raise ModelError(
             "an adapter folder is merged while converting: choose a quantisation, or give a LoRA .gguf file",
         )
-    options = LlamaCppOptions(threads=threads or _thread_limit(), adapter=lora)
+    options = LlamaCppOptions(threads=threads or thread_limit(), adapter=lora)
     return LlamaCppEngine(file, options), f"llamacpp: {why}"
 
 
@@ -296,7 +296,7 @@ def _open_hf(
     where = str(source.folder or source.hub)
     if source.gguf is not None:
         where = str(torch_folder(source.gguf, _known_sha256(source) or "", report))
-    return HuggingFaceEngine(where, adapter, threads or _thread_limit()), "hf: transformers"
+    return HuggingFaceEngine(where, adapter, threads or thread_limit()), "hf: transformers"
 
 
 def _open_server(
@@ -331,7 +331,7 @@ def require_llamacpp() -> None:
         raise MissingExtra("the engine 'llamacpp' (xllamacpp)", "llamacpp")
 
 
-def _thread_limit() -> int | None:
+def thread_limit() -> int | None:
     """Return the user's own limit on threads (``DXTRACE_THREADS``), or None."""
     value = os.environ.get("DXTRACE_THREADS", "")
     if value and not value.isdigit():

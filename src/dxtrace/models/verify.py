@@ -23,7 +23,7 @@ from dxtrace.models.export import (
     write_lora_gguf,
 )
 from dxtrace.models.gguf_files import rewrite
-from dxtrace.models.opening import _thread_limit, require_llamacpp
+from dxtrace.models.opening import require_llamacpp, thread_limit
 from dxtrace.notes.prompt import prompt_parts, readable, with_start_token
 
 #: Largest logit difference allowed, in 32-bit floats.
@@ -297,7 +297,7 @@ def _served(
 ) -> Comparison:  # fmt: skip
     engine = LlamaCppEngine(
         file,
-        LlamaCppOptions(adapter=lora, threads=_thread_limit(), exact=limit is not None),
+        LlamaCppOptions(adapter=lora, threads=thread_limit(), exact=limit is not None),
     )
     try:
         answers = []
