@@ -9,8 +9,10 @@ ancestors alone.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,10 @@ class HuggingFaceEngine:
         )
         self.end_tokens = _end_tokens(self.tokenizer, self.model)
         self.work = Work()
+        # transformers calls it one way before 5.24, the other after.
+        self._cache_name = "past_key_values"
+        if "cache" in inspect.signature(self.model.forward).parameters:
+            self._cache_name = "cache"
         self._ids: list[int] = []
         self._cache: Any = None
         self._last: Any = None
@@ -146,16 +152,10 @@ class HuggingFaceEngine:
         every = "position_ids" in kwargs
         with torch.inference_mode():
             inputs = torch.tensor([ids], device=self._device)
-            keep = {}
+            kwargs[self._cache_name] = self._cache
             if not every:
-                keep["logits_to_keep"] = 1
-            out = self.model(
-                input_ids=inputs,
-                past_key_values=self._cache,
-                use_cache=True,
-                **keep,
-                **kwargs,
-            )
+                kwargs["logits_to_keep"] = 1
+            out = self.model(input_ids=inputs, use_cache=True, **kwargs)
         self.work.add(len(ids), time.perf_counter() - started)
         return out.logits
 
@@ -291,8 +291,8 @@ def _from_gguf(path: Path, dtype: Any) -> tuple[Any, Any]:
         "pretrained_model_name_or_path": str(path.parent),
         "gguf_file": path.name,
     }
-    # transformers shows a progress bar here that its own switch does not turn off
-    with contextlib.redirect_stderr(io.StringIO()):
+    # transformers shows a progress bar here that its own switch does not turn off.
+    with _quiet():
         tokenizer = AutoTokenizer.from_pretrained(**where)
         config = GgufConfig(dequantize=True)
         model = AutoModelForCausalLM.from_pretrained(
@@ -302,6 +302,13 @@ def _from_gguf(path: Path, dtype: Any) -> tuple[Any, Any]:
         )
     _mend_words(tokenizer, path)
     return tokenizer, model
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _mend_words(tokenizer: Any, path: Path) -> None:
@@ -321,10 +328,12 @@ def _mend_words(tokenizer: Any, path: Path) -> None:
 
 
 def _with_adapter(model: Any, adapter: Path) -> Any:
-    from peft import PeftModel
-
     try:
-        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        # The libraries warn of each other.
+        with _quiet():
+            from peft import PeftModel
+
+            return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(
             f"{adapter}: the adapter does not fit the model ({type(error).__name__})",

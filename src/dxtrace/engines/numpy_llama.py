@@ -236,11 +236,12 @@ def attend(queries: Array, keys: Array, values: Array, mask: Array, rows: Rows) 
         asking = rows[block]
         # No token sees a later one.
         seen = keys.shape[1] - len(mask) + int(asking[-1]) + 1
-        hidden = mask[asking, : seen - old]
+        veil = mask[asking, : seen - old]
         for group in range(len(keys)):
             stacked = grouped[block, group].reshape(-1, head_size)
             scores = stacked @ keys[group, :seen].T
-            scores.reshape(-1, shared, seen)[:, :, old:] += hidden[:, None]
+            by_query = scores.reshape(-1, shared, seen)
+            by_query[:, :, old:] += veil[:, None]
             average = softmax_average(scores, values[group, :seen])
             found[block, group] = average.reshape(-1, shared, head_size)
     return found.reshape(count, heads * head_size)
