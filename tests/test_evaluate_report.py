@@ -287,6 +287,7 @@ def test_the_ceiling_is_told_from_the_floor(systems: list[Scored]) -> None:
     assert floor["acc_diag"]["difference"] < 0 and floor["acc_diag"]["mcnemar"] < 0.01
     assert sum(group["n"] for group in gold["groups"]["category"].values()) == 24
     table = markdown_table(data)
+    assert "| p (Holm) |" in table and " against " in table
     assert "| Acc_diag |" in table and "n=24" in table and "lexical" in table
 
 

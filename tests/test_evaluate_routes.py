@@ -295,3 +295,32 @@ def test_a_piped_result_is_the_one_that_is_shown(
     assert gold.diagnosis in page.read_text("utf-8")
     (tmp_path / "saved.txt").write_bytes(piped)
     assert run(capsys, "view", tmp_path / "saved.txt", "--out", page)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"foo": 1}],
+        [{"text": "no published form"}],
+        [{"diagnosis": 7}],
+        [{"error": {"type": "EngineError", "message": "x"}}],
+    ],
+)
+def test_a_file_without_one_answer_gives_no_table_of_zeros(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    rows: list[dict[str, object]],
+) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+    note = "Two weeks of fever. CXR: right upper lobe cavity."
+    step = {"rationale": "It is typical.", "evidence": "right upper lobe cavity"}
+    case = {"id": "1", "note": note, "diagnosis": "Tuberculosis", "steps": [step]}
+    corpus.write_text(json.dumps(case) + "\n")
+    file = tmp_path / "theirs.jsonl"
+    file.write_text("".join(json.dumps({"id": "1"} | row) + "\n" for row in rows))
+    arguments = ("--predictions", file, "--corpus", corpus, "--out", tmp_path / "out")
+    code, out, err = run(capsys, "evaluate", *arguments)
+    assert code == 2
+    assert not out
+    assert str(file) in err
+    assert len(err.splitlines()) == 1

@@ -31,6 +31,7 @@ from dxtrace.evaluate import (
     Settings,
     agree,
     ask,
+    expect_libraries,
     folder_name,
     html_report,
     is_evaluation_folder,
@@ -183,6 +184,7 @@ def evaluate(
     """Measure answers against annotated cases."""
     if context.invoked_subcommand:
         return
+    expect_libraries()
     _refuse_strangers(out)
     read = open_corpus(corpus) if corpus else None
     if read:

@@ -1,5 +1,6 @@
 """Metrics, matching, judges, baselines, statistics and the report."""
 
+from dxtrace.evaluate._extras import expect_libraries
 from dxtrace.evaluate.answers import (
     Account,
     Observation,
@@ -55,6 +56,7 @@ __all__ = [
     "chain_account",
     "compare",
     "evaluation_file",
+    "expect_libraries",
     "folder_name",
     "gold_account",
     "html_report",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 from dxtrace.errors import MissingExtra
+
+_NEEDED = ("scipy", "sklearn", "statsmodels")
 
 
 def library(name: str, what: str, extra: str = "evaluate") -> Any:
@@ -18,6 +21,17 @@ def library(name: str, what: str, extra: str = "evaluate") -> Any:
         return importlib.import_module(name)
     except ImportError:
         raise MissingExtra(f"{what} ({name.split('.')[0]})", extra) from None
+
+
+def expect_libraries() -> None:
+    """Check that everything is there that an evaluation will need at its end.
+
+    Raises:
+        MissingExtra: it is not.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtra(f"evaluation ({', '.join(missing)})", "evaluate")
 
 
 def numpy_and_optimize() -> tuple[Any, Any]:

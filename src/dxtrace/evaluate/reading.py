@@ -96,7 +96,7 @@ def read_predictions(
         elsewhere: ids that are passed over in silence; None for every id that is not in ``cases``.
 
     Raises:
-        InputError: the path cannot be read, or nothing in it is a prediction.
+        InputError: the path cannot be read, nothing in it is a prediction, or every case failed.
     """
     path = named_path(path)
     answers = Answers(name or _name_of(path))
@@ -108,12 +108,8 @@ def read_predictions(
         raise InputError(f"{path}: no such file or folder of predictions")
     for _ in rows:
         pass
-    if not answers.accounts and not answers.broken:
-        if answers.problems:
-            first = f"; {len(answers.problems)} problems, the first: {answers.problems[0]}"
-        else:
-            first = ""
-        raise InputError(f"{path}: holds no prediction for any case of the corpus{first}")
+    if not answers.accounts:
+        raise InputError(f"{path}: {_nothing(answers)}")
     if elsewhere is None or elsewhere:
         answers.problems = [
             problem
@@ -128,6 +124,16 @@ def read_predictions(
         )
         answers.problems.insert(0, RowProblem(answers.name, "wordings", message))
     return answers
+
+
+def _nothing(answers: Answers) -> str:
+    """Say why there is no answer to measure."""
+    if not answers.problems:
+        return "holds no prediction for any case of the corpus"
+    said = "holds no prediction for any case of the corpus that can be read"
+    if set(answers.broken.values()) == {"error-row"}:
+        said = "every case failed"
+    return f"{said}; {len(answers.problems)} problems, the first: {answers.problems[0]}"
 
 
 def _name_of(path: Path) -> str:

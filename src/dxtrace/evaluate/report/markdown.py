@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dxtrace.chain import DISCLAIMER
-from dxtrace.evaluate.content import Report
-from dxtrace.evaluate.metrics.per_case import METRICS
-from dxtrace.evaluate.report.figures import interval_text, outcomes_text, value_text
+from dxtrace.evaluate.content import ComparedSystems, Report
+from dxtrace.evaluate.metrics.per_case import BY_KEY, METRICS
+from dxtrace.evaluate.report.figures import interval_text, outcomes_text, p_text, value_text
 from dxtrace.provenance import CREDENTIALED_RULE
 
 #: Groups of metrics that the table has; the report has all.
@@ -55,9 +57,29 @@ def markdown_table(data: Report) -> str:
         f"Judges: observations by {data['judges']['observations']}; rationales by {data['judges']['rationales']}.",
         DISCLAIMER,
     ]
+    for pair in data["comparisons"]:
+        lines += ["", *_compared(pair)]
     if data["credentialed"]:
         lines.append(CREDENTIALED_RULE)
     return "\n".join(lines) + "\n"
+
+
+def _compared(pair: ComparedSystems) -> Iterator[str]:
+    """Yield the lines of a table of paired differences, with p values by permutation."""
+    yield f"| {_plain(pair['second'])} against {_plain(pair['first'])} | difference | p | p (Holm) | n |"
+    yield "|---|---:|---:|---:|---:|"
+    for one in pair["metrics"]:
+        key = one["key"]
+        if BY_KEY[key].group not in _GROUPS:
+            continue
+        difference = value_text(key, one["difference"])
+        if one["difference"] > 0:
+            difference = f"+{difference}"
+        if one["interval"]["low"] is not None:
+            low, high = (value_text(key, one["interval"][end]) for end in ("low", "high"))
+            difference += f" ({low} to {high})"
+        chances = f"{p_text(one['permutation'])} | {p_text(one['adjusted'])}"
+        yield f"| {BY_KEY[key].label} | {difference} | {chances} | {one['n']} |"
 
 
 def _plain(text: str) -> str:
