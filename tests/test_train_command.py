@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from support.commands import run
 
+from dxtrace.models.opening import shipped_adapter
 from dxtrace.train.recipe import load_recipe, recipe_names, to_yaml
+
+ADAPTER = shipped_adapter("smollm2-135m") or Path()
 
 
 def begin(folder: Path, **outcome: object) -> Path:
@@ -92,3 +95,32 @@ def test_only_what_was_changed_is_named(
     code, _, err = run(capsys, "train", folder, "--resume", *changed)
     assert code == 2
     assert "another optimiser.learning_rate;" in err
+
+
+def test_a_dry_run_of_publishing_names_the_files(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "publish", ADAPTER, "--to", "nobody/x", "--dry-run")
+    assert code == 0
+    assert "adapter_model.safetensors" in out
+    assert "https://huggingface.co/nobody/x" in out
+    assert run(capsys, "publish", ADAPTER, "--to", "nobody", "--dry-run")[0] == 2
+
+
+@pytest.mark.parametrize("kind", ["httpx", "builtins"])
+def test_a_hub_out_of_reach_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    hub = pytest.importorskip("huggingface_hub", reason="needs the extra 'train'")
+    error: type[Exception] = ConnectionError
+    if kind == "httpx":
+        error = pytest.importorskip("httpx").ConnectError
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error("no route")
+
+    monkeypatch.setattr(hub.HfApi, "create_repo", refuse)
+    code, _, err = run(capsys, "publish", ADAPTER, "--to", "nobody/x")
+    assert code == 1
+    assert "cannot be reached" in err
+    assert "internal error" not in err

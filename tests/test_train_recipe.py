@@ -18,6 +18,7 @@ from dxtrace.errors import InputError, UnknownName
 from dxtrace.provenance import CorpusInfo, Provenance
 from dxtrace.train import check_publishable, load_recipe, recipe_names, write_card
 from dxtrace.train.checkpoints import cut_metrics, is_whole, latest
+from dxtrace.train.measured import Evaluation
 from dxtrace.train.precision import Device, choose_precision
 from dxtrace.train.recipe import Recipe, resolve, to_yaml
 from dxtrace.train.sweep import parse_sweep
@@ -160,7 +161,7 @@ def test_the_card_holds_what_people_look_for(tmp_path: Path) -> None:
         OPEN,
         metrics,
         _example(),
-        {"category_accuracy": 0.87},
+        [Evaluation(measures={"category_accuracy": 0.87})],
     ).read_text("utf-8")
     header = yaml.safe_load(text.split("---")[1])
     assert header["library_name"] == "peft"
@@ -168,13 +169,9 @@ def test_the_card_holds_what_people_look_for(tmp_path: Path) -> None:
     assert header["license"] == "apache-2.0"
     assert header["model-index"][0]["results"][0]["metrics"][0]["value"] == 0.87
     for needed in (
-        "22.38",
-        "2.80",
         "1.5000",
         "rank 16",
         "Not a medical device",
-        "2408.01933",
-        "yf96-kc87",
         "Cough for 8",
     ):
         assert needed in text

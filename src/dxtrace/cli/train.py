@@ -17,6 +17,7 @@ from rich.console import Console
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.errors import InputError, MissingExtra
 from dxtrace.files import refuse_to_replace
+from dxtrace.provenance import read_provenance
 
 if TYPE_CHECKING:
     from dxtrace.train import Outcome, Prepared, Recipe
@@ -246,13 +247,25 @@ def publish(
     ],
     to: Annotated[str, typer.Option(help="Where: owner/name on the Hugging Face hub.")],
     public: Annotated[bool, typer.Option("--public", help="Everybody can see it.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what would be shared, and stop."),
+    ] = False,
 ) -> None:
     """Share an adapter on Hugging Face.
 
     What was made from credentialed data is refused.
     """
+    from dxtrace.train.publish import check_place, check_publishable
     from dxtrace.train.publish import publish as share
 
+    if dry_run:
+        check_place(to)
+        for file in check_publishable(folder):
+            print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+        who = "everybody" if public else "its owner"
+        print(f"would be shared as https://huggingface.co/{to}, to be seen by {who}")
+        return
     print(share(folder, to, private=not public))
 
 
@@ -260,7 +273,9 @@ def card(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
     evaluation: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="JSON of measures to put into the card."),
+        typer.Option(
+            metavar="FILE", help="A report.json of 'dxtrace evaluate', or a JSON object of numbers."
+        ),
     ] = None,
     example: Annotated[
         bool,
@@ -271,18 +286,24 @@ def card(
 
     The plots are written again too; an example or measures that came later can be added.
     """
-    from dxtrace.train.card import read_evaluation
+    from dxtrace.models.store import adapter_sha256
     from dxtrace.train.finish import finish_run
+    from dxtrace.train.measured import read_evaluation
 
-    try:
-        measures = read_evaluation(evaluation) if evaluation else None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{evaluation}: not a JSON file of measures ({type(error).__name__})",
-        ) from None
-    for line in finish_run(run, _answered(run) if example else None, measures):
+    folder = run / "adapter"
+    if not folder.is_dir():
+        raise InputError(f"{run}: no run with an adapter")
+    measures = None
+    if evaluation is not None:
+        measures = read_evaluation(evaluation, adapter_sha256(folder))
+    answered = None
+    if example and read_provenance(folder).credentialed:
+        STDERR.print("no example is shown: made from credentialed data", highlight=False)
+    elif example:
+        answered = _answered(run)
+    for line in finish_run(run, answered, measures):
         STDERR.print(f"not made: {line}", highlight=False)
-    print(run / "adapter" / "README.md")
+    print(folder / "README.md")
 
 
 def _answered(run: Path):  # type: ignore[no-untyped-def]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def export_adapter(
         )
         if form == "ollama":
             (out / "Modelfile").write_text(modelfile(source), "utf-8")
-            _copy_papers(folder, out)
+            _copy_papers(folder, out, None)
     except OSError as error:
         raise ModelError(f"{out}: cannot be written ({error.strerror})") from None
     return out
@@ -271,15 +272,39 @@ def _merged_folder(folder: Path, base: str, out: Path, report: store.Report | No
     out.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
-    _copy_papers(folder, out)
+    _copy_papers(folder, out, "transformers")
     return out
 
 
-def _copy_papers(folder: Path, out: Path) -> None:
-    """Let provenance, card and calibration travel along."""
-    for name in ("provenance.json", "README.md", "calibration.json"):
+def _copy_papers(folder: Path, out: Path, library: str | None) -> None:
+    """Let provenance, card and calibration travel along; the card then speaks of a merged model."""
+    for name in ("provenance.json", "calibration.json"):
         if (folder / name).is_file():
             shutil.copy2(folder / name, out / name)
+    card = folder / "README.md"
+    if card.is_file():
+        (out / card.name).write_text(merged_card(card.read_text("utf-8"), library), "utf-8")
+
+
+def merged_card(card: str, library: str | None) -> str:
+    """Return an adapter's card for the model that it was merged into.
+
+    Args:
+        card: as :func:`dxtrace.train.card.write_card` writes it.
+        library: what loads the model, as the hub calls it; None where nothing there does.
+    """
+    line = f"library_name: {library}\n" if library else ""
+    card = card.replace("library_name: peft\n", line, 1)
+    card = card.replace("A LoRA adapter (PEFT) for `", "A LoRA adapter merged into `", 1)
+    use = ""
+    if library:
+        use = (
+            "## How to use it\n\nWith this folder in `model/`:\n\n```console\n"
+            "$ dxtrace reason case.txt --model model\n```\n\n"
+        )
+    return re.sub(
+        r"## How to use it\n.*?(?=^## )", use, card, count=1, flags=re.DOTALL | re.MULTILINE
+    )
 
 
 def _require_torch(what: str) -> None:

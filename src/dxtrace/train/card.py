@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from dxtrace.chain import DISCLAIMER, Chain
-from dxtrace.files import check, read_json
-from dxtrace.provenance import CREDENTIALED_RULE, Provenance
+from dxtrace.provenance import CREDENTIALED_RULE, CorpusInfo, Provenance
+from dxtrace.train.measured import Evaluation
 from dxtrace.train.recipe import Recipe
 
 #: Losses that the public card of the Llama 3.2 3B model reported, by step: sums over 8
@@ -28,11 +29,27 @@ PUBLIC_LOSSES = {
     180: 13.71,
 }
 
+#: The recipe of that card.
+PUBLIC_RECIPE = "card-llama-3.2-3b-t4"
+
 _SCALE = (
     "The public card's numbers are sums over the 8 micro-batches of a step (a fault of transformers 4.46.0 to 4.48.0, "
     "corrected in 4.48.1), not losses of a token: a model that knows nothing has ln(128256) = 11.76. Divided by 8 they "
     "compare with ours."
 )
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run recorded of itself: cases, precision and device that were used, and the id of the
+    corpus that it was measured on if that is another one.
+    """
+
+    train_cases: int = 0
+    dev_cases: int = 0
+    measured_on: str | None = None
+    precision: str = ""
+    device: str = ""
 
 
 def write_card(
@@ -41,7 +58,8 @@ def write_card(
     provenance: Provenance,
     metrics: Sequence[Mapping[str, Any]],
     example: Chain | None = None,
-    evaluation: Mapping[str, Any] | None = None,
+    evaluations: Sequence[Evaluation] = (),
+    made: Made | None = None,
 ) -> Path:
     """Write ``README.md`` into an adapter's folder and return its path.
 
@@ -51,21 +69,25 @@ def write_card(
         provenance: what it was made from.
         metrics: lines of metrics.jsonl.
         example: an answered case to show; left out for credentialed provenance, whatever is given.
-        evaluation: name of a measure to its value (a number) for the model index, or None.
+        evaluations: what was measured, on which corpora.
+        made: what else the run recorded.
     """
+    made = made or Made()
     parts = [
         f"# {recipe.name}: an adapter for diagnosis with a traceable chain of reasoning",
         f"**{DISCLAIMER}**",
-        _what(recipe, provenance),
+        _what(recipe, provenance, made),
+        _use(recipe),
         _example(None if provenance.credentialed else example),
-        "## How it was trained\n\n" + _settings(recipe, provenance),
+        "## How it was trained\n\n" + _settings(recipe, provenance, made),
         "## Losses\n\n" + _losses(metrics),
-        _evaluation(evaluation),
+        _public_losses() if recipe.name == PUBLIC_RECIPE else "",
+        _evaluation(evaluations),
         _LIMITS,
-        _CITATIONS,
+        _citations(provenance, recipe),
     ]
     text = (
-        f"---\n{_header(recipe, provenance, evaluation)}---\n\n"
+        f"---\n{_header(recipe, provenance, evaluations)}---\n\n"
         + "\n\n".join(part for part in parts if part)
         + "\n"
     )
@@ -76,7 +98,11 @@ def write_card(
     return path
 
 
-def _header(recipe: Recipe, provenance: Provenance, evaluation: Mapping[str, Any] | None) -> str:
+def _header(
+    recipe: Recipe,
+    provenance: Provenance,
+    evaluations: Sequence[Evaluation],
+) -> str:
     if provenance.credentialed:
         licence = "other"
     else:
@@ -98,42 +124,57 @@ def _header(recipe: Recipe, provenance: Provenance, evaluation: Mapping[str, Any
     }
     if provenance.credentialed:
         header |= {"license_name": "physionet-credentialed-health-data-license-1.5.0"}
-    numbers = {}
-    for key, value in (evaluation or {}).items():
-        if isinstance(value, (int, float)):
-            numbers[key] = value
-    metrics = []
-    for key, value in numbers.items():
-        metrics.append({"type": key, "name": key.replace("_", " "), "value": round(value, 4)})
-    if metrics:
-        corpus = provenance.corpora[0] if provenance.corpora else None
-        dataset = {
-            "type": corpus.id if corpus else "unknown",
-            "name": corpus.name if corpus else "unknown",
-        }
-        task = {"type": "text-generation", "name": "diagnosis with evidence"}
-        header["model-index"] = [
-            {
-                "name": recipe.name,
-                "results": [{"task": task, "dataset": dataset, "metrics": metrics}],
-            },
-        ]
+    if evaluations:
+        results = [_result(one) for one in evaluations]
+        header["model-index"] = [{"name": recipe.name, "results": results}]
     return str(yaml.safe_dump(header, sort_keys=False, allow_unicode=True))
 
 
-def _what(recipe: Recipe, provenance: Provenance) -> str:
-    corpora = (
-        ", ".join(f"{c.name} (`{c.id}`, {c.licence})" for c in provenance.corpora) or "not recorded"
-    )
+def _result(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as the model index has it."""
+    metrics = []
+    for key, value in evaluation.measures.items():
+        metrics.append({"type": key, "name": key.replace("_", " "), "value": round(value, 4)})
+    dataset = {"type": "unknown", "name": "not named"}
+    if evaluation.corpus is not None:
+        dataset = {"type": evaluation.corpus.id, "name": evaluation.corpus.name}
+    task = {"type": "text-generation", "name": "diagnosis with evidence"}
+    return {"task": task, "dataset": dataset, "metrics": metrics}
+
+
+def _what(recipe: Recipe, provenance: Provenance, made: Made) -> str:
+    trained = [corpus for corpus in provenance.corpora if corpus.id != made.measured_on]
+    measured = [corpus for corpus in provenance.corpora if corpus.id == made.measured_on]
+    cases = f"{made.train_cases:,} cases of " if made.train_cases else ""
     text = (
         f"A LoRA adapter (PEFT) for `{recipe.base.hub_id or recipe.base.model}`. It reads a patient case and writes a "
         "final diagnosis and numbered steps of reasoning, each quoting the case word for word. Used through dxtrace, "
         "every quote is checked against the case before it is shown.\n\n"
-        f"Trained on: {corpora}."
+        f"Trained on: {cases}{_named(trained)}."
     )
+    if made.dev_cases:
+        held_out = _named(measured) if measured else "the same corpus, held out"
+        text += f" Measured while training, not trained on: {made.dev_cases:,} cases of {held_out}."
     if provenance.credentialed:
         text += f"\n\n**{CREDENTIALED_RULE}**"
     return text
+
+
+def _named(corpora: Sequence[CorpusInfo]) -> str:
+    named = [f"{corpus.name} (`{corpus.id}`, {corpus.licence})" for corpus in corpora]
+    return ", ".join(named) or "a corpus that is not recorded"
+
+
+def _use(recipe: Recipe) -> str:
+    base = recipe.base.hub_id or recipe.base.model
+    return (
+        "## How to use it\n\nWith this folder in `adapter/`:\n\n```console\n"
+        f"$ dxtrace reason case.txt --model {recipe.base.model} --adapter adapter\n```\n\n```python\n"
+        "from dxtrace import load, read_case\n\n"
+        f'reasoner = load("{recipe.base.model}", adapter="adapter")\n'
+        'print(reasoner.reason(read_case("case.txt")).text())\n```\n\n'
+        f"Without dxtrace it is a PEFT adapter on `{base}`; nobody then checks its quotes."
+    )
 
 
 def _example(chain: Chain | None) -> str:
@@ -146,7 +187,7 @@ def _example(chain: Chain | None) -> str:
     )
 
 
-def _settings(recipe: Recipe, provenance: Provenance) -> str:
+def _settings(recipe: Recipe, provenance: Provenance, made: Made) -> str:
     lora, optimiser, run = recipe.lora, recipe.optimiser, recipe.run
     targets: str = "all-linear"
     if not isinstance(lora.targets, str):
@@ -172,7 +213,8 @@ def _settings(recipe: Recipe, provenance: Provenance) -> str:
         "Learning rate": f"{optimiser.learning_rate:g}, {optimiser.schedule}, warm-up {optimiser.warmup:.0%}",
         "Epochs": length,
         "Batch": f"{optimiser.batch} x {optimiser.accumulation} (accumulation)",
-        "Precision": run.precision,
+        "Precision": made.precision or f"{run.precision} (asked for)",
+        "Device": made.device or "not recorded",
         "Longest row": f"{recipe.data.max_tokens:,} tokens; longer: {recipe.data.too_long}",
         "Loss": f"answer; diagnosis tokens weigh {recipe.data.label_weight:g}, prompt {recipe.data.prompt_weight:g}",
         "Seed": str(run.seed),
@@ -195,13 +237,18 @@ def _losses(metrics: Sequence[Mapping[str, Any]]) -> str:
     table = "\n".join(
         f"| {step} | {_number(ours.get(step))} | {_number(dev.get(step))} |" for step in steps
     )
+    return (
+        "Nats per target token (answer tokens; prompts are not counted).\n\n"
+        f"| Step | Training | Development |\n|---|---|---|\n{table}"
+    )
+
+
+def _public_losses() -> str:
     public = "\n".join(
         f"| {step} | {loss:.2f} | {loss / 8:.2f} |" for step, loss in PUBLIC_LOSSES.items()
     )
     return (
-        "Nats per target token (answer tokens; prompts are not counted).\n\n"
-        f"| Step | Training | Development |\n|---|---|---|\n{table}\n\n"
-        "Beside it, what the public card of the Llama 3.2 3B model reported:\n\n"
+        "Beside it, what the public card of this recipe reported:\n\n"
         f"| Step | As reported | Divided by 8 |\n|---|---|---|\n{public}\n\n{_SCALE}"
     )
 
@@ -224,34 +271,21 @@ def _number(value: float | None) -> str:
     return f"{value:.4f}"
 
 
-def _evaluation(evaluation: Mapping[str, Any] | None) -> str:
-    if not evaluation:
+def _evaluation(evaluations: Sequence[Evaluation]) -> str:
+    if not evaluations:
         return "## Evaluation\n\nNot measured yet. `dxtrace evaluate` measures it."
-    rows = "\n".join(
-        f"| {key.replace('_', ' ')} | {_shown(value)} |" for key, value in evaluation.items()
-    )
-    return f"## Evaluation\n\n| Measure | Value |\n|---|---|\n{rows}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return str(value)
-
-
-def read_evaluation(file: Path) -> dict[str, Any]:
-    """Return the top-level numbers and texts of a JSON file of measures; what is nested is left
-    out.
-
-    Raises:
-        InputError: the file cannot be read, or holds no object.
-    """
-    data = check(dict[str, Any], read_json(file), str(file))
-    evaluation = {}
-    for key, value in data.items():
-        if isinstance(value, (int, float, str)):
-            evaluation[key] = value
-    return evaluation
+    parts = ["## Evaluation"]
+    for one in evaluations:
+        corpus = "a corpus that was not named"
+        if one.corpus is not None:
+            corpus = f"{one.corpus.name} (`{one.corpus.id}`)"
+        cases = f"{one.cases:,} cases of " if one.cases else ""
+        rows = []
+        for key, value in one.measures.items():
+            rows.append(f"| {key.replace('_', ' ')} | {value:.4f} |")
+        table = "\n".join(rows)
+        parts.append(f"On {cases}{corpus}:\n\n| Measure | Value |\n|---|---|\n{table}")
+    return "\n\n".join(parts)
 
 
 _LIMITS = """## Limits and bias
@@ -265,7 +299,15 @@ _LIMITS = """## Limits and bias
 - Probabilities are calibrated on invented cases at best. They are not chances of illness.
 - Not a medical device. Never to be used in the care of anyone."""
 
-_CITATIONS = """## Citations
+
+def _citations(provenance: Provenance, recipe: Recipe) -> str:
+    """Return what to cite: DiReCT, where it was trained on or the recipe is that of its model."""
+    if provenance.credentialed or recipe.name == PUBLIC_RECIPE:
+        return _DIRECT
+    return ""
+
+
+_DIRECT = """## Citations
 
 ```bibtex
 @inproceedings{wang2024direct,

@@ -53,7 +53,8 @@ class StoredCases:
 class Cases:
     """The cases of a run.
 
-    ``held_out``: where dev cases come from; ``problems``: how many were met reading; ``composed``:
+    ``dev_corpus``: where they come from if it is another corpus than that of the training cases;
+    ``held_out``: the same in words; ``problems``: how many were met reading; ``composed``:
     they are all of the open teaching corpus, nobody's notes are among them.
     """
 
@@ -64,6 +65,7 @@ class Cases:
     problems: int = 0
     credentialed: bool = False
     composed: bool = False
+    dev_corpus: CorpusInfo | None = None
 
     def first_dev(self, count: int) -> list[AnnotatedCase]:
         """Return the first development cases."""
@@ -92,6 +94,7 @@ def read_cases(data: Data, seed: int, report: store.Report | None = None) -> Cas
     train = corpus.annotated
     dev: list[AnnotatedCase] = []
     held_out = ""
+    dev_corpus = None
     if split is None and any("split" in case.tags for case in train):
         dev = [case for case in train if case.tags.get("split") == "dev"]
         train = [case for case in train if case.tags.get("split") == "train"]
@@ -101,6 +104,8 @@ def read_cases(data: Data, seed: int, report: store.Report | None = None) -> Cas
         dev = other.annotated
         held_out = data.dev
         corpora = tuple(dict.fromkeys((*corpora, other.info)))
+        if other.info != corpus.info:
+            dev_corpus = other.info
         problems += len(other.problems)
     elif not held_out and len(train) > 1:
         train, dev, held_out = _hold_out(train, seed)
@@ -116,6 +121,7 @@ def read_cases(data: Data, seed: int, report: store.Report | None = None) -> Cas
         held_out,
         problems,
         marked or any(info.credentialed for info in corpora),
+        dev_corpus=dev_corpus,
     )
 
 

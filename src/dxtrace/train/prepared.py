@@ -91,7 +91,9 @@ class Outcome:
 
 
 def environment(prepared: Prepared) -> dict[str, Any]:
-    """Return what the run depends on besides its recipe: device, precision, versions."""
+    """Return what the run depends on besides its recipe: device, precision, versions; and what it
+    was measured on, if that is another corpus.
+    """
     import importlib.metadata
     import platform
 
@@ -111,7 +113,11 @@ def environment(prepared: Prepared) -> dict[str, Any]:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
+    measured_on = None
+    if prepared.cases.dev_corpus is not None:
+        measured_on = prepared.cases.dev_corpus.id
     return {
+        "measured_on": measured_on,
         "python": platform.python_version(),
         "system": platform.system(),
         "device": prepared.device.name,

@@ -65,6 +65,16 @@ def check_publishable(folder: Path) -> list[Path]:
     return publishable
 
 
+def check_place(to: str) -> None:
+    """Check that a place on the hub is ``owner/name``.
+
+    Raises:
+        InputError: it is not.
+    """
+    if to.count("/") != 1 or not all(to.split("/")):
+        raise InputError(f"{to[:80]!r}: a place on the hub is owner/name")
+
+
 def publish(folder: Path, to: str, private: bool = True) -> str:
     """Put an adapter on the hub and return its address.
 
@@ -78,8 +88,7 @@ def publish(folder: Path, to: str, private: bool = True) -> str:
         ModelError: the hub refused; says why.
     """
     files = check_publishable(folder)
-    if to.count("/") != 1 or not all(to.split("/")):
-        raise InputError(f"{to[:80]!r}: a place on the hub is owner/name")
+    check_place(to)
     if importlib.util.find_spec("huggingface_hub") is None:
         raise MissingExtra("publishing (huggingface_hub)", "train")
     from huggingface_hub import HfApi
@@ -110,7 +119,10 @@ def publish(folder: Path, to: str, private: bool = True) -> str:
         raise ModelError(
             f"the hub refused ({code}): {why.get(code, 'see the status of the hub')}",
         ) from None
-    except OSError as error:
+    except Exception as error:
+        # What cannot be reached is an error of httpx or of requests, as the hub's client is new or old.
+        if not isinstance(error, OSError) and type(error).__module__.split(".")[0] != "httpx":
+            raise
         raise ModelError(
             f"the hub cannot be reached ({type(error).__name__}); nothing was shared",
         ) from None
