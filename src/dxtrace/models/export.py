@@ -18,7 +18,7 @@ from dxtrace.errors import MissingExtra, ModelError, NotAModelError, UnknownName
 from dxtrace.files import check, gguf_content, named_path, open_gguf, read_json
 from dxtrace.models import store
 from dxtrace.models.gguf_files import rewrite, shape_of
-from dxtrace.models.lora import LlamaShape, read_config, read_lora
+from dxtrace.models.lora import ARCHITECTURES, LlamaShape, read_config, read_lora
 from dxtrace.models.torch_base import locate
 from dxtrace.notes.prompt import SYSTEM, prompt_parts
 from dxtrace.provenance import GGUF_PROVENANCE, read_provenance
@@ -116,18 +116,19 @@ def write_lora_gguf(folder: Path, base: str, out: Path, report: store.Report | N
     """Write an adapter as a LoRA GGUF file for llama.cpp, which applies it to a base at run time.
 
     Raises:
-        ModelError: it is no plain LoRA on a Llama, or the base cannot be found.
+        ModelError: it is no plain LoRA on a Llama or its kin, or the base cannot be found.
     """
     import gguf
 
-    pairs = read_lora(folder, _shape(base, report))
+    shape = _shape(base, report)
+    pairs = read_lora(folder, shape)
     first = next(iter(pairs.values()))
     # llama.cpp multiplies each pair by alpha / r, with one alpha for all.
     alpha = first.scale * len(first.down)
     out.parent.mkdir(parents=True, exist_ok=True)
     beside = out.with_name(out.name + ".part")
     try:
-        writer = gguf.GGUFWriter(beside, "llama")
+        writer = gguf.GGUFWriter(beside, shape.architecture)
         writer.add_string("general.type", "adapter")
         writer.add_string(
             "general.name",
@@ -193,6 +194,7 @@ def _gguf_of(base: str, report: store.Report | None) -> Path:
 class _Sizes(BaseModel):
     """What ``config.json`` says of a Llama's sizes."""
 
+    model_type: str
     num_hidden_layers: PositiveInt
     hidden_size: PositiveInt
     intermediate_size: PositiveInt
@@ -202,7 +204,7 @@ class _Sizes(BaseModel):
 
 
 def _shape(base: str, report: store.Report | None) -> LlamaShape:
-    """Return the sizes of a Llama base."""
+    """Return the sizes of a base: a Llama or one of its kin."""
     path = named_path(base, NotAModelError)
     if base in {known.name for known in store.PACKAGED} or path.suffix == ".gguf":
         file = _gguf_of(base, report)
@@ -219,9 +221,14 @@ def _shape(base: str, report: store.Report | None) -> LlamaShape:
             raise ModelError(
                 f"{base}: its configuration cannot be read ({type(error).__name__}); name it with --base",
             ) from None
+    # A model that reads images too keeps the sizes of its language model apart.
+    config = config.get("text_config") or config
     sizes = check(_Sizes, config, base, NotAModelError)
+    if sizes.model_type not in ARCHITECTURES:
+        raise NotAModelError(f"{base}: a LoRA GGUF cannot be made for {sizes.model_type[:40]!r}")
     heads = sizes.num_attention_heads
     return LlamaShape(
+        architecture=ARCHITECTURES[sizes.model_type],
         layers=sizes.num_hidden_layers,
         width=sizes.hidden_size,
         inner=sizes.intermediate_size,

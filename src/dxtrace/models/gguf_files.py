@@ -15,7 +15,7 @@ import numpy as np
 
 from dxtrace.errors import ModelError
 from dxtrace.files import gguf_content, open_gguf
-from dxtrace.models.lora import LlamaShape, LoraPair, read_lora
+from dxtrace.models.lora import ARCHITECTURES, LlamaShape, LoraPair, read_lora
 
 Progress = Callable[[int, int], None]
 
@@ -94,7 +94,7 @@ def _convert(tensor: Any, wanted: Any, pair: LoraPair | None) -> tuple[Any, Any]
 
 
 def shape_of(file: Path, reader: Any) -> LlamaShape:
-    """Return the sizes of a Llama in a GGUF file.
+    """Return the sizes of a Llama, or one of its kin, in a GGUF file.
 
     Args:
         file: named in errors.
@@ -104,13 +104,14 @@ def shape_of(file: Path, reader: Any) -> LlamaShape:
         ModelError: it is another kind of model, or does not say its sizes.
     """
     architecture = reader.fields["general.architecture"].contents()
-    if architecture != "llama":
+    if architecture not in ARCHITECTURES.values():
+        known = ", ".join(sorted({*ARCHITECTURES.values()}))
         raise ModelError(
-            f"{file}: adapters can be merged into Llama models only, this is {architecture!r}",
+            f"{file}: adapters can be merged into {known} models only, this is {architecture!r}",
         )
 
     def size(name: str, default: int | None = None) -> int:
-        field = reader.fields.get(f"llama.{name}")
+        field = reader.fields.get(f"{architecture}.{name}")
         if field is None and default is not None:
             return default
         return int(field.contents())
@@ -119,6 +120,7 @@ def shape_of(file: Path, reader: Any) -> LlamaShape:
         heads = size("attention.head_count")
         width = size("embedding_length")
         return LlamaShape(
+            architecture=architecture,
             layers=size("block_count"),
             width=width,
             inner=size("feed_forward_length"),

@@ -1,4 +1,4 @@
-"""LoRA adapters of Llama models as PEFT writes them, read for merging.
+"""LoRA adapters of Llama models and their kin as PEFT writes them, read for merging.
 
 A layer becomes ``W + alpha / r * B @ A`` (Hu et al. 2021, arXiv 2106.09685), with alpha and r of
 its own where the configuration has a pattern for it. What changes a model in another way is refused.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,16 +22,24 @@ from dxtrace.files import check, read_json, read_safetensors
 
 Array = npt.NDArray[np.float32]
 
-#: GGUF tensor name of each linear layer of a Llama block, by its Hugging Face name.
-LLAMA_TENSORS = {
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
+#: Architectures, as GGUF calls them, whose blocks are built as a Llama's; by ``model_type`` of
+#: transformers. What a block has besides (norms of queries and keys, sliding windows) no adapter
+#: changes.
+ARCHITECTURES = {
+    "llama": "llama",
+    "mistral": "llama",
+    "qwen2": "qwen2",
+    "qwen3": "qwen3",
+    "gemma3": "gemma3",
+    "gemma3_text": "gemma3",
+    "smollm3": "smollm3",
 }
+
+#: Those whose queries and keys llama.cpp keeps in another order than transformers does.
+_REORDERED = ("llama", "smollm3")
+
+#: Parts of a model that reads images: an adapter on them is none on the language model.
+_OF_IMAGES = re.compile(r"vision|visual|multi_modal")
 
 _LORA_KEY = re.compile(
     r"(?P<module>(?:\w+\.)*?layers\.(?P<layer>\d{1,4})\.(?P<part>[a-z_.]+?))"
@@ -114,7 +123,7 @@ def _of_pattern(pattern: Mapping[str, Any] | None, module: str, default: Any) ->
 
 @dataclass(frozen=True)
 class LlamaShape:
-    """Sizes of a Llama: what an adapter must fit."""
+    """Architecture and sizes of a Llama or its kin: what an adapter must fit."""
 
     layers: int
     width: int
@@ -122,6 +131,7 @@ class LlamaShape:
     heads: int
     kv_heads: int
     head_size: int
+    architecture: str = "llama"
 
     def of(self, tensor: str) -> tuple[int, int]:
         """Return (out, in) of a linear layer, by its name in GGUF."""
@@ -202,9 +212,14 @@ def read_lora(folder: Path, base: LlamaShape) -> dict[str, LoraPair]:
     modules: dict[str, dict[str, Array]] = {}
     for key, value in read_safetensors(file).items():
         found = _LORA_KEY.fullmatch(key)
-        if found is None or found["part"] not in LLAMA_TENSORS:
+        if (
+            found is None
+            or _OF_IMAGES.search(key)
+            or _tensor_of(found["part"], base.architecture) is None
+        ):
             raise NotAModelError(
-                f"{folder}: unexpected tensor {key[:80]!r}: only linear layers of Llama models are known",
+                f"{folder}: unexpected tensor {key[:80]!r}: only linear layers of Llama models and their "
+                "kin are known",
             )
         modules.setdefault(found["module"], {})[found["half"]] = value.astype(np.float32)
     pairs: dict[str, LoraPair] = {}
@@ -227,7 +242,7 @@ def _pair(
 ) -> tuple[str, LoraPair]:
     """Return the name that GGUF has for a module, and its pair."""
     layer, part = re.findall(r"layers\.(\d+)\.([a-z_.]+)$", module)[0]
-    tensor = LLAMA_TENSORS[part]
+    tensor = _tensor_of(part, base.architecture) or part
     name = f"blk.{int(layer)}.{tensor}.weight"
     if halves.keys() != {"A", "B"}:
         raise NotAModelError(f"{folder}: one half of {name} is missing")
@@ -247,11 +262,27 @@ def _pair(
         raise NotAModelError(
             f"{folder}: the rank of {name} is not the one in adapter_config.json",
         ) from None
-    if tensor == "attn_q":
+    reordered = base.architecture in _REORDERED
+    if reordered and tensor == "attn_q":
         up = _interleave(up, base.heads)
-    elif tensor == "attn_k":
+    elif reordered and tensor == "attn_k":
         up = _interleave(up, base.kv_heads)
     return name, LoraPair(down, up, scale)
+
+
+@cache
+def _tensor_of(part: str, architecture: str) -> str | None:
+    """Return what GGUF calls a linear layer of a block, such as ``attn_q``; None for another part.
+
+    The names are those of llama.cpp's own converter, which the ``gguf`` package holds.
+    """
+    import gguf
+
+    kind = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture)
+    name = gguf.get_tensor_name_map(kind, 1).get_name(f"model.layers.0.{part}")
+    if name is None or not part.endswith("_proj"):
+        return None
+    return str(name).rpartition(".")[2]
 
 
 def _interleave(weight: Array, heads: int) -> Array:

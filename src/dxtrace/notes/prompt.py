@@ -119,6 +119,7 @@ def _render(template: str, messages: Sequence[Mapping[str, str]]) -> str:
             messages=messages,
             add_generation_prompt=True,
             date_string=DATE,
+            enable_thinking=False,
             bos_token="",
             eos_token="",
         )

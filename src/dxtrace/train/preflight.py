@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from dxtrace.train.prepared import Prepared
 from dxtrace.train.recipe import Lora, Recipe
 
 GIB = 2**30
+
+#: Modules of a model that reads images too (MedGemma) which are not its language model.
+IMAGES = r".*(?:vision|visual|multi_modal).*"
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,7 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
         small = size
     batch = recipe.optimiser.batch
     tokens = batch * int(prepared.train.lengths.max())
+    config = config.get_text_config()
     layer = tokens * (12 * config.hidden_size + 5 * config.intermediate_size) * size
     deep = config.num_hidden_layers
     kept = deep * layer
@@ -204,7 +209,7 @@ def _count_trainable(model: Any, lora: Lora) -> int:
     head = model.get_output_embeddings()
     count = 0
     for name, module in model.named_modules():
-        if not isinstance(module, torch.nn.Linear) or module is head:
+        if not isinstance(module, torch.nn.Linear) or module is head or re.match(IMAGES, name):
             continue
         if lora.targets != "all-linear" and name.rpartition(".")[2] not in lora.targets:
             continue
@@ -213,8 +218,8 @@ def _count_trainable(model: Any, lora: Lora) -> int:
     return count
 
 
-def lora_config(recipe: Recipe) -> Any:
-    """Return PEFT's configuration of a recipe's adapter."""
+def lora_config(recipe: Recipe, reads_images: bool = False) -> Any:
+    """Return PEFT's configuration of a recipe's adapter; what reads images is left as it is."""
     from peft import LoraConfig
 
     lora = recipe.lora
@@ -227,6 +232,7 @@ def lora_config(recipe: Recipe) -> Any:
         use_rslora=lora.rslora,
         use_dora=lora.dora,
         task_type="CAUSAL_LM",
+        exclude_modules=IMAGES if reads_images else None,
     )
 
 

@@ -103,7 +103,10 @@ class Session:
             eval_dataset=prepared.dev.dataset if prepared.dev else None,
             data_collator=Collator(tokenizer.pad_token_id),
             processing_class=tokenizer,
-            peft_config=lora_config(self.recipe),
+            peft_config=lora_config(
+                self.recipe,
+                reads_images=model.config.get_text_config() is not model.config,
+            ),
             callbacks=callbacks,
             autocast=self.autocast(),
         )
