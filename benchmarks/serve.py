@@ -234,8 +234,8 @@ def report(tally: Tally, memory: list[float], idle: Any, found: list[str]) -> di
     def spread(values: list[float]) -> dict[str, float]:
         ordered = sorted(values) or [0.0]
         return {
-            "median": round(statistics.median(ordered), 2),
-            "p90": round(ordered[int(0.9 * (len(ordered) - 1))], 2),
+            "p50": round(statistics.median(ordered), 2),
+            "p95": round(ordered[int(0.95 * (len(ordered) - 1))], 2),
             "most": round(ordered[-1], 2),
         }
 

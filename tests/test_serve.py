@@ -139,16 +139,26 @@ def test_a_client_that_leaves_frees_its_place(stream: bool) -> None:
         wait(lambda: server.health()["running"] == 0, 10)
 
 
+class Slow(Quick):
+    """Ranks for half a minute, as a model on a long note, unless nobody waits for it."""
+
+    def differential(self, case: Case) -> Any:
+        for _ in range(1500):
+            expect_wanted()
+            time.sleep(0.02)
+        return super().differential(case)
+
+
+def test_an_answer_that_takes_too_long_ends_while_it_ranks() -> None:
+    with serving(Slow(), answer_s=0.3) as server:
+        began = time.monotonic()
+        status, _, text = server.ask("POST", "/v1/reason", {"note": NOTE})
+        assert time.monotonic() - began < 2
+        assert (status, json.loads(text)["error"]["type"]) == (504, "TimeLimit")
+        wait(lambda: server.health()["running"] == 0)
+
+
 def test_a_client_that_leaves_frees_the_engine_while_it_ranks() -> None:
-    class Slow(Quick):
-        """Ranks for half a minute, as a model on a long note, unless nobody waits for it."""
-
-        def differential(self, case: Case) -> Any:
-            for _ in range(1500):
-                expect_wanted()
-                time.sleep(0.02)
-            return super().differential(case)
-
     with serving(Slow()) as server:
         connection = socket.create_connection(("127.0.0.1", server.port))
         body = json.dumps({"note": NOTE, "stream": True})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from dxtrace.corpus import write_jsonl
 from dxtrace.corpus.answer_cases import answer_cases
 from dxtrace.corpus.policy import FairReasoner
 from dxtrace.engines import Branch, Engine
+from dxtrace.engines.base import Unwanted, while_wanted
 from dxtrace.engines.server import ServerEngine
 from dxtrace.errors import EngineError, InputError, ServerGone, ServerUnfit, UnknownName
 from dxtrace.files import read_jsonl
@@ -133,6 +135,15 @@ def test_a_busy_server_is_asked_again_and_one_that_stays_away_is_gone(vllm: Mode
     vllm.fail = [401]
     with pytest.raises(ServerGone, match="DXTRACE_SERVER_KEY"):
         engine.distributions([1], [Branch((), (5, 6))])
+
+
+def test_what_nobody_waits_for_is_given_up_within_a_second(vllm: ModelServer) -> None:
+    engine = open_engine(vllm)
+    vllm.delay_s = 2.0
+    began = time.monotonic()
+    with while_wanted(lambda: time.monotonic() < began + 0.2), pytest.raises(Unwanted):
+        engine.distributions([1], [Branch((), (5, 6))])
+    assert time.monotonic() - began < 1
 
 
 def test_what_does_not_fit_is_an_error_without_the_prompt(vllm: ModelServer) -> None:

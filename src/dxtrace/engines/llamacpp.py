@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dxtrace.engines.base import Branch, PromptPart, Work
+from dxtrace.engines.base import Branch, PromptPart, Work, expect_wanted
 from dxtrace.engines.endpoint import Endpoint
 from dxtrace.engines.guard import Guard
 from dxtrace.engines.llamacpp_api import ServedTokenizer, choice_body, read_choice, text_body
@@ -129,6 +129,7 @@ class LlamaCppEngine:
         """See :class:`dxtrace.engines.base.Engine`."""
         shares: list[Mapping[int, float]] = []
         for branch in branches:
+            expect_wanted()
             ids = [*prompt, *branch.prefix]
             shares.append(self._distribution(ids, branch.candidates))
         return shares

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dxtrace.engines.base import Branch, PromptPart, Work
+from dxtrace.engines.base import Branch, PromptPart, Work, expect_wanted
 from dxtrace.engines.endpoint import Endpoint, RequestRefused, expect_may_send
 from dxtrace.engines.guard import Guard
 from dxtrace.engines.server_apis import LlamaCppApi, ServerApi, SglangApi, VllmApi
@@ -130,8 +130,9 @@ class ServerEngine:
 
         started = time.perf_counter()
         # The first alone: once it is answered, the others find the prompt in the server's cache.
-        found = [weigh(branch) for branch in branches[:1]]
-        found += map_in_threads(weigh, branches[1:], _BRANCHES_AT_ONCE if self.packs else 1)
+        found = [*map_in_threads(weigh, branches[:1], 1, expect_wanted)]
+        at_once = _BRANCHES_AT_ONCE if self.packs else 1
+        found += map_in_threads(weigh, branches[1:], at_once, expect_wanted)
         computed = sum(tokens for _, tokens in found)
         self.work.add(computed, time.perf_counter() - started)
         return [shares for shares, _ in found]

@@ -5,24 +5,33 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+#: Seconds between two checks whether to go on waiting.
+_CHECK_S = 0.2
 
 
 def map_in_threads(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     most: int,
+    check: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
     """Yield ``function(item)`` in the order of the items; at most ``most`` are under way.
 
-    Whoever is interrupted does not wait for what is under way. With one at a time there is no
-    thread.
+    Whoever is interrupted does not wait for what is under way.
+
+    Args:
+        function: waits for something.
+        items: what it is called with.
+        most: with one there is no thread, unless there is a ``check``.
+        check: called again and again while nothing is ready; it may raise, to give up.
     """
-    if most == 1:
+    if most == 1 and check is None:
         yield from map(function, items)
         return
     under_way: deque[Future[Result]] = deque()
@@ -31,9 +40,15 @@ def map_in_threads(
         under_way.append(future)
         threading.Thread(target=_settle, args=(future, function, item), daemon=True).start()
         if len(under_way) == most:
-            yield under_way.popleft().result()
+            yield _result(under_way.popleft(), check)
     while under_way:
-        yield under_way.popleft().result()
+        yield _result(under_way.popleft(), check)
+
+
+def _result(future: Future[Result], check: Callable[[], None] | None) -> Result:
+    while check is not None and not wait([future], _CHECK_S).done:
+        check()
+    return future.result()
 
 
 def _settle(future: Future[Any], function: Callable[[Any], Any], item: Any) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 import traceback
 from collections import OrderedDict, deque
@@ -75,12 +76,20 @@ class Job:
     events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
     cancelled: bool = False
     done: bool = False
+    _ends: float = math.inf
+
+    @property
+    def in_time(self) -> bool:
+        """Whether the answer may still go on by its time."""
+        return time.monotonic() < self._ends
+
+    def is_wanted(self) -> bool:
+        """Whether anybody waits for what an engine computes for this job."""
+        return self.in_time and not self.cancelled
 
     def run(self, answerer: Answerer, most_s: float) -> Iterator[Event]:
-        """Yield the events of the answer; stops between two of them once cancelled or over its
-        time.
-        """
-        started = time.monotonic()
+        """Yield the events of the answer; stops once cancelled or over its time."""
+        self._ends = time.monotonic() + most_s
         try:
             if self.kind == "differential":
                 yield Event("differential", answerer.differential(self.case))
@@ -91,16 +100,16 @@ class Job:
                 yield event
                 if event.name == "chain":
                     return
-                if time.monotonic() - started > most_s:
-                    yield error_event(
-                        "TimeLimit",
-                        f"the answer took longer than {most_s:.0f} s",
-                        504,
-                    )
-                    return
+                if not self.in_time:
+                    raise Unwanted
             raise EngineError("the answer broke off")
         except Unwanted:
-            return
+            if not self.cancelled:
+                yield error_event(
+                    "TimeLimit",
+                    f"the answer took longer than {most_s:.0f} s",
+                    504,
+                )
         except DxtraceError as error:
             yield error_event(
                 type(error).__name__,
@@ -236,7 +245,7 @@ class Line:
 
     def _answer(self, job: Job, answerer: Answerer, loop: asyncio.AbstractEventLoop) -> None:
         """Run a job in this thread; its events go to the loop in order."""
-        with while_wanted(lambda: not job.cancelled):
+        with while_wanted(job.is_wanted):
             for event in job.run(answerer, self._most_s):
                 loop.call_soon_threadsafe(job.events.put_nowait, event)
 
