@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context, parent_process
 from typing import TypeVar
 
+from dxtrace.engines.threads import allowed_cores
 from dxtrace.errors import InputError
 
 Task = TypeVar("Task")
@@ -27,9 +28,7 @@ def usable_cores() -> int:
     limit = os.environ.get("DXTRACE_THREADS", "")
     if limit and not limit.isdigit():
         raise InputError(f"DXTRACE_THREADS is {limit!r}, expected a number")
-    cores = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
+    cores = allowed_cores()
     if limit and int(limit):
         return min(int(limit), cores)
     return cores

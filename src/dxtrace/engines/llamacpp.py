@@ -23,6 +23,7 @@ from dxtrace.engines.base import Branch, PromptPart, Work, expect_wanted
 from dxtrace.engines.endpoint import Endpoint
 from dxtrace.engines.guard import Guard
 from dxtrace.engines.llamacpp_api import ServedTokenizer, choice_body, read_choice, text_body
+from dxtrace.engines.threads import default_threads
 from dxtrace.errors import EngineError, ModelError
 from dxtrace.notes.prompt import with_start_token
 
@@ -90,7 +91,7 @@ class LlamaCppEngine:
         params.n_ctx = self.context
         params.n_parallel = 1
         params.n_gpu_layers = self._options.gpu_layers
-        threads = self._options.threads or min(os.cpu_count() or 1, 8)
+        threads = self._options.threads or default_threads()
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         params.verbosity = -1
         params.warmup = False

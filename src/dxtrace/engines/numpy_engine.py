@@ -7,7 +7,6 @@ last piece is read together with what follows the prompt, the branches of a choi
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,6 +34,7 @@ from dxtrace.engines.numpy_llama import (
     logits,
     unpack,
 )
+from dxtrace.engines.threads import default_threads
 from dxtrace.errors import EngineError, ModelError
 from dxtrace.files import read_json
 from dxtrace.notes.prompt import with_start_token
@@ -84,7 +84,7 @@ class NumpyEngine:
         self._tail: list[int] = []
         self._last = np.empty(0, np.float32)
         self._cache = Cache(self.config)
-        self._limits = threadpool_limits(threads or min(os.cpu_count() or 1, 8), "blas")
+        self._limits = threadpool_limits(threads or default_threads(), "blas")
         self._grammar_tokenizer: Any = None
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

@@ -31,6 +31,9 @@ Rows = npt.NDArray[np.intp]
 #: cache.
 _SCORE_ROWS = 192
 
+#: The cache grows by so many tokens.
+_ROOM_STEP = 512
+
 
 @dataclass(frozen=True)
 class LlamaConfig:
@@ -141,12 +144,13 @@ class Cache:
         )
 
     def reserve(self, tokens: int) -> None:
-        """Make room for so many tokens."""
+        """Make room for so many tokens; what is held already is copied into it."""
         held = self.keys.shape[2]
         if tokens <= held:
             return
+        steps = -(-tokens // _ROOM_STEP)
         for name in ("keys", "values"):
-            grown = self._room(max(tokens, 2 * held))
+            grown = self._room(steps * _ROOM_STEP)
             grown[:, :, :held] = getattr(self, name)
             setattr(self, name, grown)
 

@@ -1,7 +1,8 @@
-"""Many waits at once: threads for work that is done elsewhere."""
+"""How many cores there are to use; and many waits at once: threads for work done elsewhere."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,22 @@ Result = TypeVar("Result")
 
 #: Seconds between two checks whether to go on waiting.
 _CHECK_S = 0.2
+
+
+#: Matrix products of a small model gain nothing from more threads.
+_MOST_THREADS = 8
+
+
+def allowed_cores() -> int:
+    """Return how many cores this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """Return how many threads an engine uses where nobody says."""
+    return min(allowed_cores(), _MOST_THREADS)
 
 
 def map_in_threads(
