@@ -93,7 +93,10 @@ def test_static_html_marks_overlapping_evidence() -> None:
 
 
 SAYS = {
-    "answered": ["<h2>HFrEF</h2>", "doubtful: states it with 55%"],
+    "answered": [
+        "<h2>Heart failure with reduced ejection fraction, HFrEF, ICD-10-CM I50.20</h2>",
+        "doubtful: states it with 55%",
+    ],
     "type_open": ["<h2>Heart Failure, type not stated</h2>", DECIDES],
     "not_supported": ["<h2>not supported by this note</h2>", "none of them an answer: HFrEF 60%"],
     "out_of_scope": ["<h2>none of the illnesses that dxtrace knows</h2>", "none of them fits: 93%"],

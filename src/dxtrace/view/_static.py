@@ -8,6 +8,7 @@ from importlib import resources
 from itertools import pairwise
 
 from dxtrace.chain import Chain, Contradiction, Span, Step
+from dxtrace.knowledge.taxonomy import Taxonomy
 
 #: Rules for :func:`static_case_html`; a page that holds such HTML adds them to its style sheet.
 STATIC_STYLE = (
@@ -32,10 +33,23 @@ def static_case_html(chain: Chain) -> str:
     if against:
         against = f'<h3>Evidence against</h3><ol class="dxt-against">{against}</ol>'
     return (
-        f'<article class="dxt-case"><h2>{html.escape(chain.headline or "no diagnosis")}</h2>'
+        f'<article class="dxt-case"><h2>{html.escape(_headline(chain))}</h2>'
         f"<p>{html.escape(' → '.join(chain.path))}</p>{remarks}<ol>{steps}</ol>{against}"
         f'<div class="dxt-note" dir="auto">{_note_html(chain)}</div></article>'
     )
+
+
+def _headline(chain: Chain) -> str:
+    """Return the headline with the diagnosis in full, its abbreviation and its code."""
+    node = Taxonomy.default().get(chain.diagnosis)
+    if node is None or chain.status != "answered":
+        return chain.headline or "no diagnosis"
+    names = [node.full_name]
+    if node.full:
+        names.append(node.name)
+    if node.icd10cm:
+        names.append(f"ICD-10-CM {node.icd10cm}")
+    return ", ".join(names)
 
 
 def _remarks(chain: Chain) -> Iterator[str]:
@@ -65,7 +79,7 @@ def _step_html(step: Step) -> str:
         doubt = f" <em>doubtful: states it with {step.probability:.0%}</em>"
     else:
         doubt = ""
-    return f"{html.escape(step.rationale)} {_quote_html(step.evidence)}{doubt}{source}"
+    return f"{_quote_html(step.evidence)} {html.escape(step.rationale)}{doubt}{source}"
 
 
 def _against_html(item: Contradiction) -> str:
