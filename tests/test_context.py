@@ -158,6 +158,8 @@ def test_a_character_that_takes_no_room_is_no_word() -> None:
     [
         ("Denies:\n- tremor\n- cough\n", "cough", True),
         ("Denies any of the following:\ntremor\ncough\n", "cough", True),
+        ("Denies any of the following\ntremor\ncough\n", "cough", True),
+        ("ROS: negative for\ntremor\ncough\nfever\n", "fever", True),
         ("Neuro: no tremor\nScalp tender\n", "scalp", False),
         ("VS - T 38.8\n", "38.8", False),
     ],

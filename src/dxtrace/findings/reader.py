@@ -27,11 +27,12 @@ _TEACHING_LABEL = re.compile(
     r"|teaching|handout|leaflet",
     re.IGNORECASE,
 )
-# A line that opens a list of what is denied: it ends in a colon, or with the denial itself. "No tremor" at the
-# end of a line denies the tremor, and nothing on the next.
+# A line that opens a list of what is denied: it ends in a colon, or with the denial itself, perhaps with the first
+# item on the next. "No tremor" at the end of a line denies the tremor, and nothing below it.
 _OPENS_DENIAL = re.compile(
     r"\b(?:denie[sd]|denying|negative for|no|without|absent|not (?:have|had|report\w*))\b"
-    r"(?:[^.;:]{0,80}:|(?:\s+(?:any|all|of|the|these|following|symptoms?|signs?))*)\s*\Z",
+    r"(?:[^.;:]{0,80}:|(?:[ \t]+(?:any|all|of|the|these|following|symptoms?|signs?))*"
+    r"(?:[ \t]*\r?\n[^.;:\n]{0,60})?)\s*\Z",
     re.IGNORECASE,
 )
 _INLINE_HEADING = re.compile(r"(?<=[.;] )(?P<words>[A-Z][A-Za-z/&]*(?: [A-Za-z/&]+){0,4}):(?=\s)")

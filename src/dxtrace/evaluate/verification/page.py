@@ -1,62 +1,71 @@
-"""A check of quotes as a page: the note with its quotes marked, beside what was found of each."""
+"""A check of quotes as a page: what was found of each, and the note with its quotes marked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
-from dxtrace.chain import Chain, Span, Step
+from dxtrace.chain import DISCLAIMER, Chain, Span, Step
 from dxtrace.evaluate.verification.quotes import AnswerCheck, QuoteCheck
 from dxtrace.notes.case import Case
-from dxtrace.view import Reading, ViewCase, library, page
+from dxtrace.view import STATIC_STYLE, static_case_html
 
 STANDS, FALLS = "Stands", "Does not stand"
 
-_LABEL = "Quotes checked"
+#: The page runs no script and asks for nothing.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+_FOUND = {
+    "exactly": "found exactly",
+    "normalised": "found in another spelling",
+    "changed": "changed",
+    "absent": "not in the note",
+}
 
 
 def page_of(checks: Sequence[AnswerCheck]) -> str:
-    """Return one HTML page for the checks of one or many answers.
+    """Return one HTML page for the checks of one or many answers."""
+    articles = "".join(static_case_html(_chain(check)) for check in checks)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f"<title>Quotes checked</title><style>{STATIC_STYLE}</style></head>"
+        f"<body><main>{articles}<footer><p>{escape(DISCLAIMER)}</p></footer></main></body></html>\n"
+    )
 
-    Raises:
-        InputError: there is none.
-    """
-    cases = [_view_case(check) for check in checks]
-    if len(cases) == 1:
-        return page(cases[0], title=f"{checks[0].id} · quotes checked")
-    return library(cases, "Quotes checked", practice=False)
 
-
-def _view_case(check: AnswerCheck) -> ViewCase:
+def _chain(check: AnswerCheck) -> Chain:
+    """Return a check in the shape that the page of a case has: a step for each quote."""
     case = Case.from_text(check.note, check.id)
     steps = tuple(_step(quote, case) for quote in check.quotes)
     standing = sum(quote.stands for quote in check.quotes)
-    headline = f"{standing} of {len(check.quotes)} quotes stand"
-    groups = [step.supports for step in steps]
-    path = tuple(name for name in (FALLS, STANDS) if name in groups)
-    chain = Chain(check.id, check.note, headline, "", path, steps)
-    return ViewCase(case, (Reading(chain, _LABEL),))
+    headline = f"{check.id}: {standing} of {len(check.quotes)} quotes stand"
+    return Chain(check.id, check.note, headline, "", (), steps)
 
 
 def _step(quote: QuoteCheck, case: Case) -> Step:
+    start = end = 0
     if quote.places:
         start, end = quote.places[0].start, quote.places[-1].end
-    else:
-        start = end = 0
     text = case.note[start:end] or quote.claim.quote
     evidence = Span(text, start, end, case.section_at(start))
-    group = STANDS if quote.stands else FALLS
-    return Step(group, "; ".join(findings_of(quote)), evidence)
+    if quote.stands:
+        verdict = STANDS
+    else:
+        verdict = FALLS
+    return Step(verdict, f"{verdict}: {'; '.join(_said_of(quote, text))}.", evidence)
 
 
-def findings_of(quote: QuoteCheck) -> list[str]:
+def _said_of(quote: QuoteCheck, text: str) -> list[str]:
     """Return what was found of a quote, in words, what is wrong first."""
     said = [fault.what for fault in (*quote.faults, *quote.doubts)]
-    if quote.found in ("exactly", "normalised"):
-        how = "found exactly" if quote.found == "exactly" else "found in another spelling"
-        said.append(how)
+    said.append(_FOUND[quote.found])
     if quote.stated == "stated":
         said.append("states its reason")
     said += quote.remarks
+    if quote.claim.quote != text:
+        said.append(f"quoted as “{quote.claim.quote}”")
     if quote.claim.reason:
-        said.append(f"quoted for: {quote.claim.reason}")
+        said.append(f"for: {quote.claim.reason.rstrip('.')}")
     return said
