@@ -15,6 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from dxtrace.cli import evaluate as command
+from dxtrace.cli import judges
 from dxtrace.compose import Composer
 from dxtrace.corpus import Corpus, open_corpus
 from dxtrace.corpus.systems import Identity, System
@@ -316,7 +317,7 @@ def test_shuffled_gold_falls_to_chance(cases: list[AnnotatedCase], tmp_path: Pat
 def invoke(*arguments: object) -> Any:
     app = typer.Typer()
     app.command("evaluate")(command.evaluate)
-    app.command("judge-agreement")(command.judge_agreement)
+    app.command("judge-agreement")(judges.judge_agreement)
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

@@ -21,6 +21,7 @@ from dxtrace.cli import (
     doctor,
     evaluate,
     fit,
+    judges,
     models,
     schema,
     serve,
@@ -66,7 +67,7 @@ measures.command("fit")(fit.fit)
 measures.command("traps")(traps.traps)
 app.add_typer(measures, name="evaluate", rich_help_panel="Evaluate")
 app.command("verify", rich_help_panel="Evaluate")(verify.verify)
-app.command("judge-agreement", rich_help_panel="Evaluate")(evaluate.judge_agreement)
+app.command("judge-agreement", rich_help_panel="Evaluate")(judges.judge_agreement)
 app.add_typer(models.app, name="models", rich_help_panel="Models")
 app.command("schema", rich_help_panel="Models")(schema.schema)
 app.command("doctor", rich_help_panel="Models")(doctor.doctor)

@@ -1,4 +1,4 @@
-"""``dxtrace evaluate`` and ``dxtrace judge-agreement``."""
+"""``dxtrace evaluate``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dxtrace.cli._progress import STDERR
-from dxtrace.cli.answer import Engine, EngineChoice, MaySend, Url, choose_model, load_under_bar
+from dxtrace.cli.answer import (
+    Engine,
+    EngineChoice,
+    MaySend,
+    Threads,
+    Url,
+    choose_model,
+    load_under_bar,
+)
+from dxtrace.cli.judges import JudgeModel, JudgeUrl
 from dxtrace.corpus import Corpus, open_corpus
 from dxtrace.corpus.policy import FairReasoner
 from dxtrace.corpus.systems import System
@@ -29,8 +38,7 @@ from dxtrace.evaluate import (
     JudgeSettings,
     Scored,
     Settings,
-    agree,
-    ask,
+    choose,
     expect_libraries,
     folder_name,
     html_report,
@@ -39,10 +47,12 @@ from dxtrace.evaluate import (
     make_baseline,
     markdown_table,
     open_judge,
-    read_pairs,
+    outside_cases,
+    outside_doubts,
     read_predictions,
     report_data,
     run_system,
+    run_variants,
     score_cases,
     score_evaluations,
     write_published,
@@ -56,25 +66,10 @@ RESULTS = "results.jsonl"
 #: The files of a report: data, page, table.
 REPORT = ("report.json", "report.html", "report.md")
 
-JudgeModel = Annotated[
-    str | None,
-    typer.Option(
-        metavar="MODEL",
-        help="Model of the judge 'llm': a local one, or with --judge-url the endpoint's.",
-    ),
-]
-JudgeUrl = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="OpenAI-compatible endpoint of the judge 'llm': http://127.0.0.1:8000/v1",
-    ),
-]
 Overlap = Annotated[
     float,
     typer.Option(help="Overlap (Dice) from which two spans are the same observation."),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads.")]
 
 
 Predictions = Annotated[
@@ -133,6 +128,23 @@ Compare = Annotated[
 ]
 
 
+Bridge = Annotated[
+    bool,
+    typer.Option("--bridge", help="The score of BRIDGE on DiReCT too, beside published models."),
+]
+Outside = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPEC",
+        help="Cases of other illnesses, to be told from these: PATH[:split] or NAME:PATH[:split].",
+    ),
+]
+Perturb = Annotated[
+    int,
+    typer.Option(min=0, metavar="N", help="Change N cases and answer them again (--model)."),
+]
+
+
 @dataclass(frozen=True)
 class _Work:
     """What one evaluation works on."""
@@ -141,6 +153,9 @@ class _Work:
     cases: dict[str, AnnotatedCase]
     judges: Judges
     out: Path
+    outside: dict[str, AnnotatedCase] = field(default_factory=dict)
+    perturb: int = 0
+    seed: int = 0
     _folders: list[str] = field(default_factory=list)
 
     def folder(self, name: str) -> Path:
@@ -179,6 +194,9 @@ def evaluate(
     published: Published = None,
     show_cases: ShowCases = None,
     compare: Compare = None,
+    bridge: Bridge = False,
+    outside: Outside = None,
+    perturb: Perturb = 0,
     threads: Threads = None,
 ) -> None:
     """Measure answers against annotated cases."""
@@ -201,7 +219,16 @@ def evaluate(
         open_judge(judge_observations, "observations", judge_settings),
         open_judge(judge_rationales, "rationales", judge_settings),
     )
-    work = _Work(read, {case.id: case for case in cases}, judges, out)
+    strangers = outside_cases(open_corpus(outside)) if outside else {}
+    work = _Work(
+        read,
+        {case.id: case for case in cases},
+        judges,
+        out,
+        strangers,
+        perturb,
+        seed,
+    )
     if url is not None:
         expect_may_send(url, work.credentialed, send_credentialed_data)
         model = model or ["default"]
@@ -216,7 +243,7 @@ def evaluate(
     _write(
         work,
         _distinct(scored),
-        Settings(judges.to_json(), seed, resamples),
+        Settings(judges.to_json(), seed, resamples, bridge=bridge),
         _may_show(work, show_cases),
         published,
     )
@@ -293,7 +320,11 @@ def _score_source(work: _Work, source: str) -> Scored:
             "predictions are measured against annotated cases: name them with --corpus",
         )
     answers = read_predictions(path, work.cases, named, _elsewhere(work))
-    return _score(work, answers, work.folder(answers.name))
+    scored = _score(work, answers, work.folder(answers.name))
+    if work.outside:
+        there = read_predictions(path, work.outside, named, None)
+        scored.outside = outside_doubts(there.accounts, work.outside)
+    return scored
 
 
 def _elsewhere(work: _Work) -> set[str]:
@@ -359,10 +390,33 @@ def _short_names(models: Sequence[str]) -> list[str]:
 def _score_run(work: _Work, name: str, system: System) -> Scored:
     folder = work.folder(name)
     file = folder / "predictions.jsonl"
+    cases = list(work.cases.values())
     with _progress(f"running {name}") as progress:
-        run_system(system, list(work.cases.values()), file, progress)
+        run_system(system, cases, file, progress)
     answers = read_predictions(file, work.cases, name, None)
-    return _score(work, answers, folder)
+    scored = _score(work, answers, folder)
+    if system.identity.name == "baseline gold":
+        # It repeats the annotation, which changed cases and those of other illnesses do not have.
+        return scored
+    if work.outside:
+        file = folder / "outside.jsonl"
+        with _progress(f"running {name} on other illnesses") as progress:
+            run_system(system, list(work.outside.values()), file, progress)
+        there = read_predictions(file, work.outside, name, None)
+        scored.outside = outside_doubts(there.accounts, work.outside)
+    if work.perturb:
+        chosen = choose(cases, work.perturb, work.seed)
+        file = folder / "perturbed.jsonl"
+        with _progress(f"changing cases for {name}") as progress:
+            scored.trials = run_variants(
+                system,
+                chosen,
+                answers.accounts,
+                file,
+                seed=work.seed,
+                progress=progress,
+            )
+    return scored
 
 
 def _distinct(scored: Sequence[Scored]) -> list[Scored]:
@@ -413,83 +467,3 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def judge_agreement(
-    pairs: Annotated[
-        Path,
-        typer.Argument(help='JSONL with "one", "other" and, from a human, "same": true or false.'),
-    ],
-    judge: Annotated[
-        list[str] | None,
-        typer.Option(help=f"One of {', '.join(JUDGES[1:])}. Repeat to compare."),
-    ] = None,
-    task: Annotated[
-        str,
-        typer.Option(help="What the judge 'llm' is asked: observations or rationales."),
-    ] = "rationales",
-    judge_model: JudgeModel = None,
-    judge_url: JudgeUrl = None,
-    credentialed: Annotated[
-        bool,
-        typer.Option(help="The pairs come from credentialed data."),
-    ] = False,
-    send_credentialed_data: MaySend = False,
-    examples: Annotated[int, typer.Option(min=0, help="Disagreements to show.")] = 10,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    threads: Threads = None,
-) -> None:
-    """Compare judges with labels or each other.
-
-    Printed: kappa, confusion, examples. The labels are a human's.
-    """
-    labelled = read_pairs(pairs)
-    settings = JudgeSettings(
-        model=judge_model,
-        url=judge_url,
-        credentialed=credentialed,
-        may_send=send_credentialed_data,
-        threads=threads,
-    )
-    sides: list[tuple[str, list[bool]]] = []
-    human = []
-    for pair in labelled:
-        if pair.same is not None:
-            human.append(pair.same)
-    if len(human) == len(labelled):
-        sides.append(("human", human))
-    for name in judge or ["lexical"]:
-        opened = open_judge(name, task, settings)
-        sides.append((opened.name, ask(opened, labelled)))
-    if len(sides) < 2:
-        raise InputError(
-            f'{pairs}: not every pair has a label "same"; name two judges to compare with each other',
-        )
-    found = []
-    for name, said in sides[1:]:
-        found.append(agree(labelled, sides[0][1], said, (sides[0][0], name), examples))
-    if json_:
-        print(json.dumps([one.to_json() for one in found], ensure_ascii=False, indent=1))
-        return
-    for one in found:
-        _print_agreement(one)
-
-
-def _print_agreement(one: Any) -> None:
-    yy, yn, ny, nn = one.confusion
-    if one.kappa is None:
-        kappa = "–"
-    else:
-        kappa = f"{one.kappa:.3f}"
-    if one.balanced is None:
-        balanced = "–"
-    else:
-        balanced = f"{one.balanced:.3f}"
-    print(
-        f"{one.second}\n  against {one.first}: n={one.n}, kappa {kappa}, balanced accuracy {balanced}",
-    )
-    print(f"  both same {yy}, only {one.first} {yn}, only the judge {ny}, both different {nn}")
-    for kind, (share, n) in one.by_kind.items():
-        print(f"  {kind or 'all'}: called the same {share:.1%} of {n}")
-    for pair in one.examples:
-        print(f"  - [{pair.kind}] {pair.one} | {pair.other}")

@@ -14,6 +14,7 @@ from dxtrace.evaluate.judges import JUDGES, JudgeSettings, agree, ask, open_judg
 from dxtrace.evaluate.metrics.direct import PUBLISHED, Counts, evaluation_file, score_evaluation
 from dxtrace.evaluate.metrics.pairing import match_greedy, match_optimal
 from dxtrace.evaluate.metrics.per_case import METRICS, Metric
+from dxtrace.evaluate.perturb import choose, run_variants
 from dxtrace.evaluate.reading import Answers, RowProblem, is_evaluation_folder, read_predictions
 from dxtrace.evaluate.report.html_report import html_report
 from dxtrace.evaluate.report.markdown import markdown_table
@@ -25,6 +26,7 @@ from dxtrace.evaluate.runner import (
     run_system,
     score_evaluations,
 )
+from dxtrace.evaluate.scope import outside_cases, outside_doubts
 from dxtrace.evaluate.scoring import (
     CaseResult,
     Judges,
@@ -54,6 +56,7 @@ __all__ = [
     "agree",
     "ask",
     "chain_account",
+    "choose",
     "compare",
     "evaluation_file",
     "expect_libraries",
@@ -67,12 +70,15 @@ __all__ = [
     "match_greedy",
     "match_optimal",
     "open_judge",
+    "outside_cases",
+    "outside_doubts",
     "prediction_file",
     "published_account",
     "read_pairs",
     "read_predictions",
     "report_data",
     "run_system",
+    "run_variants",
     "score_case",
     "score_cases",
     "score_evaluation",

@@ -42,6 +42,8 @@ class Account:
     format.
 
     ``named`` is False where no diagnosis is named: the path then ends before one, or is empty.
+    ``out_of_scope`` is the stated probability that none of the known illnesses fits, None if none
+    is stated.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Account:
     seconds: float | None = None
     status: Status = "answered"
     named: bool = True
+    out_of_scope: float | None = None
 
     @property
     def diagnosis(self) -> str:
@@ -147,6 +150,7 @@ def chain_account(
         seconds=chain.timing.total_s or None,
         status=chain.status,
         named=bool(chain.diagnosis),
+        out_of_scope=chain.out_of_scope,
     )
 
 

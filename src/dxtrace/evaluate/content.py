@@ -138,6 +138,8 @@ class Summary(TypedDict):
     macro_f1_intervals: dict[str, IntervalData]
     groups: dict[str, dict[str, GroupData]]
     confidence: ConfidenceData | None
+    by_source: dict[str, ConfidenceData]
+    faithful: list[FaithfulData]
     confusions: ConfusionData
     sections: dict[str, list[int]]
     seconds: float | None
@@ -153,8 +155,11 @@ class ProblemData(TypedDict):
 
 
 class SystemReport(TypedDict):
-    """One system: its model, the wordings that it knew, what was wrong with its answers, and its
-    summary.
+    """One system: its model, the wordings that it knew, what was wrong with its answers, its summary,
+    and what was measured on other cases than those evaluated on.
+
+    ``robustness`` has an estimate by measure (:func:`dxtrace.evaluate.metrics.robustness.robustness`),
+    ``bridge`` a score for "categories" and for "diagnoses".
     """
 
     name: str
@@ -163,6 +168,9 @@ class SystemReport(TypedDict):
     problem_counts: dict[str, int]
     problems: list[ProblemData]
     summary: Summary
+    scope: ScopeData | None
+    robustness: dict[str, EstimateData]
+    bridge: dict[str, BridgeData] | None
 
 
 class ComparisonData(TypedDict):

@@ -41,7 +41,7 @@ class LabelledPair:
     end: int
     premise: str
     label: str
-    why: str = ""
+    why: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,20 @@ from typing import Any, cast
 from dxtrace.corpus.answer_cases import answer_cases
 from dxtrace.corpus.systems import System
 from dxtrace.errors import CorpusError, DxtraceError, InputError
-from dxtrace.evaluate.content import CorpusData, ProblemData, Report, SystemReport
+from dxtrace.evaluate.content import (
+    CorpusData,
+    EstimateData,
+    ProblemData,
+    Report,
+    ScopeData,
+    SystemReport,
+)
 from dxtrace.evaluate.metrics.direct import PUBLISHED, score_evaluation
+from dxtrace.evaluate.metrics.robustness import robustness
 from dxtrace.evaluate.metrics.statistics import RESAMPLES
 from dxtrace.evaluate.reading import Answers, RowProblem, read_json_folder
-from dxtrace.evaluate.report.summary import compare, comparisons_json, summarise
+from dxtrace.evaluate.report.summary import bridge, compare, comparisons_json, summarise
+from dxtrace.evaluate.scope import scope_of
 from dxtrace.evaluate.scoring import CaseResult, Scored
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
@@ -35,6 +44,7 @@ class Settings:
     seed: int = 0
     resamples: int = RESAMPLES
     show_cases: bool = True
+    bridge: bool = False
 
 
 def folder_name(name: str) -> str:
@@ -195,7 +205,24 @@ def _system_json(system: Scored, settings: Settings) -> SystemReport:
         "problem_counts": kinds,
         "problems": [cast(ProblemData, asdict(problem)) for problem in problems[:_LISTED]],
         "summary": summarise(system.results, settings.seed, settings.resamples),
+        "scope": _scope(system, settings),
+        "robustness": _robustness(system, settings),
+        "bridge": bridge(system.results) if settings.bridge else None,
     }
+
+
+def _scope(system: Scored, settings: Settings) -> ScopeData | None:
+    found = scope_of(system, settings.seed, settings.resamples)
+    if found is None:
+        return None
+    return found.to_json()
+
+
+def _robustness(system: Scored, settings: Settings) -> dict[str, EstimateData]:
+    found = {}
+    for key, one in robustness(system.trials, settings.seed, settings.resamples).items():
+        found[key] = one.to_json()
+    return found
 
 
 def _wordings(answers: Answers | None) -> str:

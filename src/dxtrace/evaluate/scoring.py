@@ -25,13 +25,15 @@ from dxtrace.evaluate.metrics.per_case import (
     form_scores,
     missing_scores,
 )
+from dxtrace.evaluate.metrics.robustness import Trial
+from dxtrace.evaluate.metrics.scope import Doubt
 from dxtrace.evaluate.reading import Answers, RowProblem
 from dxtrace.files import RowStore, check, read_jsonl
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 
 #: Changes when a formula changes: results on disk of another version are not used again.
-FORMULAS = 3
+FORMULAS = 4
 
 Progress = Callable[[int, int], None]
 
@@ -57,7 +59,7 @@ class CaseResult:
     ``counts`` are gold, predicted, matched and explained observations. ``status`` is ``answered``,
     ``missing`` or
     ``broken``; ``outcome`` what a readable answer decides (:data:`dxtrace.chain.Status`), else
-    empty.
+    empty. ``source`` is the kind of document, where the corpus tells.
     """
 
     id: str
@@ -77,6 +79,7 @@ class CaseResult:
     sections: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     seconds: float | None = None
     outcome: str = ""
+    source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object; :meth:`from_json` reads it back."""
@@ -94,12 +97,17 @@ class CaseResult:
 
 @dataclass
 class Scored:
-    """One system after scoring. ``answers`` is None where only results were kept."""
+    """One system after scoring. ``answers`` is None where only results were kept.
+
+    ``outside``: its doubts on cases of other illnesses; ``trials``: what came of changed cases.
+    """
 
     name: str
     results: list[CaseResult]
     answers: Answers | None = None
     problems: list[RowProblem] = field(default_factory=list)
+    outside: list[Doubt] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
 
 
 def score_cases(
@@ -169,6 +177,7 @@ def score_case(
         "diagnosis": gold.diagnosis,
         "specialty": taxonomy.category_of(node).specialty if node else "",
         "amended": case.tags.get("amended", "").lower() in ("true", "yes", "1"),
+        "source": case.tags.get("source") or case.tags.get("style", ""),
     }
     if account is None:
         if broken:

@@ -58,7 +58,10 @@ def _words(train: Sequence[AnnotatedCase]) -> Features:
         vectorizer.min_df = 2
     table = vectorizer.fit_transform([case.case.note for case in train])
     best = selection.SelectKBest(selection.chi2, k=min(WORDS, table.shape[1]))
-    best.fit(table, [Taxonomy.default().find(label).category for label in labels_of(train)])
+    categories = []
+    for label in labels_of(train):
+        categories.append(Taxonomy.default().find(label).category)
+    best.fit(table, categories)
 
     def features(cases: Sequence[AnnotatedCase]) -> Any:
         found = vectorizer.transform([case.case.note for case in cases])
@@ -75,12 +78,19 @@ def _boosted(name: str, train: Sequence[AnnotatedCase], features: Features) -> A
     """
     table, labels = features(train), labels_of(train)
     taxonomy = Taxonomy.default()
-    categories = [taxonomy.find(label).category for label in labels]
+    categories = []
+    for label in labels:
+        categories.append(taxonomy.find(label).category)
     choose_category = _fit(table, categories)
     choose_diagnosis = {}
     for category in set(categories):
-        rows = [row for row, other in enumerate(categories) if other == category]
-        choose_diagnosis[category] = _fit(table[rows], [labels[row] for row in rows])
+        rows = []
+        own = []
+        for row, label in enumerate(labels):
+            if categories[row] == category:
+                rows.append(row)
+                own.append(label)
+        choose_diagnosis[category] = _fit(table[rows], own)
 
     def answer(case: AnnotatedCase) -> Chain:
         row = features([case])

@@ -87,8 +87,7 @@ def split_examples(ids: Sequence[str]) -> set[str]:
         return set()
     np = library("numpy", "the score of BRIDGE")
     rng = np.random.RandomState(SEED)
-    order = sorted(ids)
-    return {order[place] for place in rng.choice(len(order), EXAMPLES, replace=False)}
+    return set(rng.choice(sorted(ids), EXAMPLES, replace=False).tolist())
 
 
 def bridge_score(

@@ -46,6 +46,9 @@ _SMALL_PRINT = (
     "patient's; all else has a bootstrap that draws patients. Published Obs_pre and Obs_rec stay below 100 % even for "
     "a perfect answer, because of the +1."
 )
+#: Two systems are told apart below this p, after Holm's correction.
+_TOLD_APART = 0.05
+
 _COMPARED = (
     "Paired, on the same cases. Difference with a patient-clustered bootstrap interval; p by permutation of the "
     "systems patient by patient, after Holm's correction over these metrics; McNemar's exact test for rates."
@@ -91,6 +94,14 @@ def p_text(p: float | None) -> str:
     if p < 0.001:
         return "<0.001"
     return f"{p:.3f}"
+
+
+def area_text(interval: IntervalData) -> str:
+    """Return the interval of an area under a curve as "0.873–0.965", or that there is none."""
+    low, high = interval["low"], interval["high"]
+    if low is None or high is None:
+        return "no interval"
+    return f"{low:.3f}–{high:.3f}"
 
 
 def cards(data: Report) -> str:
@@ -217,6 +228,25 @@ def comparisons(data: Report) -> str:
     if parts:
         return heading("Systems compared") + "".join(parts)
     return ""
+
+
+def ties(data: Report) -> list[str]:
+    """Return a sentence for each system, category or diagnosis that is not told apart from the first
+    system.
+    """
+    said = []
+    for pair in data["comparisons"]:
+        for one in pair["metrics"]:
+            if one["key"] not in ("acc_cat", "acc_diag") or one["adjusted"] < _TOLD_APART:
+                continue
+            between = between_text(one["interval"]) or "no interval"
+            said.append(
+                f"{pair['second']} ties with {pair['first']} on {BY_KEY[one['key']].label}: "
+                f"{percent(one['second'])} against {percent(one['first'])}, difference "
+                f"{100 * one['difference']:+.1f} points ({between}), p {p_text(one['adjusted'])}; "
+                f"{one['n']} cases do not tell them apart.",
+            )
+    return said
 
 
 def _comparison(one: ComparisonData) -> Sequence[Cell]:

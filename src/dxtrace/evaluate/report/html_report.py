@@ -12,7 +12,15 @@ from dxtrace.chain import DISCLAIMER, Chain, Span, Step
 from dxtrace.evaluate.answers import Account, find_node
 from dxtrace.evaluate.content import Report
 from dxtrace.evaluate.metrics.direct import PUBLISHED
-from dxtrace.evaluate.report.figures import all_metrics, bars, cards, comparisons
+from dxtrace.evaluate.report import measures
+from dxtrace.evaluate.report.figures import (
+    all_metrics,
+    area_text,
+    bars,
+    between_text,
+    cards,
+    comparisons,
+)
 from dxtrace.evaluate.report.plots import abstention_plot, percent, reliability_diagram, stack
 from dxtrace.evaluate.report.tables import Cell, Markup, heading, keys, paragraph, table
 from dxtrace.evaluate.scoring import CaseResult, Scored
@@ -47,13 +55,20 @@ def html_report(
         _head(data),
         cards(data),
         all_metrics(data),
+        measures.tie_words(data),
         comparisons(data),
+        measures.bridge(data),
+        measures.averages(data),
+        measures.scope(data),
+        measures.robustness(data),
+        measures.faithful(data),
         bars(data, "category", "By category"),
         bars(data, "specialty", "By domain"),
         bars(data, "amended", "With and without amended notes"),
         bars(data, "diagnosis", "By diagnosis"),
         _confusions(data),
         _calibration(data),
+        measures.sources(data),
         _sections(data),
         _problems(data),
         _cases(systems, cases),
@@ -125,8 +140,10 @@ def _calibration(data: Report) -> str:
         name, found = system["name"], system["summary"]["confidence"]
         if found:
             said = (
-                f"ECE {percent(found['ece'])}, Brier score {found['brier']:.3f} (0 best, 2 worst), area under the "
-                f"risk-coverage curve {found['area_under_risk']:.3f}; n={found['n']}."
+                f"ECE {percent(found['ece'])} ({between_text(found['ece_interval'])}), Brier score "
+                f"{found['brier']:.3f} ({area_text(found['brier_interval'])}; 0 best, 2 worst), area under the "
+                f"risk-coverage curve {found['area_under_risk']:.3f} ({area_text(found['area_interval'])}; Geifman and "
+                f"El-Yaniv 2017); n={found['n']}."
             )
             plots = reliability_diagram(name, found) + abstention_plot(name, found)
             parts.append(f'{heading(name, 3)}{paragraph(said)}<div class="plots">{plots}</div>')

@@ -97,6 +97,37 @@ def abstention_plot(name: str, confidence: ConfidenceData) -> str:
     )
 
 
+def curve_plot(
+    alt: str,
+    points: Sequence[tuple[float, float]],
+    labels: tuple[str, str],
+    caption: str,
+    *,
+    chance: bool = False,
+    bounds: Sequence[tuple[float | None, float | None]] = (),
+) -> str:
+    """Return one curve of shares.
+
+    Args:
+        alt: says in words what it shows.
+        points: (x, y), each from 0 to 1, in the order in which they are joined.
+        labels: of the two axes.
+        caption: how to read it.
+        chance: draw the diagonal.
+        bounds: the interval of y at each point, drawn as a line; empty for none.
+    """
+    joined = " ".join(f"{_x(x):.1f},{_y(y):.1f}" for x, y in points)
+    body = f'<polyline class="line" points="{joined}"/>'
+    if chance:
+        body += f'<line class="ideal" x1="{_x(0)}" y1="{_y(0)}" x2="{_x(1)}" y2="{_y(1)}"/>'
+    for (x, y), (low, high) in zip(points, bounds, strict=False):
+        body += f'<circle class="dot" cx="{_x(x):.1f}" cy="{_y(y):.1f}" r="3"/>'
+        if low is not None and high is not None:
+            ends = f'y1="{_y(low):.1f}" y2="{_y(high):.1f}"'
+            body += f'<line class="axis" x1="{_x(x):.1f}" x2="{_x(x):.1f}" {ends}/>'
+    return _figure(alt, body, labels[0], labels[1], caption)
+
+
 def _x(value: float) -> float:
     return _LEFT + value * (_WIDTH - _LEFT - 12)
 

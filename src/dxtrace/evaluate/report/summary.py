@@ -6,21 +6,26 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from dxtrace.chain import Status
 from dxtrace.evaluate.content import (
+    BridgeData,
     ComparisonData,
     ConfidenceData,
     ConfusionData,
     EstimateData,
     F1Data,
+    FaithfulData,
     GroupData,
     IntervalData,
     Summary,
 )
+from dxtrace.evaluate.metrics.bridge import Kind, bridge_score, label_of, split_examples
 from dxtrace.evaluate.metrics.calibration import measure
 from dxtrace.evaluate.metrics.direct import PUBLISHED
+from dxtrace.evaluate.metrics.faithful import ShownSteps, faithful_curve
 from dxtrace.evaluate.metrics.labels import macro_f1
 from dxtrace.evaluate.metrics.per_case import METRICS
 from dxtrace.evaluate.metrics.statistics import (
@@ -50,6 +55,9 @@ COMPARED = (
 _RATES = tuple(metric.key for metric in METRICS if metric.binary)
 _GROUP_RESAMPLES = 500
 
+#: Fewest cases of a kind of document that calibration is given for.
+_SOURCE = 10
+
 
 def summarise(
     results: Sequence[CaseResult],
@@ -71,6 +79,8 @@ def summarise(
         "macro_f1_intervals": f1_intervals,
         "groups": _groups(results, seed, few),
         "confidence": _confidence(results, seed, few),
+        "by_source": _by_source(results, seed, few),
+        "faithful": _faithful(results, seed, few),
         "confusions": _confusions(results),
         "sections": _sections(results),
         "seconds": mean([result.seconds for result in results]),
@@ -166,14 +176,18 @@ def _macro_f1(
     """Return macro-F1 over the categories and the diagnoses that occur, and their intervals; a
     missing answer is a label of its own.
     """
-    patients = [result.patient for result in results]
-    pairs = {
-        "category": [(r.category, r.predicted_category) for r in results],
-        "diagnosis": [(r.diagnosis, r.predicted_diagnosis) for r in results],
-    }
+    patients = []
+    categories = []
+    diagnoses = []
+    for result in results:
+        patients.append(result.patient)
+        categories.append((result.category, result.predicted_category))
+        diagnoses.append((result.diagnosis, result.predicted_diagnosis))
+    pairs = {"category": categories, "diagnosis": diagnoses}
 
     def score(drawn: Sequence[tuple[str, str]]) -> float:
-        return macro_f1([gold for gold, _ in drawn], [said for _, said in drawn])
+        gold, said = zip(*drawn, strict=True)
+        return macro_f1(gold, said)
 
     intervals = {}
     for key, rows in pairs.items():
@@ -229,12 +243,78 @@ def _confidence(
     seed: int,
     resamples: int,
 ) -> ConfidenceData | None:
-    told = [result for result in results if result.stated is not None]
-    stated = [result.stated for result in told if result.stated is not None]
-    found = measure(stated, [result.patient for result in told], seed, resamples)
+    stated = []
+    patients = []
+    for result in results:
+        if result.stated is not None:
+            stated.append(result.stated)
+            patients.append(result.patient)
+    found = measure(stated, patients, seed, resamples)
     if found is None:
         return None
     return found.to_json()
+
+
+def _by_source(
+    results: Sequence[CaseResult],
+    seed: int,
+    resamples: int,
+) -> dict[str, ConfidenceData]:
+    """Return calibration by kind of document; kinds of fewer than :data:`_SOURCE` cases together."""
+    parts: dict[str, list[CaseResult]] = defaultdict(list)
+    for name, part in _split(results, lambda result: result.source or "not stated").items():
+        if len(part) < _SOURCE:
+            name = "other kinds"
+        parts[name] += part
+    found = {}
+    for name in sorted(parts):
+        confidence = _confidence(parts[name], seed, resamples)
+        if confidence is not None:
+            found[name] = confidence
+    return found
+
+
+def _faithful(
+    results: Sequence[CaseResult],
+    seed: int,
+    resamples: int,
+) -> list[FaithfulData]:
+    """Return the share of faithful steps as doubtful answers are withheld; empty where no answer
+    states a probability.
+    """
+    answers = []
+    for result in results:
+        if result.stated is not None:
+            _, steps, _, explained = result.counts
+            answers.append(ShownSteps(result.stated.confidence, steps, explained, result.patient))
+    if not answers:
+        return []
+    return [point.to_json() for point in faithful_curve(answers, seed, resamples)]
+
+
+def bridge(results: Sequence[CaseResult]) -> dict[str, BridgeData]:
+    """Return the score of BRIDGE on 25 categories and on 55 diagnoses; cases kept for examples are
+    left out.
+    """
+    kept = split_examples([result.id for result in results])
+    found = {}
+    for kind in get_args(Kind):
+        gold, said, left_out = [], [], 0
+        for result in results:
+            if result.id in kept:
+                continue
+            truth, answer = result.diagnosis, result.predicted_diagnosis
+            if kind == "categories":
+                truth, answer = result.category, result.predicted_category
+            label = label_of(truth, kind)
+            if label is None:
+                left_out += 1
+                continue
+            gold.append(label)
+            said.append(label_of(answer, kind))
+        if gold:
+            found[kind] = replace(bridge_score(gold, said), left_out=left_out).to_json()
+    return found
 
 
 def _confusions(results: Sequence[CaseResult], most: int = 20) -> ConfusionData:
