@@ -79,6 +79,18 @@ def test_reason_reads_standard_input_and_shows_the_note_beside_the_steps(dxtrace
 
 
 @pytest.mark.slow
+def test_lines_are_not_broken_where_nobody_reads_them(dxtrace: Run) -> None:
+    done = dxtrace("reason", "-", stdin=SHORT)
+    assert done.returncode == 0
+    chain = Chain.from_json(
+        json.loads(dxtrace("reason", "-", "--format", "json", stdin=SHORT).stdout)
+    )
+    for step in chain.steps:
+        assert " ".join(step.evidence.text.split()) in done.stdout
+        assert step.rationale in done.stdout
+    assert all(len(line.rstrip()) < 4000 for line in done.stdout.splitlines())
+
+
 def test_demo_answers_a_built_in_case(dxtrace: Run) -> None:
     done = dxtrace("demo")
     assert (done.returncode, done.stderr) == (0, "")

@@ -73,3 +73,16 @@ def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:")[2]
     listed = set(re.findall(r"(\S+\.md)$", navigation, re.MULTILINE))
     assert listed == {page.relative_to(DOCS).as_posix() for page in PAGES} | GENERATED
+
+
+def test_every_judge_baseline_and_path_has_a_line() -> None:
+    pytest.importorskip("fastapi", reason="needs the extra 'serve'")
+    from dxtrace.evaluate import BASELINES, JUDGES
+
+    page = (DOCS / "reference" / "judges-and-baselines.md").read_text("utf-8")
+    for name in (*JUDGES, *BASELINES):
+        assert f"| `{name}` |" in page
+    http = (DOCS / "reference" / "http.md").read_text("utf-8")
+    routes = (ROOT / "src/dxtrace/serve/_app.py").read_text("utf-8")
+    for path in set(re.findall(r'"(/(?:health|v1/\w+))"', routes)):
+        assert path in http

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.engines import Unread
 
 import dxtrace
-from dxtrace import cli
+from dxtrace import Case, Reasoner, cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -116,3 +117,12 @@ def test_install_lines_name_the_repository(guide: Path) -> None:
     lines = guide.read_text("utf-8").splitlines()
     installs = [line for line in lines if "pip install" in line and "dxtrace" in line]
     assert all("git+https://github.com/dxtrace/dxtrace" in line for line in installs)
+
+
+def test_a_text_is_answered_as_a_case_is() -> None:
+    note = "HPI: eight weeks of cough, drenching night sweats."
+    reasoner = Reasoner(Unread())
+    of_text, of_case = reasoner.reason(note), reasoner.reason(Case.from_text(note))
+    assert of_text.note == note
+    assert of_text.differential == of_case.differential == reasoner.differential(note)
+    assert of_text.steps == of_case.steps

@@ -112,13 +112,14 @@ class Reasoner:
             findings,
         )
 
-    def differential(self, case: Case) -> Differential:
+    def differential(self, case: Case | str) -> Differential:
         """Return every diagnosis with its probability on this case, highest first."""
+        case = _case(case)
         prompt = self._prompt(case)
         return self._rank(prompt, self.findings.read(case, prompt.fitted.keep))
 
-    def reason(self, case: Case) -> Chain:
-        """Return the verified chain on a case.
+    def reason(self, case: Case | str) -> Chain:
+        """Return the verified chain on a case, or on the text of a note.
 
         Raises:
             CaseError: nothing in the note can be quoted.
@@ -130,12 +131,13 @@ class Reasoner:
                 return item
         raise GroundingError("no answer was written")  # pragma: no cover
 
-    def stream(self, case: Case) -> Iterator[Differential | Step | Chain]:
+    def stream(self, case: Case | str) -> Iterator[Differential | Step | Chain]:
         """Yield the differential, then each step, last the whole verified chain.
 
         Raises:
             As :meth:`reason`.
         """
+        case = _case(case)
         started = time.perf_counter()
         before = replace(self.engine.work)
         prompt = self._prompt(case)
@@ -341,3 +343,9 @@ def _timing(before: Work, after: Work, total: float) -> Timing:
         decode_s=round(after.decode_s - before.decode_s, 4),
         total_s=round(total, 4),
     )
+
+
+def _case(case: Case | str) -> Case:
+    if isinstance(case, str):
+        return Case.from_text(case)
+    return case

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from dxtrace.models.store import Report
 
-STDERR = Console(stderr=True)
+#: Width of what is piped, in columns: no line is broken, so that a quote can be searched for.
+UNBROKEN = 100_000
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console that breaks lines on a terminal only, or where ``COLUMNS`` says how wide."""
+    found = Console(stderr=stderr)
+    if found.is_terminal or os.environ.get("COLUMNS"):
+        return found
+    return Console(stderr=stderr, width=UNBROKEN)
+
+
+STDERR = console(stderr=True)
 
 
 @contextmanager

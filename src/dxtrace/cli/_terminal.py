@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dxtrace.chain import DISCLAIMER, Chain, Contradiction, Differential, Ranked, Span, Step
+from dxtrace.cli._progress import UNBROKEN
 
 #: Colours of the evidence of step 1, 2, ...; the number is shown as well.
 _COLOURS = (
@@ -41,9 +42,9 @@ def clean(text: str) -> str:
 def show(console: Console, chain: Chain, top: int) -> None:
     """Print a chain: diagnosis, differential, the note beside the steps, warnings."""
     console.print(heading(chain))
-    console.print(Padding(differential_table(chain.differential, top), (0, 0, 1, 2)))
+    console.print(Padding(differential_table(chain.differential, top), (0, 0, 1, 2), expand=False))
     note, reasons = _note(chain), Group(*_reasons(chain))
-    if console.width >= _SIDE_BY_SIDE:
+    if _SIDE_BY_SIDE <= console.width < UNBROKEN:
         grid = Table.grid(expand=True, padding=(0, 3, 0, 0))
         grid.add_column(ratio=11)
         grid.add_column(ratio=10)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,7 +23,8 @@ from rich.progress import (
 
 from dxtrace.chain import Chain, Differential, Step
 from dxtrace.cli._progress import STDERR, reporting
-from dxtrace.cli._terminal import show, step_text
+from dxtrace.cli._progress import console as stdout_console
+from dxtrace.cli._terminal import show
 from dxtrace.errors import CaseError, InputError
 from dxtrace.notes.case import Case
 from dxtrace.notes.reading import read_case
@@ -321,7 +321,7 @@ def _answer(
     elif format is Format.card:
         sys.stdout.write(chain.text() + "\n")
     else:
-        console = Console()
+        console = stdout_console()
         show(console, chain, top)
         for line in _lines(measured):
             console.print(line, markup=False, highlight=False)
@@ -345,19 +345,14 @@ def _lines(measured: Mapping[str, Any]) -> Iterator[str]:
 def _watch(reasoner: Reasoner, case: Case) -> Chain:
     """Answer, telling on a terminal's stderr what has been found so far."""
     number = 0
+    found = ""
     with STDERR.status("reading the case ...") as status:
         for item in reasoner.stream(case):
             if isinstance(item, Chain):
                 return item
-            if not STDERR.is_terminal:
-                continue
             if isinstance(item, Differential):
-                top = item.top
-                STDERR.print(
-                    f"most probable: {top.diagnosis} ({top.probability:.0%})", markup=False
-                )
+                found = f"most probable: {item.top.diagnosis} ({item.top.probability:.0%}); "
             elif isinstance(item, Step):
                 number += 1
-                STDERR.print(step_text(number, item))
-            status.update(f"writing step {number + 1} ...")
+            status.update(f"{found}writing step {number + 1} ...")
     raise AssertionError("the stream ends with a chain")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from dxtrace.cli._progress import STDERR, reporting
+from dxtrace.cli._progress import console as stdout_console
 from dxtrace.cli._terminal import clean, show
 from dxtrace.cli.answer import RayAddress
 from dxtrace.corpus import (
@@ -202,7 +202,7 @@ def show_case(spec: Spec, id: CaseId, json_: AsJson = False) -> None:
     if json_:
         print(json.dumps(case.to_json(), indent=1, ensure_ascii=False))
         return
-    console = Console()
+    console = stdout_console()
     about = {"id": case.id, "patient": case.patient, **case.tags}
     console.print(
         Text("   ".join(f"{name}: {clean(value)}" for name, value in about.items()), style="dim"),

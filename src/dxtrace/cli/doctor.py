@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from dxtrace.cli._progress import console as stdout_console
 from dxtrace.cli._progress import reporting
 from dxtrace.engines.base import Engine
 from dxtrace.models import PACKAGED, home, open_model, shipped_adapter, store
@@ -83,7 +83,7 @@ def doctor(
             f"model {model.name}",
             f"{state}; adapter {'shipped' if shipped_adapter(model.name) else 'none'}",
         )
-    Console().print(table, highlight=False)
+    stdout_console().print(table, highlight=False)
 
 
 def _show_engines() -> None:
@@ -109,8 +109,8 @@ def _show_engines() -> None:
             else:
                 table.add_row(name, "not installed")
         chosen.engine.close()
-    Console().print(table, highlight=False)
-    Console().print(f"chosen: {chosen.reason}", highlight=False)
+    stdout_console().print(table, highlight=False)
+    stdout_console().print(f"chosen: {chosen.reason}", highlight=False)
 
 
 def _measured(default: Engine, engine: Engine, note: str) -> list[str]:

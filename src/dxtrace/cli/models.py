@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from dxtrace.cli._progress import console as stdout_console
 from dxtrace.cli._progress import reporting
 from dxtrace.models import PACKAGED, float32, home, shipped_adapter, store
 
@@ -33,7 +33,7 @@ def list_models() -> None:
             model.licence,
             model.about,
         )
-    console = Console()
+    console = stdout_console()
     console.print(table)
     console.print(
         "Besides: a GGUF file, a Hugging Face folder or a hub id, each with --adapter FOLDER.",

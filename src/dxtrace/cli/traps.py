@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from dxtrace.cli._progress import console as stdout_console
 from dxtrace.cli._terminal import clean
 from dxtrace.files import atomic_write, refuse_to_replace
 
@@ -67,7 +67,7 @@ def _show(report: TrapReport, failed: bool) -> None:
             str(score.affirmed),
             str(score.missed),
         )
-    Console().print(table)
+    stdout_console().print(table)
     if report.unanswered:
         print(f"{report.unanswered} traps without an answer count as failed")
     if failed:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from dxtrace.cli._progress import STDERR
+from dxtrace.cli._progress import console as stdout_console
 from dxtrace.cli._terminal import clean
 from dxtrace.errors import InputError
 from dxtrace.files import atomic_write, refuse_to_replace
@@ -66,7 +66,7 @@ def verify(
         bool, typer.Option("--force", help="Replace the page if it is there.")
     ] = False,
 ) -> None:
-    """Check the quotes of any answer against a note.
+    """Check the quotes of any answer.
 
     Read are dxtrace's results and rows, DiReCT predictions, LangExtract's JSONL, content blocks with
     citations, the published text form, and text with quotation marks. The exit code is 0 if every
@@ -116,7 +116,7 @@ def _show(checks: Sequence[AnswerCheck], format: Format) -> None:
         data = [check.to_json() for check in checks]
         print(json.dumps(data[0] if len(data) == 1 else data, ensure_ascii=False, indent=1))
         return
-    console = Console()
+    console = stdout_console()
     for check in checks:
         table = Table("", "quote", "in the note", "its reason", "what is wrong", box=None)
         for number, quote in enumerate(check.quotes, 1):
