@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from dxtrace.models import store
 from dxtrace.models.export import adapter_folder, base_of, export_adapter, modelfile
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import SYSTEM, prompt_parts
-from dxtrace.provenance import Provenance
+from dxtrace.provenance import Provenance, read_provenance
 
 pytest.importorskip("peft", reason="needs the extra 'train'")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
@@ -109,17 +111,37 @@ def test_a_merged_folder_gives_the_same_logits(tmp_path: Path) -> None:
     assert (tmp_path / "merged" / "provenance.json").is_file()
 
 
-def test_calibrating_writes_what_the_reasoner_reads(adapter: Path) -> None:
+def test_calibrating_on_own_notes_writes_what_the_reasoner_reads(
+    adapter: Path,
+    tmp_path: Path,
+) -> None:
+    from dxtrace.compose import Composer
     from dxtrace.models import read_calibration
 
-    line = command("calibrate", adapter, "--count", "10", "--json")
+    composer = Composer(77)
+    adapter = shutil.copytree(adapter, tmp_path / "adapter")
+    rows = []
+    for number in range(12):
+        case = composer.case(number)
+        row = replace(case, tags={"credentialed": "true"}).to_json()
+        if number > 9:  # nobody says what these patients have
+            for key in ("diagnosis", "category", "path", "steps"):
+                del row[key]
+        rows.append(json.dumps(row) + "\n")
+    (tmp_path / "own.jsonl").write_text("".join(rows))
+    line = command(
+        "calibrate", adapter, "--data", tmp_path / "own.jsonl", "--count", "10", "--json"
+    )
     done = subprocess.run(line, capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["cases"] == 10
     assert found["after"] <= found["before"]
     assert read_calibration(adapter).to_json() == found["calibration"]
-    assert read_calibration(adapter).support > 0  # an untrained model knows less than the findings
+    kept = read_calibration(adapter)
+    assert kept.support > 0  # an untrained model knows less than the findings
+    assert kept.scope is not None and kept.conformal
+    assert read_provenance(adapter).credentialed
 
 
 def test_wrong_places_and_forms_are_named(tmp_path: Path) -> None:

@@ -323,21 +323,25 @@ def _answered(run: Path):  # type: ignore[no-untyped-def]
 def calibrate(
     adapter: Adapter,
     base: BaseModel = None,
-    cases: Annotated[
+    data: Annotated[
         str | None,
         typer.Option(
+            "--data",
+            "--cases",
             metavar="SPEC",
-            help="Corpus of the cases to fit on; by default composed ones.",
+            help="Your own labelled notes to fit on; by default composed cases.",
         ),
     ] = None,
     count: Annotated[int, typer.Option(min=10, help="Cases to fit on.")] = 300,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Fit temperature and findings weight.
+    """Fit what an adapter is believed.
 
-    The temperature says how far the adapter's probabilities are believed, the weight how much the
-    findings recognised in the note count beside them. Both are written into the adapter's folder.
+    The temperature says how far its probabilities are believed, the weight how much the findings
+    recognised in the note count beside them; the conformal sets follow. Notes without a diagnosis
+    are taken for out of scope: with some, when to abstain is fitted too. All is written into the
+    adapter's folder, and what the notes came from into its provenance.
     """
     require_extra()
     from dxtrace.corpus import open_corpus
@@ -346,10 +350,13 @@ def calibrate(
     from dxtrace.train import calibration
 
     folder = adapter_folder(adapter)
-    if cases:
-        chosen = open_corpus(cases).annotated[:count]
-    else:
+    corpus = open_corpus(data) if data else None
+    if corpus is None:
         chosen = calibration.composed(count)
+        outside = []
+    else:
+        chosen = corpus.annotated[:count]
+        outside = [case for case in corpus.cases if case.gold is None][:count]
     with reporting() as report:
         reasoner = load_reasoner(
             base or base_of(folder),
@@ -357,7 +364,9 @@ def calibrate(
             threads=threads,
             report=report,
         )
-        found = calibration.calibrate(folder, chosen, reasoner, report)
+        found = calibration.calibrate(folder, chosen, reasoner, report, outside)
+    if corpus is not None:
+        calibration.record_corpus(folder, corpus)
     kept = found.calibration
     if as_json:
         print(json.dumps(found.to_json()))

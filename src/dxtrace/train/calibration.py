@@ -18,11 +18,15 @@ from dxtrace.answering.reasoner import Reasoner
 from dxtrace.answering.scope import ScopeModel, scope_features
 from dxtrace.chain import Differential, Ranked
 from dxtrace.compose import Composer
+from dxtrace.corpus import CREDENTIALED, Corpus
 from dxtrace.corpus.policy import FairReasoner, fair_recogniser
 from dxtrace.errors import InputError
+from dxtrace.files import atomic_write
 from dxtrace.findings.recogniser import Reading
 from dxtrace.knowledge.taxonomy import Taxonomy
+from dxtrace.models import read_calibration, shipped_adapter, store
 from dxtrace.notes.annotated import AnnotatedCase
+from dxtrace.provenance import PROVENANCE, Provenance, read_provenance
 
 #: Seed of the cases that are composed for fitting; no corpus of ours has it.
 SEED = 40_961
@@ -242,7 +246,8 @@ def calibrate(
         reasoner: answers with this adapter.
         report: called with what is being done and how far it is, from 0 to 1.
         scope: further cases to fit the scope on; those without a gold diagnosis are out of scope.
-            None: the scope that the adapter has stays as it is.
+            Without any, the scope that the adapter has stays as it is; one without gets that of
+            the adapter that ships: it looks at the differential and the findings, not at the model.
 
     Raises:
         InputError: no case has a gold diagnosis, or the file cannot be written.
@@ -253,7 +258,7 @@ def calibrate(
         scored.append(pair)
         report("reading cases", number / len(everything))
     found = fit([case for case, _ in scored[: len(cases)]])
-    calibration = replace(found.calibration, scope=reasoner.calibration.scope)
+    calibration = replace(found.calibration, scope=_scope_so_far(reasoner))
     if scope:
         features = []
         for case, (one, reading) in zip(everything, scored, strict=True):
@@ -274,3 +279,23 @@ def calibrate(
     except OSError as error:
         raise InputError(f"{file}: cannot be written ({error.strerror})") from None
     return found
+
+
+def _scope_so_far(reasoner: Reasoner) -> ScopeModel | None:
+    shipped = shipped_adapter(store.DEFAULT)
+    if reasoner.calibration.scope is not None or shipped is None:
+        return reasoner.calibration.scope
+    return read_calibration(shipped).scope
+
+
+def record_corpus(adapter: Path, corpus: Corpus) -> None:
+    """Add the corpus that a calibration was fitted on to the adapter's provenance, with its mark.
+
+    Raises:
+        InputError: the record cannot be read or written.
+    """
+    marked = any(case.tags.get(CREDENTIALED) == "true" for case in corpus.cases)
+    fitted_on = Provenance(corpora=(corpus.info,), marked_credentialed=marked)
+    joined = read_provenance(adapter).joined(fitted_on)
+    text = json.dumps(joined.to_json(), indent=1)
+    atomic_write(adapter / PROVENANCE, text)

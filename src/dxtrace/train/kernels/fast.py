@@ -433,7 +433,8 @@ def _patch(layer: Any, fused: Layer) -> None:
     def forward(self: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG001
         plain = (
             kwargs.get("attention_mask") is None
-            and kwargs.get("past_key_values") is None
+            and kwargs.get("cache") is None
+            and kwargs.get("past_key_values") is None  # its name before transformers 5.24
             and not args
         )
         if not plain or "position_embeddings" not in kwargs:
