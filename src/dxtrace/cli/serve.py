@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: Categories of the cases to pick from on the page.
 EXAMPLES = ("Heart Failure", "Multiple Sclerosis", "Peptic Ulcer Disease")
 
+#: Cases of a category that are looked at for one with a chief complaint.
+_LOOKED_AT = 20
+
 Models = Annotated[
     list[str],
     typer.Option("--model", help="A model to serve; may be repeated, the first is default."),
@@ -141,16 +144,22 @@ def check_access(host: str, token: str | None) -> None:
 
 
 def examples() -> Iterator[tuple[str, str]]:
-    """Yield titles and notes of a few invented cases to pick from on the page."""
+    """Yield titles and notes of a few invented cases to pick from on the page: of each category the first
+    that has a complaint of its own for a title.
+    """
     from dxtrace.compose import Composer
     from dxtrace.view import title_of
 
     for category in EXAMPLES:
-        try:
-            case = Composer(2, (category,)).case(0).case
-        except DxtraceError:
-            continue
-        yield title_of(case), case.note
+        composer = Composer(2, (category,))
+        for number in range(_LOOKED_AT):
+            try:
+                case = composer.case(number).case
+            except DxtraceError:
+                continue
+            if case.text_of("chief_complaint"):
+                yield title_of(case), case.note
+                break
 
 
 def _is_local(host: str) -> bool:

@@ -116,7 +116,7 @@ function mergedSpans(spans) {
 /** Cut a stretch of a note into clauses that can be marked with one key: at line ends and after `. ; ! ?`. */
 function clausesOf(note, start, end) {
   const clauses = [];
-  const pattern = /[^\n]*?(?:[.;!?]+(?=\s)|\n|$)/y;
+  const pattern = /[^\n]*?(?:[.;!?]+["”’')\]]*(?=\s)|\n|$)/y;
   for (let at = start; at < end; ) {
     pattern.lastIndex = at;
     const match = pattern.exec(note);
