@@ -151,6 +151,26 @@ def small_gguf() -> bytes:
         return file.read_bytes()
 
 
+def fhir() -> bytes:
+    """Return a small FHIR bundle."""
+    subject = {"reference": "Patient/1"}
+    code = {"text": "Lactate", "coding": [{"code": "x", "display": "Lactate"}]}
+    react = {"manifestation": [code]}
+    resources = [
+        {"resourceType": "Patient", "id": "1", "gender": "male", "birthDate": "1960-01-02"},
+        {"resourceType": "Condition", "subject": subject, "code": code, "clinicalStatus": code},
+        {"resourceType": "Observation", "subject": subject, "code": code, "effectiveDateTime": "2024-01-02",
+         "valueQuantity": {"value": 4.1, "unit": "mmol/L"}, "referenceRange": [{"low": {"value": 0}}],
+         "interpretation": [code], "component": [{"code": code, "valueString": "x"}]},
+        {"resourceType": "DocumentReference", "subject": subject, "type": code,
+         "content": [{"attachment": {"contentType": "text/html", "data": "PHA+Y291Z2g8L3A+"}}]},
+        {"resourceType": "Composition", "subject": subject, "section": [{"title": "HPI", "text": {"div": "<p>x</p>"}}]},
+        {"resourceType": "AllergyIntolerance", "patient": subject, "code": code, "reaction": [react]},
+        {"resourceType": "DiagnosticReport", "subject": subject, "code": code, "conclusion": "clear"},
+    ]  # fmt: skip
+    return as_json({"resourceType": "Bundle", "entry": [{"resource": one} for one in resources]})
+
+
 def parquet() -> bytes:
     """Return two rows of MedCaseReasoning's form."""
     import io
@@ -333,6 +353,11 @@ def readers() -> dict[str, Reader]:
         ),
         "agentclinic": Reader(lambda: {"a.jsonl": agentclinic.read_bytes()[:20_000]}, read_corpus),
         "parquet": Reader(lambda: {"a.parquet": parquet()}, read_corpus),
+        "table": Reader(
+            lambda: {"a.csv": b'id,patient,note,diagnosis\n1,p,"CC: cough\nfever",Pneumonia\n'},
+            read_corpus,
+        ),
+        "fhir": Reader(lambda: {"a.json": fhir()}, read_corpus),
         "predictions": Reader(
             lambda: {"p.jsonl": as_rows(RESULT, RESULT | {"id": "b"})}, score_predictions
         ),

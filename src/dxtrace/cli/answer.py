@@ -27,7 +27,6 @@ from dxtrace.cli._progress import console as stdout_console
 from dxtrace.cli._terminal import show
 from dxtrace.errors import CaseError, InputError
 from dxtrace.notes.case import Case
-from dxtrace.notes.reading import read_case
 from dxtrace.provenance import CREDENTIALED_RULE, SEND_FLAG
 
 if TYPE_CHECKING:
@@ -106,8 +105,12 @@ Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A folder of notes, a JSONL file, or a corpus: PATH[:split] or NAME:PATH[:split].",
+        help="A folder of notes, a JSONL, CSV or FHIR file, or a corpus: PATH[:split] or NAME:PATH[:split].",
     ),
+]
+Column = Annotated[
+    str | None,
+    typer.Option(help="Of a CSV or TSV file: the column that holds the note."),
 ]
 Force = Annotated[
     bool,
@@ -155,7 +158,12 @@ def demo(model: Model = "default") -> None:
 
 
 def reason(
-    file: Annotated[str, typer.Argument(help="A case: text, JSON, or '-' for standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A case: text, JSON, FHIR, a table of one row, or '-' for standard input."
+        ),
+    ],
     format: Annotated[
         Format,
         typer.Option(help="text: for reading; json: the full result; card: the published form."),
@@ -174,13 +182,16 @@ def reason(
         float | None,
         typer.Option(help="Give the set that holds the diagnosis this often, such as 0.9."),
     ] = None,
+    column: Column = None,
 ) -> None:
     """Answer one case, with quoted evidence.
 
     The answer is a final diagnosis, a differential, and steps that each quote the case.
     """
     extras = _Extras(influence, coverage)
-    case = read_case(file)
+    from dxtrace.corpus.source import read_one
+
+    case = read_one(file, column)
     _answer(case, format, choose_model(model, adapter, engine, threads, url), top, extras)
 
 
@@ -207,6 +218,7 @@ def batch(
     threads: Threads = None,
     workers: Workers = None,
     ray: RayAddress = None,
+    column: Column = None,
 ) -> None:
     """Answer many cases; the run can be resumed.
 
@@ -214,10 +226,11 @@ def batch(
     becomes an error row, which the next run tries again.
     """
     from dxtrace.corpus.crew import Crew
-    from dxtrace.corpus.source import read_tasks, refuse_as_output
+    from dxtrace.corpus.source import read_tasks, refuse_as_output, with_column
 
     if shard_index >= num_shards:
         raise InputError(f"--shard-index {shard_index} is not below --num-shards {num_shards}")
+    source = with_column(source, column)
     refuse_as_output(source, out)
     tasks = read_tasks(source, limit=limit, num_shards=num_shards, shard_index=shard_index)
     if url is not None:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dxtrace.cli._progress import STDERR
 from dxtrace.cli.answer import (
+    Column,
     Engine,
     EngineChoice,
     MaySend,
@@ -26,6 +27,7 @@ from dxtrace.cli.answer import (
 from dxtrace.cli.judges import JudgeModel, JudgeUrl
 from dxtrace.corpus import Corpus, open_corpus
 from dxtrace.corpus.policy import FairReasoner
+from dxtrace.corpus.source import with_column
 from dxtrace.corpus.systems import System
 from dxtrace.engines.endpoint import expect_may_send
 from dxtrace.errors import InputError
@@ -198,13 +200,14 @@ def evaluate(
     outside: Outside = None,
     perturb: Perturb = 0,
     threads: Threads = None,
+    column: Column = None,
 ) -> None:
     """Measure answers against annotated cases."""
     if context.invoked_subcommand:
         return
     expect_libraries()
     _refuse_strangers(out)
-    read = open_corpus(corpus) if corpus else None
+    read = open_corpus(with_column(corpus, column)) if corpus else None
     if read:
         cases = [case for case in read.cases if case.gold is not None][:limit]
     else:

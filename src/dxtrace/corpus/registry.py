@@ -9,13 +9,15 @@ from pathlib import Path
 from dxtrace.corpus.base import Corpus
 from dxtrace.corpus.readers.agentclinic import read_agentclinic
 from dxtrace.corpus.readers.direct import find_files, read_direct
+from dxtrace.corpus.readers.fhir import is_fhir, read_fhir, read_fhir_with_diagnoses
 from dxtrace.corpus.readers.jsonl import read_jsonl
 from dxtrace.corpus.readers.medcasereasoning import HUB_ID, read_medcasereasoning
 from dxtrace.corpus.readers.notes import holds_notes, read_notes
+from dxtrace.corpus.readers.table import TABLES, read_table
 from dxtrace.corpus.split_manifest import MANIFEST, read_split, select
 from dxtrace.corpus.teaching import corpus_info, read_manifest, read_teaching
-from dxtrace.errors import CorpusError, UnknownName
-from dxtrace.files import named_path, reading
+from dxtrace.errors import CorpusError, InputError, UnknownName
+from dxtrace.files import named_path, read_json, reading
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.formats import refuse_binary, refuse_other_text
 
@@ -107,6 +109,8 @@ def guess_kind(path: str | Path) -> str:
             return "teaching"
         if (path / MANIFEST).is_file():
             return "split"
+        if any(is_fhir_file(file) for file in sorted(path.glob("*.json"))[:1]):
+            return "fhir"
         notes = holds_notes(path)
         if any(path.glob("*.jsonl")) and not notes:
             return "jsonl"
@@ -124,6 +128,10 @@ def guess_kind(path: str | Path) -> str:
         return "jsonl"
     elif path.suffix == ".parquet":
         return "medcasereasoning"
+    elif is_table(path):
+        return "table"
+    elif is_fhir_file(path):
+        return "fhir"
     elif holds_notes(path):
         return "notes"
     elif path.suffix == ".json":
@@ -133,6 +141,21 @@ def guess_kind(path: str | Path) -> str:
     raise CorpusError(
         f"{path}: what kind of corpus is this? Say so: NAME:{path}, with NAME one of {', '.join(NAMES)}",
     )
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file is called as a table is."""
+    return path.suffix.lower() in TABLES
+
+
+def is_fhir_file(path: Path) -> bool:
+    """Return whether a file holds a FHIR resource."""
+    if path.suffix != ".json" or not _starts_with(path, b'"resourceType"'):
+        return False
+    try:
+        return is_fhir(read_json(path))
+    except InputError:
+        return False
 
 
 def _refuse_other_format(path: Path) -> None:
@@ -198,6 +221,9 @@ _READERS: dict[str, Reader] = {
     "medcasereasoning": read_medcasereasoning,
     "agentclinic": read_agentclinic,
     "notes": read_notes,
+    "fhir": read_fhir,
+    "fhir-all": read_fhir_with_diagnoses,
+    "table": read_table,
     "split": _split,
 }
 

@@ -6,9 +6,12 @@ import itertools
 from pathlib import Path
 
 from dxtrace.corpus.answer_cases import Task
-from dxtrace.corpus.registry import open_corpus, parse_spec
+from dxtrace.corpus.registry import is_fhir_file, is_table, open_corpus, parse_spec
 from dxtrace.errors import CaseError, InputError
+from dxtrace.files import named_path
 from dxtrace.notes.annotated import AnnotatedCase
+from dxtrace.notes.case import Case
+from dxtrace.notes.reading import read_case
 
 
 def read_tasks(
@@ -47,6 +50,37 @@ def read_tasks(
     if not tasks:
         raise InputError(f"{spec}: holds no case")
     return tasks[shard_index::num_shards][:limit]
+
+
+def read_one(path: str, column: str | None = None) -> Case:
+    """Read one case from text, JSON, FHIR or a table, or from standard input (``-``).
+
+    Args:
+        path: the file.
+        column: of a table, the one that holds the note.
+
+    Raises:
+        InputError: it cannot be read, or holds no case or more than one.
+    """
+    if path == "-":
+        return read_case(path)
+    spec = with_column(path, column)
+    file = named_path(path, CaseError)
+    if not file.is_file():
+        return read_case(path)
+    if column is None and not (is_table(file) or is_fhir_file(file)):
+        return read_case(path)
+    cases = open_corpus(spec).cases
+    if len(cases) != 1:
+        raise InputError(f"{path}: holds {len(cases)} cases; answer them with dxtrace batch")
+    return cases[0].case
+
+
+def with_column(spec: str, column: str | None) -> str:
+    """Return what names a table and its column of notes; without a column the SPEC as it is."""
+    if column is None:
+        return spec
+    return f"table:{spec.removeprefix('table:')}:{column}"
 
 
 def _unique(id: str, taken: set[str]) -> str:

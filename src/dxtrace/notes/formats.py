@@ -38,7 +38,7 @@ _MAIL = re.compile(
 )
 
 #: Columns that hold a note, in tables of notes.
-_NOTE_COLUMNS = {
+NOTE_COLUMNS = {
     "note", "notes", "text", "note_text", "transcription", "report", "case", "hpi", "history",
     "presentation", "description", "full_text", "body", "content",
 }  # fmt: skip
@@ -90,7 +90,7 @@ def _name_rows(text: str) -> str | None:
     if is_json_lines(text):
         return "several cases, one a line; answer them with dxtrace batch FILE.jsonl"
     if _is_table(text):
-        return f"a table with one case a row; {_JSONL}"
+        return "a table with one case a row; answer it with dxtrace batch FILE.csv --column NOTE"
     return None
 
 
@@ -118,6 +118,6 @@ def _is_table(text: str) -> bool:
         for name in head.split(mark):
             names.append(name.strip().strip("\"'").lower())
         plain = all(re.fullmatch(r"[a-z][\w .-]{0,40}", name) for name in names)
-        if len(names) > 1 and plain and _NOTE_COLUMNS.intersection(names) and mark in rest:
+        if len(names) > 1 and plain and NOTE_COLUMNS.intersection(names) and mark in rest:
             return True
     return False

@@ -213,7 +213,7 @@ _LINE_HEADING = re.compile(
 _RESULT_LABEL = re.compile(
     r"(?:(?:initial|admission|repeat|bedside|serial|resting|transthoracic|12-lead)\s+)*"
     r"(?:ecg|ekg|cxr|cta?|ctpa|mr[ia]|x-?ray|chest (?:x-?ray|radiograph|film)|ultrasound|echo(?:cardiogra\w+)?|tte|tee|"
-    r"eeg|egd|endoscopy|spirometry|pfts?|[av]bg|labs?|laboratory|bloods?|cbc|bmp|cmp|[lt]fts?|troponin|(?:nt-pro)?bnp|"
+    r"eeg|egd|endoscopy|spirometry|pfts?|[av]bg|labs?|laboratory|bloods?(?!\s+pressure)|cbc|bmp|cmp|[lt]fts?|troponin|(?:nt-pro)?bnp|"
     r"d-dimer|tsh|hba1c|urinalysis|csf|biopsy|cultures?)"
     r"(?:[ ,(/-]+[\w().-]+){0,4}",
     re.IGNORECASE,
