@@ -56,6 +56,8 @@ from dxtrace.notes.case import Case
         ("JVD absent.", "jvd", "denied"),
         ("Not only cough but also hemoptysis.", "cough", None),
         ("Rule out MI.", "mi", "uncertain"),
+        ("A student without symptoms has a positive test.", "positive", None),
+        ("She can't lie flat because of dyspnea.", "flat", None),
         ("He has had hypertension for 10 years.", "hypertension", None),
         ("She had asthma as a child.", "asthma", None),
         ("Neither fever nor cough was reported.", "cough", "denied"),
@@ -171,3 +173,25 @@ def test_a_denied_line_denies_the_next_only_if_it_opens_a_list(
         for index, token in enumerate(sentence.tokens):
             if token.text == word:
                 assert bool(sentence.context.properties(index)) == denied
+
+
+@pytest.mark.parametrize(
+    ("note", "word", "expected"),
+    [
+        ("My mother is 80. My mother has dyspnea at night.", "dyspnea", None),
+        ("my 70-year-old father can barely walk. he has dyspnea.", "dyspnea", None),
+        ("I have had cough for a week. My mother has asthma.", "asthma", "family"),
+        ("My mother says that I snore. She has asthma.", "snore", None),
+    ],
+)
+def test_a_relative_may_be_the_patient(note: str, word: str, expected: str | None) -> None:
+    for sentence in read_sentences(Case.from_text(note)):
+        for index, token in enumerate(sentence.tokens):
+            if token.text == word:
+                said = sentence.context.properties(index)
+                assert ("family" in said) == (expected == "family")
+
+
+def test_a_note_in_small_letters_has_sentences() -> None:
+    note = "pain in my arm since monday. doctor gave me pills. i feel sick"
+    assert len(list(read_sentences(Case.from_text(note)))) == 3

@@ -35,18 +35,42 @@ class Context:
         return properties
 
 
-def read_context(text: str, tokens: Sequence[Token], *, family_section: bool = False) -> Context:
+_OWN_RELATIVE = re.compile(
+    r"\W*(?:my|our)\s+(?:(?:[a-z]+\s+)?\d+[\s-]+year[\s-]+old\s+|elderly\s+|old\s+|late\s+)?([a-z]+)\b(?!\s+(?:says|said|thinks|told))",
+    re.IGNORECASE,
+)
+
+
+def patient_by_relation(note: str) -> str:
+    """Return what the patient is to who tells the story: "mother" for "My mother cannot sleep"; else ""."""
+    match = _OWN_RELATIVE.match(note)
+    if match is None:
+        return ""
+    return match[1].lower()
+
+
+def read_context(
+    text: str,
+    tokens: Sequence[Token],
+    *,
+    family_section: bool = False,
+    patient: str = "",
+) -> Context:
     """Return the context of one sentence.
 
     Args:
         text: the sentence.
         tokens: its tokens.
         family_section: it stands under a heading of the family's history.
+        patient: what the patient is to who tells the story (:func:`patient_by_relation`).
     """
     words = [token.text for token in tokens]
     references = reference_tokens(tokens)
     scopes = []
     for scope in find_scopes(words):
+        of_patient = patient and scope.property in {"family", "other"}
+        if of_patient and words[scope.first].removesuffix("'s") == patient:
+            continue
         if scope.first not in references:
             scopes.append(scope)
     if family_section:

@@ -67,7 +67,7 @@ _UNIT = re.compile(
     r"|mmol\s*/\s*mol|mosm\s*/\s*(?:kg|l)(?:\s*h2o)?"
     r"|ml\s*/\s*min(?:\s*/\s*1\.73\s*m\s*[2²])?|kg\s*/\s*m\s*\^?[2²]?|mm\s*/\s*h(?:r|our)?|ng\s*/\s*ml\s*/\s*h(?:r)?"
     r"|(?:m?eq|[mnpµμu]?mol|mc?g|[kµμunp]?g|m?[iu]u|[kµμu]i?u|mu|u|m[iI][uU])\s*/\s*(?:d?l|ml|l)"
-    r"|ppb|fl|mm|cm|kgs?|kilograms?|lbs?|pounds?|weeks?|years?"
+    r"|ppb|fl|mm|cm|kgs?|kilos?|kilograms?|lbs?|pounds?|weeks?|years?"
     r")(?![a-z])",
     re.IGNORECASE,
 )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dxtrace.findings.context import Context, read_context
+from dxtrace.findings.context import Context, patient_by_relation, read_context
 from dxtrace.findings.measurements import read_measurements
 from dxtrace.findings.quantities import Measurement
 from dxtrace.findings.scope import Scope
@@ -79,7 +79,7 @@ def read_sentences(
         case: the case.
         keep: half-open ranges of the note to read (default: all of it).
     """
-    state = _State()
+    state = _State(patient_by_relation(case.note))
     for whole_start, whole_end in sentences(case.note):
         for start, end in _at_inline_headings(case.note, whole_start, whole_end):
             if keep is None or any(a < end and start < b for a, b in keep):
@@ -103,10 +103,11 @@ def _at_inline_headings(note: str, start: int, end: int) -> Iterator[tuple[int, 
 
 @dataclass
 class _State:
-    """What an earlier line says about the next: under which label it stands, and whether a denied
-    list is open.
+    """What an earlier line says about the next: who the patient is to the teller, under which label it
+    stands, and whether a denied list is open.
     """
 
+    patient: str = ""
     section: str = ""
     family: bool = False
     teaching: bool = False
@@ -125,7 +126,7 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
     if not tokens:
         _open_denial(case.note, start, end, state)
         return None
-    context = read_context(words, tokens, family_section=state.family)
+    context = read_context(words, tokens, family_section=state.family, patient=state.patient)
     listed = state.denying and start <= state.denial_until and _is_item(case.note, start, end)
     if listed or _ROW_OF_NO.search(text):
         scope = Scope("denied", -1, -1, 0, len(tokens))

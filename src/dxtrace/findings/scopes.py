@@ -221,7 +221,32 @@ def _end_of_denial(words: Sequence[str], cue: int, start: int) -> int:
             return index
         if word == "with" and index > start and not words[index - 1].endswith("ed"):
             return index
+        # "a student without symptoms has ...": a preposition does not reach over a verb.
+        if words[cue] == "without" and index > start and word in _FINITE:
+            return index
     return len(words)
+
+
+_FINITE = frozenset(
+    [
+        "has",
+        "had",
+        "is",
+        "was",
+        "are",
+        "were",
+        "presents",
+        "presented",
+        "develops",
+        "developed",
+        "complains",
+        "complained",
+        "comes",
+        "came",
+        "attends",
+        "attended",
+    ],
+)
 
 
 def _stands_alone(words: Sequence[str], start: int) -> bool:

@@ -84,6 +84,7 @@ _CONTINUES = re.compile(
 
 def sentences(note: str) -> Iterator[tuple[int, int]]:
     """Yield half-open ranges of the sentences of a note: lists by item, wrapped lines joined."""
+    small = _is_in_small_letters(note)
     for start, end in _paragraphs(note):
         begin = start
         for match in _SENTENCE_END.finditer(note, start, end):
@@ -91,7 +92,7 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
             following = WORD.match(note, stop, end)
             if match[0][0] == "." and _abbreviated(note, begin, match.start() + 1, following):
                 continue
-            if following and _goes_on_after(note, match, following):
+            if following and _goes_on_after(note, match, following, small):
                 continue
             yield begin, stop
             begin = stop
@@ -99,8 +100,19 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
             yield begin, end
 
 
-def _goes_on_after(note: str, mark: re.Match[str], following: re.Match[str]) -> bool:
-    """True if a sentence goes on behind a mark that could end it."""
+def _is_in_small_letters(note: str) -> bool:
+    """True for a note whose writer begins no sentence with a capital."""
+    capitals = sum(letter.isupper() for letter in note)
+    return capitals < 0.01 * len(note)
+
+
+def _goes_on_after(
+    note: str,
+    mark: re.Match[str],
+    following: re.Match[str],
+    small: bool,
+) -> bool:
+    """True if a sentence goes on behind a mark that could end it; ``small``: all are small letters."""
     if mark[0][0] == "?" and _REPLY.match(note, following.start(1)):
         return True
     if not following[1].islower():
@@ -108,7 +120,7 @@ def _goes_on_after(note: str, mark: re.Match[str], following: re.Match[str]) -> 
     # What is written in small letters throughout has sentences too.
     if mark[0] != "." or not _FULL_WORD.search(note, max(0, mark.end() - TAIL), mark.end()):
         return True
-    return _SMALL_START.match(note, following.start(1)) is None
+    return not small and _SMALL_START.match(note, following.start(1)) is None
 
 
 def _abbreviated(note: str, begin: int, end: int, following: re.Match[str] | None) -> bool:
