@@ -57,7 +57,7 @@ _STOPS = frozenset(word_lists()["stops"])
 
 _UNIT = re.compile(
     r"\s*-?\s*\(?\s*("
-    r"%"
+    r"%|per\s?cent|pct"
     r"|°\s*[cf]|(?:degrees?\s*)?(?:celsius|fahrenheit)|[cf](?![\w])"
     r"|mm\s*hg|kpa"
     r"|(?:x\s*)?10\s*(?:\^|\*)?\s*(?:9|⁹)\s*/\s*l|g/l(?=\W|$)"

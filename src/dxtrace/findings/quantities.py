@@ -130,6 +130,8 @@ def normal_unit(unit: str) -> str:
         .replace("mcg", "µg")
         .replace("meq/", "mmol/")
         .replace("cumm", "mm3")
+        .replace("percent", "%")
+        .replace("pct", "%")
     )
     plain = re.sub(r"(beats?|breaths?)(?:/|per)min(?:ute)?", r"\1/min", plain).replace(
         "beat/",

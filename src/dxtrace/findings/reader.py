@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dxtrace.findings.context import Context, patient_by_relation, read_context
 from dxtrace.findings.measurements import read_measurements
 from dxtrace.findings.quantities import Measurement
-from dxtrace.findings.scope import Scope
+from dxtrace.findings.scope import Property, Scope
 from dxtrace.findings.tokens import Token, tokenise
 from dxtrace.notes.case import Case
 from dxtrace.notes.sections import section_named
@@ -38,7 +38,14 @@ _OPENS_DENIAL = re.compile(
 _INLINE_HEADING = re.compile(r"(?<=[.;] )(?P<words>[A-Z][A-Za-z/&]*(?: [A-Za-z/&]+){0,4}):(?=\s)")
 # A row of a form: what is asked, a gap, and a no.
 _ROW_OF_NO = re.compile(
-    r"\S(?:\t| {2,}|\s*\|\s*)\s*(?:n|no|neg|negative|0|-|\u2013|false|absent|none|denie[sd]|nil)\s*[.|]?\s*\Z",
+    r"\S(?:\t| {2,}|\s*\|\s*|\s*\.{3,}\s*)\s*"
+    r"(?:n|no|neg|negative|0|-|\u2013|false|absent|none|denie[sd]|nil)\s*[.|]?\s*\Z",
+    re.IGNORECASE,
+)
+# ... and one whose answer is a relative.
+_ROW_OF_RELATIVE = re.compile(
+    r"\S(?:\t| {2,}|\s*\|\s*|\s*\.{3,}\s*)\s*(?:maternal |paternal )?(?:mother|father|brother|sister|son|daughter"
+    r"|aunt|uncle|cousin|grand(?:mother|father)|parents?|siblings?)s?\s*[.|]?\s*\Z",
     re.IGNORECASE,
 )
 _ITEM = re.compile(r"\s*(?:[-*•+–>]|\d{1,2}[.)])\s*|\s{2,}|\t")
@@ -113,6 +120,7 @@ class _State:
     teaching: bool = False
     denial_until: int = -1
     denying: bool = False
+    no_column: int = 0
 
 
 def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
@@ -127,11 +135,15 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
         _open_denial(case.note, start, end, state)
         return None
     context = read_context(words, tokens, family_section=state.family, patient=state.patient)
+    if _ROW_OF_RELATIVE.search(text):
+        context = _with_scope(context, "family", len(tokens))
     listed = state.denying and start <= state.denial_until and _is_item(case.note, start, end)
-    if listed or _ROW_OF_NO.search(text):
-        scope = Scope("denied", -1, -1, 0, len(tokens))
-        context = Context((*context.scopes, scope), context.no_result, context.hypothetical)
-    if listed:
+    row_of_no = _marked_no(text, state) or _ROW_OF_NO.search(text) is not None
+    if listed or row_of_no:
+        context = _with_scope(context, "denied", len(tokens))
+    if row_of_no and not listed:
+        state.denying = False
+    elif listed:
         state.denial_until = end + _LIST_GAP
     else:
         _open_denial(case.note, start, end, state)
@@ -152,12 +164,33 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
     )
 
 
+def _marked_no(text: str, state: _State) -> bool:
+    """True for a row of a table with a column for yes and one for no, whose mark stands under no."""
+    cells = [cell.strip().lower() for cell in re.split(r"\t|\|", text.rstrip("\r\n"))]
+    if "yes" in cells and "no" in cells:
+        state.no_column = cells.index("no")
+        return False
+    if len(cells) < 2:
+        state.no_column = 0
+    column = state.no_column
+    return 0 < column < len(cells) and cells[column] in {"x", "✓", "✔", "√", "+", "*", "[x]"}
+
+
+def _with_scope(context: Context, property: Property, count: int) -> Context:
+    """Return a context with one scope more, over all of a sentence of ``count`` tokens."""
+    scope = Scope(property, -1, -1, 0, count)
+    return Context((*context.scopes, scope), context.no_result, context.hypothetical)
+
+
 def _read_label(text: str, state: _State) -> int:
     """Return how long the label of a section is that the sentence opens with; note what the label
     says.
     """
     label = _LABEL.match(text)
     if label is None:
+        if _TEACHING_LABEL.fullmatch(text.strip(" \t#*_")):
+            state.teaching = True
+            return len(text)
         return 0
     words = label["words"].strip()
     if _TEACHING_LABEL.fullmatch(words):

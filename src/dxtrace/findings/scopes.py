@@ -6,6 +6,7 @@ the words on one side until something ends its scope. The cues are data: ``cues.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import resources
@@ -39,34 +40,11 @@ _NORMAL = _cues("normal")
 _UNCERTAIN_BEFORE = _cues("uncertain_before")
 _UNCERTAIN_AFTER = _cues("uncertain_after")
 _PAST = _cues("past")
+_PAST_AFTER = _cues("past_after")
 # A cue in these words is none.
 _PSEUDO = _cues("pseudo")
 # "-week history of cough": how long, not how long ago.
-_TIME_UNITS = frozenset(
-    [
-        "second",
-        "minute",
-        "hour",
-        "day",
-        "week",
-        "month",
-        "year",
-        "hr",
-        "wk",
-        "yr",
-        "mo",
-        "long",
-        "short",
-        "several-day",
-        "seconds",
-        "minutes",
-        "hours",
-        "days",
-        "weeks",
-        "months",
-        "years",
-    ],
-)
+_TIME_UNITS = frozenset(_lists()["time_units"])
 
 _RELATIVES = frozenset(_lists()["relatives"])
 _OTHERS = frozenset(_lists()["others"])
@@ -77,58 +55,12 @@ _BEFORE_TELLER = frozenset(
 )
 
 # What ends the scope of a cue that looks ahead.
-_END = frozenset(
-    [
-        "but",
-        "however",
-        "except",
-        "although",
-        "though",
-        "yet",
-        ";",
-        ".",
-        "which",
-        "who",
-        "because",
-        "whereas",
-        "despite",
-        "until",
-        "then",
-    ],
-)
+_END = frozenset(_lists()["ends"])
 # ... or of a denial alone: "no cough before the fever began", "no source found to explain the anaemia".
 _ENDS_DENIAL = frozenset(["before", "since", "explain", "|"])
 _SHORT_CUES = frozenset(["no", "not", "without", "negative", "neg", "denied"])
-_TELLS_MORE = frozenset(
-    [
-        "in",
-        "over",
-        "since",
-        "for",
-        "only",
-        "persists",
-        "persisted",
-        "progressing",
-        "throughout",
-        "below",
-    ]
-)
-_AUXILIARIES = frozenset(
-    [
-        "has",
-        "have",
-        "had",
-        "been",
-        "was",
-        "were",
-        "is",
-        "are",
-        "now",
-        "since",
-        "later",
-        "definitely",
-    ]
-)
+_TELLS_MORE = frozenset(_lists()["tells_more"])
+_AUXILIARIES = frozenset(_lists()["auxiliaries"])
 _SUBJECTS = frozenset(["he", "she", "they", "it", "patient", "there", "his", "her"])
 _VERBS = frozenset(_lists()["verbs"])
 _AFFIRMS = frozenset(
@@ -160,13 +92,10 @@ def find_scopes(words: Sequence[str]) -> Iterator[Scope]:
         # "VS:" and "VS -" open the vital signs.
         if words[first] == "vs" and words[last + 1 : last + 2] in ([":"], ["-"], ["–"]):
             continue
-        yield Scope(
-            "uncertain",
-            first,
-            last,
-            last + 1,
-            _end_of_phrase(words, last + 1, list_too=True),
-        )
+        end = _end_of_phrase(words, last + 1, list_too=True)
+        # "The suspected fracture was confirmed."
+        if not _CONFIRMED.intersection(words[last + 1 : end]):
+            yield Scope("uncertain", first, last, last + 1, end)
     for index, word in enumerate(words):
         if word == "?":
             yield Scope("uncertain", index, index, index + 1, _end_of_phrase(words, index + 1))
@@ -174,6 +103,7 @@ def find_scopes(words: Sequence[str]) -> Iterator[Scope]:
         if _ends_phrase(words, last):
             yield Scope("uncertain", first, last, _begin_of_subject(words, first), first)
     yield from _past_scopes(words, pseudo)
+    yield from _year_scopes(words)
     yield from _person_scopes(words)
 
 
@@ -227,26 +157,9 @@ def _end_of_denial(words: Sequence[str], cue: int, start: int) -> int:
     return len(words)
 
 
-_FINITE = frozenset(
-    [
-        "has",
-        "had",
-        "is",
-        "was",
-        "are",
-        "were",
-        "presents",
-        "presented",
-        "develops",
-        "developed",
-        "complains",
-        "complained",
-        "comes",
-        "came",
-        "attends",
-        "attended",
-    ],
-)
+_CONFIRMED = frozenset(_lists()["confirmed"])
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_FINITE = frozenset(_lists()["finite_verbs"])
 
 
 def _stands_alone(words: Sequence[str], start: int) -> bool:
@@ -303,38 +216,7 @@ def _end_of_phrase(words: Sequence[str], start: int, *, list_too: bool = False) 
     return len(words)
 
 
-_AFTER_PREDICATE = frozenset(
-    [
-        ",",
-        ";",
-        ".",
-        ")",
-        "|",
-        "/",
-        "-",
-        "and",
-        "or",
-        "but",
-        "on",
-        "at",
-        "in",
-        "by",
-        "for",
-        "after",
-        "since",
-        "once",
-        "with",
-        "via",
-        "to",
-        "bilaterally",
-        "throughout",
-        "as",
-        "when",
-        "this",
-        "today",
-        "x",
-    ]
-)
+_AFTER_PREDICATE = frozenset(_lists()["after_predicates"])
 
 
 def _ends_phrase(words: Sequence[str], last: int) -> bool:
@@ -398,6 +280,23 @@ def _normal_scopes(words: Sequence[str], first: int, last: int) -> Iterator[Scop
         yield Scope("normal", first, last, last + 1, _end_of_phrase(words, last + 1))
 
 
+def _year_scopes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield the scopes of years: "had pneumonia in 2009", "tuberculosis (1988)".
+
+    A year in which the patient presents or is admitted is that of the illness that is told.
+    """
+    for index, word in enumerate(words):
+        if not _YEAR.fullmatch(word) or index < 2:
+            continue
+        begin = _begin_of_subject(words, index - 1)
+        if words[index - 1] == "(" and words[index + 1 : index + 2] == [")"]:
+            yield Scope("past", index, index, begin, index - 1)
+        for place in range(index - 2, max(begin, index - 7) - 1, -1):
+            if words[index - 1] == "in" and words[place] in {"had", "for"}:
+                yield Scope("past", index, index, place + 1, index - 1)
+                break
+
+
 def _past_scopes(words: Sequence[str], pseudo: set[int]) -> Iterator[Scope]:
     for first, last in _find(words, _PAST, pseudo):
         before = []
@@ -413,6 +312,8 @@ def _past_scopes(words: Sequence[str], pseudo: set[int]) -> Iterator[Scope]:
                 last + 1,
                 _end_of_phrase(words, last + 1, list_too=True),
             )
+    for first, last in _find(words, _PAST_AFTER, pseudo):
+        yield Scope("past", first, last, _begin_of_subject(words, first), first)
     for index, word in enumerate(words):
         if word == "ago" and index > 1 and words[index - 1].startswith(("year", "yr", "decade")):
             yield Scope("past", index - 1, index, 0, len(words))
@@ -478,6 +379,8 @@ def _of_person(words: Sequence[str], index: int) -> bool:
 
 def _end_of_person(words: Sequence[str], start: int, kind: Property) -> int:
     for index in range(start, len(words)):
+        if words[index] == "," and words[index + 1 : index + 2] == ["who"]:
+            continue
         if words[index] == "," and (kind == "other" or _affirms(words, index + 1)):
             return index
         if words[index] in {";", "."} or (

@@ -72,7 +72,7 @@ HEADING = re.compile(r"\s*([A-Za-z][A-Za-z /&]{0,40}):\s+(?=\S)")
 _HEADING_ALONE = re.compile(r"\s*([A-Za-z][A-Za-z /&]{1,40}):\s*\Z")
 
 
-_COLUMNS = re.compile(r"\S(?:\s{2,}|\t)\S")
+_COLUMNS = re.compile(r"\S(?:\s{2,}|\t|\s*\.{3,}\s*)\S")
 
 
 _CONTINUES = re.compile(
@@ -89,6 +89,8 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
         begin = start
         for match in _SENTENCE_END.finditer(note, start, end):
             stop = match.end()
+            if note.endswith("....", begin, stop):
+                continue  # dots that lead from one column to the next
             following = WORD.match(note, stop, end)
             if match[0][0] == "." and _abbreviated(note, begin, match.start() + 1, following):
                 continue
