@@ -19,7 +19,7 @@ from dxtrace.chain import flatten
 from dxtrace.notes.case import Case
 from dxtrace.notes.cues import has_cue
 from dxtrace.notes.locate import locate
-from dxtrace.notes.quotes import MAX_QUOTE, find_quotes, span_of
+from dxtrace.notes.quotes import MAX_QUOTE, find_quotes, has_quote, span_of
 from dxtrace.notes.reading import read_case
 from dxtrace.notes.sentences import sentences
 
@@ -35,6 +35,7 @@ def quotes_of(note: str) -> set[str]:
 @example("- no\u200b fever\r\n\r\n- cough, and dyspnea\r\n")
 def test_every_quote_is_the_note_s_own_text(note: str) -> None:
     quotes = find_quotes(note)
+    assert has_quote(note) == bool(quotes)
     assert len({quote.text for quote in quotes}) == len(quotes)
     for quote in quotes:
         piece = note[quote.start : quote.end]

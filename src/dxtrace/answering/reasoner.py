@@ -33,7 +33,7 @@ from dxtrace.knowledge import slug
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import prompt_parts
-from dxtrace.notes.quotes import find_quotes, span_of
+from dxtrace.notes.quotes import has_quote, span_of
 from dxtrace.notes.truncation import Fitted, fit
 
 #: Tokens kept free for the answer, at most half of what the model reads.
@@ -183,7 +183,7 @@ class Reasoner:
         answer = min(ANSWER_TOKENS, self.engine.context // 2)
         budget = self.engine.context - answer - len(self.engine.encode_prompt(frame)) - 8
         fitted = fit(case, count, budget)
-        if not find_quotes(case.note, fitted.keep):
+        if not has_quote(case.note, fitted.keep):
             raise CaseError(
                 "nothing in the note can be quoted: it needs at least one clause of words",
             )

@@ -8,7 +8,7 @@ no quote can drop its "denies".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dxtrace.chain import Span
@@ -47,6 +47,17 @@ def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> l
         keep: half-open ranges of the note to take quotes from (default: all of it).
     """
     found: dict[str, Quote] = {}
+    for quote in _quotes(note, keep):
+        found.setdefault(quote.text, quote)
+    return list(found.values())
+
+
+def has_quote(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> bool:
+    """Return whether :func:`find_quotes` finds any."""
+    return next(_quotes(note, keep), None) is not None
+
+
+def _quotes(note: str, keep: tuple[tuple[int, int], ...] | None) -> Iterator[Quote]:
     for sentence in sentences(note):
         if keep is not None and not _touches(sentence, keep):
             continue
@@ -68,8 +79,7 @@ def find_quotes(note: str, keep: tuple[tuple[int, int], ...] | None = None) -> l
                 # "Exam:" promises what follows it.
                 if note[last_start:end].rstrip().endswith(":"):
                     continue
-                found.setdefault(quote.text, quote)
-    return list(found.values())
+                yield quote
 
 
 def _touches(sentence: tuple[int, int], keep: Iterable[tuple[int, int]]) -> bool:
