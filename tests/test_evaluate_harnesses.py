@@ -91,6 +91,36 @@ def test_inspect_ai_is_told_the_wordings_and_reports_them(
     figures = {(one.group, one.name): one.value for one in diagnosis.metrics.values()}
     assert {("ece", "ece"), ("ece", "lower"), ("ece", "upper")} <= set(figures)
     assert 0 <= figures["brier", "brier"] <= 1
+    names = {one.name.removeprefix("dxtrace/") for one in diagnosis.metrics.values()}
+    assert {"macro_f1", "area_under_risk"} <= names
+
+
+@needs_inspect
+@pytest.mark.filterwarnings("default")
+def test_the_metrics_of_the_task_are_those_of_a_hand_count() -> None:
+    from inspect_ai.scorer import SampleScore, Score
+
+    from dxtrace.evaluate._registry import area_under_risk, macro_f1, split_probability
+
+    rows = [
+        ("UA", "UA", 0.9),
+        ("UA", "NSTEMI", 0.8),
+        ("NSTEMI", None, 0.3),
+        ("NSTEMI", "NSTEMI", None),
+    ]
+    scores = []
+    for gold, said, confidence in rows:
+        metadata = {"gold": gold, "confidence": confidence}
+        scores.append(SampleScore(score=Score(value=gold == said, answer=said, metadata=metadata)))
+    # each diagnosis: one right of two gold ones; UA was said once, NSTEMI twice
+    assert macro_f1()(scores) == pytest.approx((2 / 3 + 2 / 4) / 2, abs=1e-12)
+    # of the three that state a confidence the surest is right: risks 0, 1/2, 2/3
+    assert area_under_risk()(scores) == pytest.approx((0 + 1 / 2 + 2 / 3) / 3, abs=1e-12)
+    assert split_probability("FINAL DIAGNOSIS: UA\nPROBABILITY: 0.75\n") == (
+        "FINAL DIAGNOSIS: UA\n\n",
+        0.75,
+    )
+    assert split_probability("FINAL DIAGNOSIS: UA") == ("FINAL DIAGNOSIS: UA", None)
 
 
 @needs_inspect

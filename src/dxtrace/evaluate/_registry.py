@@ -25,7 +25,18 @@ from inspect_ai.model import (
     ModelOutput,
     modelapi,
 )
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.scorer import (
+    Metric,
+    SampleScore,
+    Score,
+    Scorer,
+    Target,
+    Value,
+    mean,
+    metric,
+    scorer,
+    stderr,
+)
 from inspect_ai.solver import TaskState, generate, system_message
 from inspect_ai.tool import ToolChoice, ToolInfo
 
@@ -36,6 +47,8 @@ from dxtrace.errors import InputError
 from dxtrace.evaluate.answers import Account, chain_account
 from dxtrace.evaluate.inspect_calibration import brier, ece
 from dxtrace.evaluate.judges import open_judge
+from dxtrace.evaluate.metrics import calibration, labels
+from dxtrace.evaluate.metrics.calibration import Stated
 from dxtrace.evaluate.metrics.direct import PUBLISHED
 from dxtrace.evaluate.rows import chain_of_answer
 from dxtrace.evaluate.scoring import Judges, score_case
@@ -98,10 +111,45 @@ def _sample(case: AnnotatedCase) -> Sample:
     )
 
 
+@metric  # type: ignore[untyped-decorator]
+def macro_f1() -> Metric:
+    """Macro-F1 over the diagnoses that occur; an answer that cannot be read is a miss."""
+
+    def compute(scores: list[SampleScore]) -> Value:
+        gold, said = [], []
+        for sample in scores:
+            told = sample.score.metadata or {}
+            gold.append(told.get("gold"))
+            said.append(sample.score.answer)
+        return labels.macro_f1(gold, said)
+
+    return compute
+
+
+@metric  # type: ignore[untyped-decorator]
+def area_under_risk() -> Metric:
+    """Area under the risk-coverage curve of the answers that state a confidence, 0 best."""
+
+    def compute(scores: list[SampleScore]) -> Value:
+        stated = []
+        for sample in scores:
+            confidence = (sample.score.metadata or {}).get("confidence")
+            if confidence is not None:
+                stated.append(Stated(confidence, sample.score.as_float() == 1, 0.0))
+        return calibration.area_under_risk(stated)
+
+    return compute
+
+
 @scorer(  # type: ignore[untyped-decorator]
     metrics={
         "*": [mean(), stderr(cluster="patient")],
-        "acc_diag": [ece(cluster="patient"), brier(cluster="patient")],
+        "acc_diag": [
+            ece(cluster="patient"),
+            brier(cluster="patient"),
+            macro_f1(),
+            area_under_risk(),
+        ],
     },
 )
 def published_metrics() -> Scorer:
@@ -122,6 +170,7 @@ def published_metrics() -> Scorer:
         told = state.output.metadata or {}
         metadata = {
             **judges.to_json(),
+            "gold": case.gold.diagnosis if case.gold else None,
             "wordings_allowed": state.metadata["wordings"],
             "wordings_known": told.get("wordings", "not stated"),
             "confidence": told.get("confidence", confidence),
