@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -189,7 +190,9 @@ def test_lm_evaluation_harness_runs_the_label_task_on_the_embedded_model(
         f"manager = TaskManager(include_path={str(TASK)!r}, metadata={{'corpus': {str(corpus)!r}}})\n"
         f"found = lm_eval.simple_evaluate('hf', model_args='pretrained={folder},gguf_file=base.gguf,dtype=float32', "
         "tasks=['dxtrace_diagnosis'], task_manager=manager, limit=1, batch_size=8, device='cpu', bootstrap_iters=0)\n"
-        "assert 'acc,none' in found['results']['dxtrace_diagnosis'], found['results']\n"
+        "figures = found['results']['dxtrace_diagnosis']\n"
+        "for name in ('acc', 'ece', 'brier', 'macro_f1', 'area_under_risk', 'hierarchical_f1'):\n"
+        "    assert 0 <= figures[name + ',none'] <= 2, figures\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -198,6 +201,18 @@ def test_lm_evaluation_harness_runs_the_label_task_on_the_embedded_model(
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_label_task_loads_as_the_harness_loads_it() -> None:
+    spec = importlib.util.spec_from_file_location("no.such.entry", TASK / "label_task.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    named = re.findall(
+        r"!function label_task\.(\w+)", (TASK / "dxtrace_diagnosis.yaml").read_text()
+    )
+    assert len(named) >= 7
+    assert all(callable(getattr(module, name)) for name in named)
 
 
 def test_the_label_task_measures_what_a_hand_count_does(corpus: Path) -> None:

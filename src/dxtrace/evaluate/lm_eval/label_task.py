@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dxtrace.answering.calibration import softmax
 from dxtrace.corpus import open_corpus
@@ -56,9 +55,11 @@ def choices(_: Mapping[str, Any] | None = None) -> list[str]:
     return names
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """One case as the measures see it: probabilities of all choices, in their order, and the gold one's place."""
+class Ranked(NamedTuple):
+    """One case as the measures see it: probabilities of all choices, in their order, and the gold one's place.
+
+    No dataclass: the harness runs this file without entering it in ``sys.modules``, where a dataclass would look.
+    """
 
     probabilities: tuple[float, ...]
     gold: int
