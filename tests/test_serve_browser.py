@@ -149,6 +149,22 @@ def test_an_answer_is_kept_over_a_reload_where_that_is_wanted(page: Any, tmp_pat
         assert page.locator(".status").count() == 0
 
 
+def test_two_models_answer_one_case_side_by_side(page: Any) -> None:
+    first, other = Quick(), Quick("other", answer=state("out_of_scope"))
+    models = {"default": first, "quick": first, "second": other}
+    with serving(loaded=[models]) as server:
+        page.goto(f"http://127.0.0.1:{server.port}")
+        assert page.locator("#model option").all_text_contents() == ["quick", "other"]
+        assert "25 categories" in page.inner_text("main")
+        page.fill("#case", NOTE)
+        page.click("text=Find the diagnosis")
+        page.wait_for_selector(".status.over")
+        page.click("text=Compare with other")
+        page.wait_for_selector(".compare")
+        text = page.inner_text("main")
+        assert "A begins with Suspected Heart Failure; B names no illness." in text
+
+
 def test_a_token_is_given_in_the_page(page: Any) -> None:
     with serving(rules={"token": "t" * 20}) as server:
         page.goto(f"http://127.0.0.1:{server.port}")

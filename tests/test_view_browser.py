@@ -462,8 +462,15 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "node_modules/axe-core/axe.min.js").read_text("utf-8")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessibility(show: Any, axe: str, scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("width", "colours"),
+    [
+        (320, {"scheme": "dark"}),
+        (1440, {"scheme": "light"}),
+        (1440, {"forced_colors": "active"}),
+    ],
+)
+def test_accessibility(show: Any, axe: str, width: int, colours: dict[str, str]) -> None:
     cases = library([ViewCase.of_chains(Reading(answered(), "m"))], practice=False)
     views = [
         (compared(), ""),
@@ -473,7 +480,9 @@ def test_accessibility(show: Any, axe: str, scheme: str) -> None:
         (cases, "#case=0&tab=learn"),
     ]
     for text, fragment in views:
-        view = show(text, 360, scheme, fragment, bypass_csp=True)
+        view = show(text, width, fragment=fragment, bypass_csp=True, **colours)
+        view.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
         view.evaluate(axe)
+        assert view.evaluate("document.documentElement.scrollWidth") <= width
         found = view.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
         assert [(rule["id"], rule["impact"], rule["nodes"][0]["html"]) for rule in found] == []

@@ -91,7 +91,9 @@ def test_a_library_is_filtered_by_how_answers_agree(browser: Any, tmp_path: Path
         view.wait_for_timeout(60)
         assert view.evaluate(shown) == expected, asked
     view.select_option("#filter-agree", "agree")
+    view.select_option("#order", "rising")
     view.wait_for_timeout(60)
+    assert view.evaluate(shown) == ["breathless", "cough"]
     view.locator(".cases a").nth(1).click()
     assert "(2 of 2 in the list)" in view.inner_text(".crumbs")
     view.click("text=← All cases")

@@ -68,9 +68,13 @@ class Running:
 
 @contextmanager
 def serving(*engines: Quick, **changes: Any) -> Iterator[Running]:
-    """Run a server with these engines (each a thread), rules and settings."""
+    """Run a server with these engines (each a thread), rules and settings.
+
+    ``loaded`` gives several models to an engine, by name.
+    """
     rules = serve.Rules(**changes.pop("rules", {}))
-    settings = serve.Settings([{one.name: one} for one in engines or (Quick(),)], rules, **changes)
+    loaded = changes.pop("loaded", None) or [{one.name: one} for one in engines or (Quick(),)]
+    settings = serve.Settings(loaded, rules, **changes)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -205,7 +205,18 @@ def entry_json(found: ViewCase) -> dict[str, Any]:
         "category": chain.category,
         "labels": [reading.label for reading in found.readings],
         "tags": [style] if style else [],
+        "probability": _least_probability(found),
     }
+
+
+def _least_probability(found: ViewCase) -> float | None:
+    """Return the least probability that an answer gives its own diagnosis; None where none says."""
+    given = []
+    for reading in found.readings:
+        for entry in reading.chain.differential.entries:
+            if entry.diagnosis == reading.chain.diagnosis:
+                given.append(float(f"{entry.probability:.4g}"))
+    return min(given, default=None)
 
 
 def front_json(found: ViewCase) -> dict[str, Any]:

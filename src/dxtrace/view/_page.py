@@ -17,7 +17,15 @@ from typing import Any, Literal
 from dxtrace.chain import DISCLAIMER, DOUBTFUL, Chain
 from dxtrace.errors import InputError
 from dxtrace.provenance import CREDENTIALED_RULE, version
-from dxtrace.view._data import ViewCase, case_json, catalogue, entry_json, front_json, reading_of
+from dxtrace.view._data import (
+    ViewCase,
+    case_json,
+    catalogue,
+    entry_json,
+    front_json,
+    reading_of,
+    title_of,
+)
 from dxtrace.view._static import STATIC_STYLE, static_case_html
 
 Tab = Literal["read", "compare", "learn"]
@@ -65,7 +73,7 @@ def page(*found: Chain | ViewCase, title: str | None = None, start: Tab | None =
     }
     fallback = "".join(static_case_html(reading.chain) for reading in case.readings)
     body = case_json(case)
-    title = title or f"{case.case.id} · dxtrace"
+    title = title or f"{title_of(case.case)} · dxtrace"
     marked = case.credentialed
     return _assemble(title, data, [body], fallback=fallback, credentialed=marked)
 

@@ -63,7 +63,7 @@ class Library {
     this.data = data;
     this.main = h("main", {});
     this.practice = data.sealed || (remembered("dxtrace.practice") === null ? data.practice : remembered("dxtrace.practice") === "yes");
-    this.query = { words: "", specialty: "", category: "", label: "", tag: "", level: "", state: "", agree: "" };
+    this.query = { words: "", specialty: "", category: "", label: "", tag: "", level: "", state: "", agree: "", order: "" };
     this.shown = data.cases.map((_, index) => index);
     this.left = { index: -1, scroll: 0 };
     fill(app, topBar(data.disclaimer, "#"), this.main, pageFoot(data));
@@ -165,13 +165,30 @@ class Library {
     return h("div", { class: "filters card" }, h("div", { class: "wide" }, h("label", { for: "search" }, "Search"), search),
       select("specialty", "Specialty", values((entry) => entry.specialty)),
       this.practice ? [select("level", "Difficulty", values((entry) => entry.level), (level) => LEVELS[level]), select("state", "Yours", ["unsolved", "begun", "done"])]
-        : [select("category", "Category", values((entry) => entry.category)), select("label", "Read by", values((entry) => entry.labels)), select("tag", "Kind of note", values((entry) => entry.tags)), this.agreeFilter(select)],
+        : [select("category", "Category", values((entry) => entry.category)), select("label", "Read by", values((entry) => entry.labels)), select("tag", "Kind of note", values((entry) => entry.tags)), this.agreeFilter(select), this.orderChoice()],
       this.data.sealed ? null : h("label", { class: "fine check", for: "practice" }, hide, " Diagnoses hidden"));
   }
 
   agreeFilter(select) {
     const options = this.data.cases.some((entry) => entry.labels.length > 1) ? ["agree", "disagree", "doubtful", "wrong"] : ["doubtful", "no diagnosis"];
     return select("agree", "Answers", options);
+  }
+
+  /** Return the choice of an order; only where some answer has a probability. */
+  orderChoice() {
+    if (!this.data.cases.some((entry) => typeof entry.probability === "number")) return null;
+    const options = [["", "as they come"], ["rising", "least sure first"], ["falling", "surest first"]];
+    return h("div", {}, h("label", { for: "order" }, "Order"), h("select", { id: "order", class: "field", on: { change: (event) => this.set("order", event.target.value) } },
+      options.map(([value, text]) => h("option", { value, selected: this.query.order === value }, text))));
+  }
+
+  /** Return indexes in the order that was chosen; cases without a probability come last. */
+  ordered(indexes) {
+    const { order } = this.query;
+    if (!order || this.practice) return indexes;
+    const sign = order === "rising" ? 1 : -1;
+    const value = (index) => this.data.cases[index].probability ?? sign * Infinity;
+    return [...indexes].sort((a, b) => sign * (value(a) - value(b)) || a - b);
   }
 
   togglePractice() {
@@ -203,7 +220,8 @@ class Library {
 
   showMatches() {
     const words = this.query.words.toLowerCase().split(/\s+/).filter(Boolean);
-    this.shown = this.data.cases.map((_, index) => index).filter((index) => this.matches(this.data.cases[index], index, words));
+    const found = this.data.cases.map((_, index) => index).filter((index) => this.matches(this.data.cases[index], index, words));
+    this.shown = this.ordered(found);
     this.status.textContent = `${count(this.shown.length, "case")}${this.shown.length < this.data.cases.length ? ` of ${this.data.cases.length}` : ""}`;
     fill(this.list, this.shown.map((index) => this.item(this.data.cases[index], index)));
   }
