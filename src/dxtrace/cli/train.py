@@ -188,6 +188,14 @@ def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: b
     if not first:
         return
     _tell(outcome, as_json)
+    if outcome.problem:
+        STDERR.print(
+            f"given up: {outcome.problem}. The adapter is that of the last good checkpoint; "
+            f"base.adapter={outcome.adapter} starts another run from it",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(1)
     if outcome.state == "interrupted":
         STDERR.print("go on with --resume", highlight=False)
         raise typer.Exit(1)

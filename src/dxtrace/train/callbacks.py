@@ -6,11 +6,13 @@ when losses rise.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean, median
 from types import FrameType
 from typing import Any
 
@@ -28,6 +30,14 @@ from transformers import TrainerCallback
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.train.examples import Encoder
 from dxtrace.train.probe import score_generations
+
+#: The loss has to fall from the mean of its first lines to that of its last ones, so many; it is
+#: looked at after more lines than that.
+_COMPARED = 5
+_ENOUGH = 20
+
+#: float16 losses are scaled up by some thousands; below this even their plain gradients overflow.
+_LEAST_SCALE = 1.0
 
 #: Keys of the log that metrics.jsonl holds, and their names there.
 _KEPT = {
@@ -69,7 +79,8 @@ class MetricsFile(TrainerCallback):  # type: ignore[misc]
         """Write a line."""
         row = {}
         for key, name in _KEPT.items():
-            if logs and key in logs:
+            # JSON has no number for what is none.
+            if logs and key in logs and math.isfinite(logs[key]):
                 row[name] = logs[key]
         if not state.is_world_process_zero or not row.keys() & {
             "loss",
@@ -264,6 +275,65 @@ class SaveBest(TrainerCallback):  # type: ignore[misc]
         if losses and losses[-1] <= min(losses):
             control.should_save = True
         return control
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]
+    """Stops a run that has come to grief, and says why: ``problem``.
+
+    ``good`` is the last step whose adapter is known to be good: a finite loss was measured after
+    it.
+    """
+
+    def __init__(self, learning_rate: float, precision: str) -> None:
+        self.problem: str | None = None
+        self.good = 0
+        self.scaler: Any = None
+        self._learning_rate = learning_rate
+        self._precision = precision
+        self._losses: list[float] = []
+
+    def on_log(
+        self,
+        args: Any,
+        state: Any,
+        control: Any,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Look at the losses since the last line."""
+        loss = (logs or {}).get("token_loss")
+        if loss is None:
+            return control
+        if math.isfinite(loss):
+            self._losses.append(loss)
+        self.problem = self._look(loss, state.global_step)
+        if self.problem is None:
+            self.good = state.global_step - 1
+        else:
+            control.should_training_stop = True
+            control.should_save = False
+            control.should_evaluate = False
+        return control
+
+    def _look(self, loss: float, step: int) -> str | None:
+        rate = f"optimiser.learning_rate (now {self._learning_rate:g})"
+        lower = f"lower {rate}"
+        if self._precision == "fp16":
+            lower += ", or set run.precision to bf16 or fp32"
+        if not math.isfinite(loss):
+            return f"the loss is no number any more at step {step}: {lower}"
+        if self.scaler is not None and self.scaler.get_scale() < _LEAST_SCALE:
+            return f"float16 overflows at every step, until step {step}: {lower}"
+        first = median(self._losses[:_COMPARED])
+        if loss > max(3 * first, first + 2):
+            return f"the loss has shot up from {first:.3f} to {loss:.3f} at step {step}: {lower}"
+        last = fmean(self._losses[-_COMPARED:])
+        if len(self._losses) >= _ENOUGH and last >= first:
+            return (
+                f"the loss does not fall: {first:.3f} at first, {last:.3f} at step {step}; {rate} is "
+                "far too high or far too low, or the rows are not what they should be"
+            )
+        return None
 
 
 class StopWhenWorse(TrainerCallback):  # type: ignore[misc]

@@ -60,6 +60,13 @@ def latest(folder: Path) -> Path | None:
     return None
 
 
+def drop_after(folder: Path, step: int) -> None:
+    """Remove the checkpoints after ``step``."""
+    for path in folder.glob("checkpoint-*"):
+        if step_of(path) > step:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def cut_metrics(file: Path, step: int) -> None:
     """Drop the lines of metrics.jsonl after ``step`` (and a half-written last one): they will be
     written again.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dxtrace.errors import InputError
+from dxtrace.models.float32 import memory
 from dxtrace.train.recipe import Precision
 
 
@@ -52,6 +53,15 @@ def find_device() -> Device:
     if torch.backends.mps.is_available():
         return Device("mps", "Apple GPU", bf16=False)
     return Device("cpu", torch.backends.cpu.get_cpu_capability(), bf16=bool(_has_amx()))
+
+
+def memory_of(device: Device) -> int:
+    """Return the bytes of memory that a run on this device may fill."""
+    import torch
+
+    if device.kind == "cuda":
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    return memory()
 
 
 def _has_amx() -> bool:

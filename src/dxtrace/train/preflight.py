@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from dxtrace.train.precision import memory_of
 from dxtrace.train.prepared import Prepared
-from dxtrace.train.recipe import Lora, Recipe
+from dxtrace.train.recipe import Lora, Recipe, apply_changes, resolve
 
 GIB = 2**30
+
+#: Share of a device's memory that a run may count on: the rest is the system's, and lost between
+#: tensors.
+_USABLE = 0.92
 
 #: Modules of a model that reads images too (MedGemma) which are not its language model.
 IMAGES = r".*(?:vision|visual|multi_modal).*"
@@ -68,6 +73,8 @@ class Preflight:
     device: str
     precision: str
     precision_reason: str
+    room: int
+    advice: str
     timed: Timed | None = None
 
     @property
@@ -98,6 +105,7 @@ class Preflight:
             f"memory, estimated: {memory.total / GIB:.2f} GiB = weights {memory.weights / GIB:.2f} + adapter, "
             f"gradients and Adam {memory.adapter / GIB:.2f} + activations {memory.activations / GIB:.2f} + logits "
             f"{memory.logits / GIB:.2f}",
+            f"fits: {self.advice} ({memory.total / GIB:.2f} of {self.room / GIB:.2f} GiB)",
             f"device: {self.device}; precision {self.precision}: {self.precision_reason}",
         ]
         if self.unanswered or self.problems:
@@ -144,11 +152,37 @@ def run_preflight(prepared: Prepared, timed: Timed | None = None) -> Preflight:
         tokens=round(float(lengths.mean()) * per_step * prepared.steps),
         trainable=trainable,
         memory=memory,
+        room=memory_of(prepared.device),
+        advice=_advise(prepared, memory),
         device=prepared.device.name,
         precision=prepared.precision.name,
         precision_reason=prepared.precision.reason,
         timed=timed,
     )
+
+
+def _advise(prepared: Prepared, memory: Memory) -> str:
+    """Return "yes", or what to change so that the run fits the device's memory: as little as will
+    do.
+    """
+    room = _USABLE * memory_of(prepared.device)
+    if memory.total <= room:
+        return "yes"
+    optimiser = prepared.recipe.optimiser
+    steps = [{"run.recompute": "true"}]
+    if optimiser.batch > 1:
+        whole = optimiser.batch * optimiser.accumulation
+        steps.append({"optimiser.batch": "1", "optimiser.accumulation": str(whole)})
+    if prepared.device.kind == "cuda":
+        steps.append({"base.quantisation": "nf4"})
+    changes: list[str] = []
+    for step in steps:
+        changes += [f"{key}={value}" for key, value in step.items()]
+        recipe = resolve(apply_changes(prepared.recipe.model_dump(), changes), "the recipe")
+        _, less = estimate_memory(replace(prepared, recipe=recipe))
+        if less.total <= room:
+            return f"no; it does with {' '.join(changes)}"
+    return f"no, nor with {' '.join(changes)}: lower data.max_tokens, or take a smaller base"
 
 
 def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:

@@ -70,7 +70,8 @@ class Prepared:
 class Outcome:
     """How a run ended.
 
-    ``step`` is the last step done, ``best_step`` the one whose adapter was kept.
+    ``step`` is the last step done, ``best_step`` the one whose adapter was kept. ``problem`` says
+    why a run was given up.
     """
 
     folder: Path
@@ -79,6 +80,7 @@ class Outcome:
     best_step: int
     loss: float | None
     dev_loss: float | None
+    problem: str | None = None
 
     @property
     def adapter(self) -> Path:

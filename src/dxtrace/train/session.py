@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 from transformers import PrinterCallback, TrainerState
 from trl import SFTConfig
 
+from dxtrace.errors import EngineError
 from dxtrace.files import read_json
 from dxtrace.train import checkpoints
 from dxtrace.train.base import load_base, load_start
@@ -30,6 +32,7 @@ from dxtrace.train.callbacks import (
     SaveBest,
     StopOnSignal,
     StopWhenWorse,
+    Watch,
 )
 from dxtrace.train.examples import Encoder
 from dxtrace.train.kernels.fast import unsupported, use_fast_layers
@@ -57,7 +60,9 @@ class Session:
         metrics = MetricsFile(self.folder / "metrics.jsonl")
         with StopOnSignal() as stop, warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)
-            trainer = self.trainer([metrics, Bar(self.console), SaveBest(), stop])
+            watch = Watch(self.recipe.optimiser.learning_rate, self.prepared.precision.name)
+            trainer = self.trainer([metrics, Bar(self.console), SaveBest(), stop, watch])
+            watch.scaler = trainer.accelerator.scaler
             early = None
             if self.recipe.run.patience and self.prepared.dev:
                 early = StopWhenWorse(self.recipe.run.patience)
@@ -72,6 +77,8 @@ class Session:
                 trainer.state = TrainerState.load_from_json(str(file))
                 return self._finish(trainer, "done")
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            if watch.problem:
+                return self._give_up(trainer, watch)
             state = "done"
             if stop.stopped:
                 state = "interrupted"
@@ -82,6 +89,20 @@ class Session:
             if state != "interrupted" and self.prepared.dev and not _measured(trainer):
                 trainer.evaluate()
         return self._finish(trainer, state)
+
+    def _give_up(self, trainer: ChainTrainer, watch: Watch) -> Outcome:
+        """Keep the last adapter that is known to be good.
+
+        Raises:
+            EngineError: none was saved.
+        """
+        folder = self.folder / "checkpoints"
+        checkpoints.drop_after(folder, watch.good)
+        good = checkpoints.latest(folder)
+        if good is None:
+            raise EngineError(f"{watch.problem}; nothing good was saved before")
+        outcome = self._finish(trainer, "stopped early", checkpoints.step_of(good))
+        return replace(outcome, problem=watch.problem)
 
     def trainer(self, callbacks: list[Any]) -> ChainTrainer:
         """Return the trainer, the base model loaded and the adapter new, or that which the run goes
@@ -232,8 +253,9 @@ class Session:
             ddp_find_unused_parameters=False,
         )
 
-    def _finish(self, trainer: ChainTrainer, state: Any) -> Outcome:
-        best = _best(trainer)
+    def _finish(self, trainer: ChainTrainer, state: Any, last: int | None = None) -> Outcome:
+        """Keep the best adapter; ``last`` is the last good step, where that is not the last one."""
+        best = _best(trainer, last or trainer.state.global_step)
         source = self.folder / "checkpoints" / f"checkpoint-{best}"
         if trainer.is_world_process_zero():
             adapter = self.folder / "adapter"
@@ -313,9 +335,9 @@ def _measured(trainer: ChainTrainer) -> bool:
     )
 
 
-def _best(trainer: ChainTrainer) -> int:
+def _best(trainer: ChainTrainer, last: int) -> int:
     """Return the step of the lowest development loss among the checkpoints that are there, else the
-    last step.
+    ``last`` step.
     """
     folder = Path(trainer.args.output_dir)
     there = set()
@@ -328,4 +350,4 @@ def _best(trainer: ChainTrainer) -> int:
             dev[row["step"]] = row["eval_loss"]
     if dev:
         return min(dev, key=dev.__getitem__)
-    return int(trainer.state.global_step)
+    return last
