@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from dxtrace.corpus import open_corpus
 from dxtrace.corpus.audit import audit_corpus
 from dxtrace.corpus.readers.direct_taxonomy import read_direct_taxonomy
 from dxtrace.corpus.split_manifest import note_sha256
+from dxtrace.corpus.teaching import SPLITS
 from dxtrace.evaluate import fit
 from dxtrace.evaluate.judges import agreement, llm
 from dxtrace.evaluate.reading import read_predictions
@@ -31,7 +33,7 @@ from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import prompt_parts
 from dxtrace.notes.reading import read_cases
 from dxtrace.provenance import CorpusInfo, Provenance
-from dxtrace.train import base, card, checkpoints, curves, recipe
+from dxtrace.train import base, card, checkpoints, curves, measured, recipe
 from dxtrace.train.publish import check_publishable
 from dxtrace.view.reading import read_results
 
@@ -107,10 +109,14 @@ def adapter() -> Files:
     config = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "base_model_name_or_path": "smollm2-135m",
               "rank_pattern": {"o_proj": 2}, "alpha_pattern": {"q_proj": 8}, "bias": "none"}  # fmt: skip
     corpus = CorpusInfo("c", "c-1", "0" * 64, "Apache-2.0")
+    weights = save_tensors(tensors)
+    made_from = Provenance(
+        (corpus,), base_model="a/b", weights_sha256=hashlib.sha256(weights).hexdigest()
+    )
     return {
         "adapter_config.json": as_json(config),
-        "adapter_model.safetensors": save_tensors(tensors),
-        "provenance.json": as_json(Provenance((corpus,)).to_json()),
+        "adapter_model.safetensors": weights,
+        "provenance.json": as_json(made_from.to_json()),
         "calibration.json": as_json({"temperature": 1.2, "bias": {"Pneumonia": 0.1}, "support": 0.5,
                                      "scope": {"coefficients": {"a": 1.0}, "threshold": 0.1}}),
         "README.md": b"# card\n",
@@ -216,8 +222,6 @@ def read_split_corpus(folder: Path) -> None:
 
 def read_teaching_corpus(folder: Path) -> None:
     """Open a teaching corpus whose manifest knows the damaged rows."""
-    import hashlib
-
     file = folder / "manifest.json"
     digest = hashlib.sha256((folder / "dev.jsonl").read_bytes()).hexdigest()
     file.write_bytes(file.read_bytes().replace(b"0" * 64, digest.encode()))
@@ -259,7 +263,7 @@ def read_run(folder: Path) -> None:
     checkpoints.cut_metrics(folder / "metrics.jsonl", 2)
     checkpoints.is_whole(folder / "checkpoint-2")
     loaded = recipe.load_recipe(folder / "recipe.yaml")
-    measures = card.read_evaluation(folder / "evaluation.json")
+    measures = [measured.read_evaluation(folder / "evaluation.json")]
     made = Provenance.from_json(read_json(folder / "provenance.json"))
     card.write_card(folder, loaded, made, curves.read_metrics(folder), None, measures)
 
@@ -317,7 +321,7 @@ def readers() -> dict[str, Reader]:
     info = {"name": "n", "id": "i", "sha256": "0", "licence": "l", "credentialed": False}
     manifest = {
         "corpus": info,
-        "splits": {name: {"sha256": "0" * 64} for name in ("train", "dev", "test", "hard")},
+        "splits": {name: {"sha256": "0" * 64} for name in SPLITS},
     }
     agentclinic = Path(__file__).parents[1] / "tests" / "data" / "agentclinic.jsonl"
     return {

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import gguf
 import pytest
+from safetensors.numpy import load_file, save_file
 from support import DATA
 from support.cases import SHORT
 from support.commands import run
@@ -16,11 +18,19 @@ from support.commands import run
 from dxtrace.chain import Chain, ModelInfo, Span, Step
 from dxtrace.corpus.answer_cases import answer_row
 from dxtrace.corpus.systems import Identity, System
+from dxtrace.errors import InputError
 from dxtrace.models.export import write_lora_gguf
 from dxtrace.models.opening import says_credentialed, shipped_adapter
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
-from dxtrace.provenance import CREDENTIALED_RULE, GGUF_PROVENANCE
+from dxtrace.provenance import (
+    CREDENTIALED_RULE,
+    GGUF_PROVENANCE,
+    WEIGHTS,
+    read_provenance,
+    sha256_of,
+)
+from dxtrace.train.publish import check_publishable
 
 RULE = CREDENTIALED_RULE[:30]
 CASE = Case.from_text(SHORT, "short")
@@ -78,7 +88,8 @@ def test_an_exported_adapter_says_what_it_was_made_from(tmp_path: Path, credenti
     adapter = tmp_path / "adapter"
     shutil.copytree(shipped, adapter)
     record = json.loads((adapter / "provenance.json").read_text())
-    (adapter / "provenance.json").write_text(json.dumps(record | {"credentialed": credentialed}))
+    made_from = replace(read_provenance(adapter), marked_credentialed=credentialed)
+    (adapter / "provenance.json").write_text(json.dumps(made_from.to_json()))
     base = tmp_path / "base"
     base.mkdir()
     sizes = {"num_attention_heads": 9, "num_key_value_heads": 3, "hidden_size": 576}
@@ -89,3 +100,94 @@ def test_an_exported_adapter_says_what_it_was_made_from(tmp_path: Path, credenti
     assert said["credentialed"] == credentialed
     assert said["corpora"] == record["corpora"]
     assert says_credentialed(file) == says_credentialed(adapter) == credentialed
+
+
+@pytest.fixture
+def credentialed_adapter(tmp_path: Path) -> Path:
+    """An adapter that its record says was made from credentialed data."""
+    shipped = shipped_adapter("smollm2-135m")
+    assert shipped is not None
+    folder = tmp_path / "closed"
+    shutil.copytree(shipped, folder)
+    weights = load_file(folder / WEIGHTS)
+    first = next(iter(weights))
+    save_file(weights | {first: weights[first] * 2}, folder / WEIGHTS)
+    made_from = replace(
+        read_provenance(shipped),
+        marked_credentialed=True,
+        weights_sha256=sha256_of(folder / WEIGHTS),
+    )
+    (folder / "provenance.json").write_text(json.dumps(made_from.to_json()))
+    return folder
+
+
+def edit(folder: Path, **changes: object) -> None:
+    file = folder / "provenance.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def without_record(folder: Path) -> None:
+    (folder / "provenance.json").unlink()
+
+
+def with_the_record_of_another(folder: Path) -> None:
+    shipped = shipped_adapter("smollm2-135m")
+    assert shipped is not None
+    shutil.copy(shipped / "provenance.json", folder)
+
+
+def with_the_mark_edited(folder: Path) -> None:
+    edit(folder, credentialed=False)
+
+
+def with_the_mark_and_the_seal_removed(folder: Path) -> None:
+    edit(folder, credentialed=False, seal="")
+
+
+def with_weights_saved_again(folder: Path) -> None:
+    with_the_record_of_another(folder)
+    save_file(load_file(folder / WEIGHTS), folder / WEIGHTS, {"format": "pt"})
+
+
+def with_another_hash_in_the_record(folder: Path) -> None:
+    with_the_record_of_another(folder)
+    edit(folder, weights_sha256=sha256_of(folder / WEIGHTS))
+
+
+def renamed(folder: Path) -> None:
+    without_record(folder)
+    (folder / WEIGHTS).rename(folder / "weights.safetensors")
+    (folder / "weights.safetensors").rename(folder / WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        without_record,
+        with_the_record_of_another,
+        with_the_mark_edited,
+        with_the_mark_and_the_seal_removed,
+        with_weights_saved_again,
+        with_another_hash_in_the_record,
+        renamed,
+    ],
+)
+def test_no_trick_makes_an_adapter_publishable(
+    credentialed_adapter: Path,
+    trick: Callable[[Path], None],
+) -> None:
+    trick(credentialed_adapter)
+    assert read_provenance(credentialed_adapter).credentialed
+    with pytest.raises(InputError, match=r"not shared|what it was made from"):
+        check_publishable(credentialed_adapter)
+
+
+def test_the_shipped_adapter_may_be_published(tmp_path: Path) -> None:
+    shipped = shipped_adapter("smollm2-135m")
+    assert shipped is not None
+    folder = Path(shutil.copytree(shipped, tmp_path / "adapter"))
+    assert check_publishable(folder)
+    made_from = replace(read_provenance(folder), base_model=str(tmp_path))
+    (folder / "provenance.json").write_text(json.dumps(made_from.to_json()))
+    with pytest.raises(InputError, match="a file of your own"):
+        check_publishable(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from safetensors.numpy import save_file
 
 from dxtrace.chain import Chain, Span, Step
 from dxtrace.errors import InputError, UnknownName
-from dxtrace.provenance import CorpusInfo, Provenance
+from dxtrace.provenance import CorpusInfo, Provenance, sha256_of
 from dxtrace.train import check_publishable, load_recipe, recipe_names, write_card
 from dxtrace.train.checkpoints import cut_metrics, is_whole, latest
 from dxtrace.train.measured import Evaluation
@@ -25,6 +26,7 @@ from dxtrace.train.sweep import parse_sweep
 
 OPEN = Provenance(
     corpora=(CorpusInfo("teaching", "teaching-1", "ab", "Apache-2.0"),),
+    base_model="owner/base",
     base_sha256="cd",
     seed=0,
 )
@@ -188,6 +190,8 @@ def _adapter(folder: Path, provenance: Provenance | None) -> Path:
     for name in ("adapter_config.json", "adapter_model.safetensors", "README.md"):
         (folder / name).write_text("{}")
     if provenance:
+        weights = sha256_of(folder / "adapter_model.safetensors")
+        provenance = replace(provenance, weights_sha256=weights)
         (folder / "provenance.json").write_text(json.dumps(provenance.to_json()))
     return folder
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from dxtrace.files import check, read_json
 
 #: The file beside an artefact that says what it was made from.
 PROVENANCE = "provenance.json"
+
+#: The weights of an adapter.
+WEIGHTS = "adapter_model.safetensors"
 
 #: The key under which a GGUF file says it.
 GGUF_PROVENANCE = "dxtrace.provenance"
@@ -60,7 +65,8 @@ class CorpusInfo:
 class Provenance:
     """Where an artefact comes from.
 
-    ``credentialed`` never goes back to false when provenances are joined.
+    ``credentialed`` never goes back to false when provenances are joined. ``weights_sha256`` ties the
+    record to the weights of an adapter: beside others it proves nothing.
     """
 
     corpora: tuple[CorpusInfo, ...] = ()
@@ -69,6 +75,7 @@ class Provenance:
     recipe: str | None = None
     seed: int | None = None
     version: str = field(default_factory=version)
+    weights_sha256: str | None = None
     marked_credentialed: bool = False
 
     @property
@@ -93,7 +100,9 @@ class Provenance:
         del data["marked_credentialed"]
         data["corpora"] = [asdict(corpus) for corpus in self.corpora]
         data["credentialed"] = self.credentialed
-        return data | ({"rule": CREDENTIALED_RULE} if self.credentialed else {})
+        if self.credentialed:
+            data["rule"] = CREDENTIALED_RULE
+        return data | {"seal": _seal(data)}
 
     @classmethod
     def from_json(cls, data: Any, place: str = PROVENANCE) -> Provenance:
@@ -110,8 +119,15 @@ class Provenance:
             recipe=record.recipe,
             seed=record.seed,
             version=record.version,
-            marked_credentialed=record.credentialed,
+            weights_sha256=record.weights_sha256,
+            marked_credentialed=record.credentialed or record.seal != _seal(data),
         )
+
+
+def _seal(data: Mapping[str, Any]) -> str:
+    """Return a hash over a record, which tells that it was edited by hand; it is no signature."""
+    rest = {key: value for key, value in data.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 class _Record(BaseModel):
@@ -123,19 +139,25 @@ class _Record(BaseModel):
     recipe: str | None = None
     seed: int | None = None
     version: str = ""
+    weights_sha256: str | None = None
     credentialed: StrictBool = True
+    seal: str = ""
 
 
 def read_provenance(folder: Path) -> Provenance:
     """Return what the artefact in a folder was made from.
 
-    Without a record that can be read it counts as made from credentialed data.
+    Without a record that can be read, that is as it was written, and that speaks of the weights
+    beside it, it counts as made from credentialed data.
     """
-    file = folder / PROVENANCE
+    file, weights = folder / PROVENANCE, folder / WEIGHTS
     try:
-        return Provenance.from_json(read_json(file), str(file))
+        found = Provenance.from_json(read_json(file), str(file))
     except InputError:
         return Provenance(marked_credentialed=True)
+    if weights.is_file() and found.weights_sha256 != sha256_of(weights):
+        return replace(found, marked_credentialed=True)
+    return found
 
 
 def sha256_of(path: Path) -> str:

@@ -21,7 +21,7 @@ from dxtrace.models.gguf_files import rewrite, shape_of
 from dxtrace.models.lora import ARCHITECTURES, LlamaShape, read_config, read_lora
 from dxtrace.models.torch_base import locate
 from dxtrace.notes.prompt import SYSTEM, prompt_parts
-from dxtrace.provenance import GGUF_PROVENANCE, read_provenance
+from dxtrace.provenance import GGUF_PROVENANCE, PROVENANCE, read_provenance
 
 #: The forms that :func:`export_adapter` writes.
 FORMS = ("lora-gguf", "gguf", "hf", "ollama")
@@ -285,9 +285,9 @@ def _merged_folder(folder: Path, base: str, out: Path, report: store.Report | No
 
 def _copy_papers(folder: Path, out: Path, library: str | None) -> None:
     """Let provenance, card and calibration travel along; the card then speaks of a merged model."""
-    for name in ("provenance.json", "calibration.json"):
-        if (folder / name).is_file():
-            shutil.copy2(folder / name, out / name)
+    (out / PROVENANCE).write_text(_provenance_text(folder), "utf-8")
+    if (folder / "calibration.json").is_file():
+        shutil.copy2(folder / "calibration.json", out / "calibration.json")
     card = folder / "README.md"
     if card.is_file():
         (out / card.name).write_text(merged_card(card.read_text("utf-8"), library), "utf-8")

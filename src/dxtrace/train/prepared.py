@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dxtrace.files import named_path
+from dxtrace.models.opening import says_credentialed
 from dxtrace.models.torch_base import BaseLocation
 from dxtrace.provenance import Provenance, read_provenance
 from dxtrace.train.corpora import Cases
@@ -59,11 +61,17 @@ class Prepared:
             base_sha256=self.located.sha256,
             recipe=self.recipe.name,
             seed=self.recipe.run.seed,
-            marked_credentialed=self.cases.credentialed,
+            marked_credentialed=self.cases.credentialed or _is_marked(base.model),
         )
         if self.start:
             return made.joined(read_provenance(self.start))
         return made
+
+
+def _is_marked(base: str) -> bool:
+    """Return whether a base model of the user's own says that it comes from credentialed data."""
+    path = named_path(base)
+    return path.exists() and says_credentialed(path)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
 from dxtrace.errors import InputError, MissingExtra, ModelError
 from dxtrace.files import read_json
-from dxtrace.provenance import CREDENTIALED_RULE, PROVENANCE, Provenance
+from dxtrace.provenance import CREDENTIALED_RULE, PROVENANCE, WEIGHTS, Provenance, sha256_of
 
 #: Where the rule stands.
 RULE_SOURCE = (
@@ -50,11 +51,22 @@ def check_publishable(folder: Path) -> list[Path]:
             f"{folder}: has no provenance.json; what it was made from must be known before it is shared",
         )
     provenance = Provenance.from_json(read_json(file), str(file))
+    if provenance.weights_sha256 != sha256_of(folder / WEIGHTS):
+        raise InputError(
+            f"{folder}: not shared: its provenance.json does not speak of these weights, so that they count "
+            f"as made from credentialed data. {CREDENTIALED_RULE} ({RULE_SOURCE})",
+        )
     if provenance.credentialed:
         raise InputError(f"{folder}: not shared. {CREDENTIALED_RULE} ({RULE_SOURCE})")
     if not provenance.corpora:
         raise InputError(
             f"{folder}: its provenance names no corpus; what it was made from must be known before it is shared",
+        )
+    base = provenance.base_model or ""
+    if Path(base).exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", base):
+        raise InputError(
+            f"{folder}: its base model was a file of your own, of unknown origin; train on one of the hub, "
+            "or name it with base.hub_id",
         )
     if not (folder / "README.md").is_file():
         raise InputError(f"{folder}: has no card (README.md)")

@@ -23,6 +23,7 @@ from trl import SFTConfig
 
 from dxtrace.errors import EngineError
 from dxtrace.files import read_json
+from dxtrace.provenance import WEIGHTS, sha256_of
 from dxtrace.train import checkpoints
 from dxtrace.train.base import load_base, load_start
 from dxtrace.train.callbacks import (
@@ -275,7 +276,9 @@ class Session:
                 beside / "adapter_config.json",
                 self.recipe.base.hub_id or self.recipe.base.model,
             )
-            provenance = json.dumps(self.prepared.provenance().to_json(), indent=1)
+            weights = sha256_of(beside / WEIGHTS)
+            made_from = replace(self.prepared.provenance(), weights_sha256=weights)
+            provenance = json.dumps(made_from.to_json(), indent=1)
             (beside / "provenance.json").write_text(provenance, "utf-8")
             (beside / "README.md").unlink(missing_ok=True)
             shutil.rmtree(adapter, ignore_errors=True)
