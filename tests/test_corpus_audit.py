@@ -251,7 +251,7 @@ def test_a_wholly_broken_corpus_is_still_audited(
     captured = capsys.readouterr()
     assert "bad-json 2" in captured.out
     assert "problems: 2, at most 1 accepted" in captured.err
-    assert call("stats", str(tmp_path / "a.jsonl")) == 0
+    assert call("stats", str(tmp_path / "a.jsonl")) == 2
 
 
 def test_show_marks_the_evidence_and_warns_of_credentialed_notes(

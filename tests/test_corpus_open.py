@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import DATA
+from support.commands import run
 
 from dxtrace.chain import Chain, Span, Step
 from dxtrace.corpus import (
@@ -471,3 +472,27 @@ def test_credentialed_rows_stay_credentialed_in_a_copy(tmp_path: Path) -> None:
     assert corpus.info.credentialed
     write_jsonl(tmp_path / "copy.jsonl", corpus.cases)
     assert open_corpus(str(tmp_path / "copy.jsonl")).info.credentialed
+
+
+@pytest.mark.parametrize("content", ['[{"id": "a", "note": "x"}]', "{}", "PK\x03\x04"])
+def test_what_holds_no_case_is_not_called_a_corpus(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    content: str,
+) -> None:
+    file = tmp_path / "direct.json"
+    file.write_text(content)
+    code, out, err = run(capsys, "corpus", "stats", f"direct:{file}")
+    assert code == 2
+    assert not out
+    assert "no usable case" in err
+
+
+def test_statistics_tell_of_what_could_not_be_read(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    file = lines(tmp_path / "own.jsonl", row(), "{")
+    code, _, err = run(capsys, "corpus", "stats", file)
+    assert code == 0
+    assert "1 problems while reading" in err

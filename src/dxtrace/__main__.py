@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -10,7 +11,8 @@ def main() -> None:
     try:
         from dxtrace.cli import main as run
     except KeyboardInterrupt:
-        sys.exit("dxtrace: interrupted")
+        sys.stderr.write("dxtrace: interrupted\n")
+        os._exit(1)  # sys.exit would end it as killed by the signal
     run()
 
 

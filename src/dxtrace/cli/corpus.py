@@ -184,7 +184,11 @@ def stats(
     knowledge: Knowledge = None,
 ) -> None:
     """Count cases, diagnoses and observations."""
-    result = _audit(spec, tokens_of, knowledge, 0.8)
+    result = _audit(spec, tokens_of, knowledge, 0.8, allow_empty=False)
+    if result.problems:
+        count = sum(result.problems.values())
+        said = f"{count:,} problems while reading; dxtrace corpus audit {spec} names them"
+        STDERR.print(said, highlight=False, markup=False)
     if json_:
         data = result.to_json()
         print(json.dumps({key: data[key] for key in _STATS}, indent=1, ensure_ascii=False))
@@ -242,10 +246,12 @@ def split(
         print(f"{out}:{name}  {len(rows):,} cases")
 
 
-def _audit(spec: str, tokens_of: str | None, knowledge: Path | None, near: float) -> Audit:
+def _audit(
+    spec: str, tokens_of: str | None, knowledge: Path | None, near: float, allow_empty: bool = True
+) -> Audit:
     taxonomy = _taxonomy(knowledge)
     with STDERR.status("reading"):
-        corpus = open_corpus(spec, taxonomy=taxonomy, allow_empty=True)
+        corpus = open_corpus(spec, taxonomy=taxonomy, allow_empty=allow_empty)
     tokens = _tokens(tokens_of) if tokens_of else None
     with STDERR.status("auditing"):
         return audit_corpus(
