@@ -6,18 +6,21 @@ python benchmarks/tables.py --agentclinic FILE.jsonl              # and cases of
 python benchmarks/tables.py --pairs PAIRS.jsonl --cases CASES.jsonl   # and quotes against reasons
 python benchmarks/tables.py ... --write README.md CARD.md         # put them where "<!-- figures: NAME -->" stands
 
-What was answered is kept under --out, so that the same command goes on after an interruption.
+What was answered is kept under --out, by a digest of the code, so that the same command goes on after an interruption
+and answers anew after a change.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import dxtrace
 from dxtrace.answering.conformal import conformal_set
 from dxtrace.chain import Chain, Differential
 from dxtrace.compose import Composer
@@ -112,6 +115,16 @@ class Work:
             return []
         composer = Composer(TRAINING_SEED)
         return [composer.case(number) for number in range(self.train)]
+
+
+def code_digest() -> str:
+    """Return eight hex digits that change with the code and the knowledge that answers depend on."""
+    package = Path(dxtrace.__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*")):
+        if file.suffix in (".py", ".yaml", ".json", ".safetensors"):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def composed(count: int) -> list[Wanted]:
@@ -336,7 +349,7 @@ def put(text: str, name: str, lines: Sequence[str], command: str) -> str:
 
 def tables(arguments: argparse.Namespace) -> dict[str, tuple[list[str], str]]:
     """Return, by name, the lines of each table that there is data for, and the command that makes it."""
-    work = Work(arguments.out, arguments.systems, arguments.train, {})
+    work = Work(arguments.out / code_digest(), arguments.systems, arguments.train, {})
     found: dict[str, tuple[list[str], str]] = {}
     cases = composed(arguments.composed)
     if cases:
