@@ -26,6 +26,7 @@ from dxtrace.cli.answer import (
 )
 from dxtrace.cli.judges import JudgeModel, JudgeUrl
 from dxtrace.corpus import Corpus, open_corpus
+from dxtrace.corpus.crew import Crew
 from dxtrace.corpus.policy import FairReasoner
 from dxtrace.corpus.source import with_column
 from dxtrace.corpus.systems import System
@@ -237,8 +238,8 @@ def evaluate(
         model = model or ["default"]
     choice = choose_model("", adapter, engine, threads, url, send_credentialed_data)
     scored = _score_given(work, predictions or [], compare or ())
-    for name, system in _systems(work, model, choice, baseline, train):
-        scored.append(_score_run(work, name, system))
+    for run in _systems(work, model, choice, baseline, train):
+        scored.append(_score_run(work, *run))
     if not scored:
         raise InputError(
             "nothing to evaluate: name --predictions, --model, --baseline or --compare",
@@ -366,17 +367,18 @@ def _systems(
     choice: ModelChoice,
     baselines: list[str] | None,
     train: str | None,
-) -> Iterator[tuple[str, System]]:
+) -> Iterator[tuple[str, System, Crew | None]]:
     if (models or baselines) and not work.cases:
         raise InputError("a model or a baseline needs cases to answer: name them with --corpus")
     for model, name in zip(models or [], _short_names(models or []), strict=True):
-        yield name, FairReasoner(load_under_bar(replace(choice, model=model))).system
+        one = replace(choice, model=model)
+        yield name, FairReasoner(load_under_bar(one)).system, Crew(one)
     if train and set(baselines or []) & set(LEARNT):
         learn = open_corpus(train).cases
     else:
         learn = []
     for name in baselines or []:
-        yield name, make_baseline(name, learn, choice.threads)
+        yield name, make_baseline(name, learn, choice.threads), None
 
 
 def _short_names(models: Sequence[str]) -> list[str]:
@@ -390,12 +392,12 @@ def _short_names(models: Sequence[str]) -> list[str]:
     return short_names
 
 
-def _score_run(work: _Work, name: str, system: System) -> Scored:
+def _score_run(work: _Work, name: str, system: System, crew: Crew | None) -> Scored:
     folder = work.folder(name)
     file = folder / "predictions.jsonl"
     cases = list(work.cases.values())
     with _progress(f"running {name}") as progress:
-        run_system(system, cases, file, progress)
+        run_system(system, cases, file, progress, crew)
     answers = read_predictions(file, work.cases, name, None)
     scored = _score(work, answers, folder)
     if system.identity.name == "baseline gold":
@@ -404,7 +406,7 @@ def _score_run(work: _Work, name: str, system: System) -> Scored:
     if work.outside:
         file = folder / "outside.jsonl"
         with _progress(f"running {name} on other illnesses") as progress:
-            run_system(system, list(work.outside.values()), file, progress)
+            run_system(system, list(work.outside.values()), file, progress, crew)
         there = read_predictions(file, work.outside, name, None)
         scored.outside = outside_doubts(there.accounts, work.outside)
     if work.perturb:

@@ -30,8 +30,8 @@ Task = tuple[str, AnnotatedCase | CaseError]
 #: A result or an error row, as JSON.
 Row = dict[str, Any]
 
-#: Answers tasks as a system would, and yields their rows in the same order.
-Answers = Callable[[System, Sequence[Task]], Generator[Row]]
+#: Answering tasks as a system would, and yields their rows in the same order.
+Answering = Callable[[System, Sequence[Task]], Generator[Row]]
 
 #: Fields that every result has and no case of a corpus.
 _RESULT = {"id", "note", "diagnosis", "steps", "text", "model"}
@@ -64,7 +64,7 @@ def answer_cases(
     *,
     redo: bool = False,
     progress: Progress | None = None,
-    crew: Answers | None = None,
+    crew: Answering | None = None,
 ) -> Tally:
     """Answer every case that ``out`` does not hold yet; a case that fails becomes an error row.
 

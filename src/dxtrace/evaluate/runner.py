@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from dxtrace.corpus.answer_cases import answer_cases
+from dxtrace.corpus.answer_cases import Answering, answer_cases
 from dxtrace.corpus.systems import System
 from dxtrace.errors import CorpusError, DxtraceError, InputError
 from dxtrace.evaluate.content import (
@@ -57,6 +57,7 @@ def run_system(
     cases: Sequence[AnnotatedCase],
     out: Path,
     progress: Progress | None = None,
+    crew: Answering | None = None,
 ) -> Path:
     """Let a system answer every case that it has not answered in ``out``; return the file of
     predictions.
@@ -70,7 +71,7 @@ def run_system(
     tasks = []
     for case in cases:
         tasks.append((case.id, case))
-    answer_cases(system, tasks, out, redo=True, progress=progress)
+    answer_cases(system, tasks, out, redo=True, progress=progress, crew=crew)
     return out
 
 
