@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from support.training import command, environment, make_model, make_small_corpus
 
-from dxtrace.errors import ModelError, UnknownName
+from dxtrace.errors import ModelError, NotAModelError, UnknownName
 from dxtrace.models import store
 from dxtrace.models.export import adapter_folder, base_of, export_adapter, modelfile
+from dxtrace.models.verify import verify
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import SYSTEM, prompt_parts
 from dxtrace.provenance import Provenance, read_provenance
@@ -73,6 +74,7 @@ def test_all_forms_say_what_the_adapter_says(
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert [row["same_ids"] for row in found["comparisons"]] == [2, 2, 2, 2, 2]
+    assert found["verdict"].startswith("SAME: 4 of 4 forms say what the adapter says on 2 cases")
     assert found["comparisons"][0]["difference"] <= 1e-4
     assert all(row["difference"] <= 1e-3 for row in found["comparisons"][1:4])
 
@@ -152,3 +154,20 @@ def test_wrong_places_and_forms_are_named(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(ModelError, match="--base"):
         base_of(tmp_path)
+
+
+def test_what_another_program_made_is_compared(tmp_path: Path) -> None:
+    base = make_model(tmp_path / "base", make_small_corpus(tmp_path / "corpus"))
+    adapter = random_adapter(str(base), tmp_path / "adapter", Provenance(base_model=str(base)))
+    merged = export_adapter(adapter, tmp_path / "merged", "hf", base=str(base))
+    notes = ["Fever 38.9 and a cough.", "Chest pain at rest."]
+    found = verify(adapter, base=str(base), exports=[merged], notes=notes, tokens=8)
+    assert found.passed
+    assert found.verdict.startswith("SAME: 2 of 2 forms say what the adapter says on 2 cases")
+    assert "which need a GGUF base" in found.verdict
+    left_out = verify(adapter, base=str(base), exports=[base], notes=notes, tokens=8)
+    assert not left_out.passed
+    assert left_out.verdict.startswith("DIFFERS from the adapter on 2 cases: base, torch")
+    assert left_out.table().endswith(left_out.verdict)
+    with pytest.raises(NotAModelError):
+        verify(adapter, base=str(base), exports=[tmp_path], notes=notes, tokens=8)

@@ -426,6 +426,13 @@ def export(
 def verify_export(
     adapter: Adapter,
     base: BaseModel = None,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="What another program made of it: GGUF, merged or adapter, or a folder. Repeat.",
+        ),
+    ] = None,
     cases: Annotated[
         str | None,
         typer.Option(metavar="SPEC", help="Corpus of the cases to compare on."),
@@ -435,14 +442,21 @@ def verify_export(
 ) -> None:
     """Compare an adapter with its exports.
 
-    Adapter, merged model and GGUF have to agree in prompt ids, logits and greedy text; the exit
-    code is 1 if not.
+    Any LoRA on any base that transformers loads, and what dxtrace or another program made of it:
+    they have to agree in prompt ids, logits and, but for rounding, greedy text. The last line is
+    the verdict; the exit code is 1 if one differs.
     """
     require_extra()
     from dxtrace.models.verify import verify
 
     with reporting() as report:
-        parity = verify(adapter, base=base, notes=_notes(cases, count), report=report)
+        parity = verify(
+            adapter,
+            base=base,
+            exports=export or (),
+            notes=_notes(cases, count),
+            report=report,
+        )
     print(json.dumps(parity.to_json()) if as_json else parity.table())
     if not parity.passed:
         raise typer.Exit(1)

@@ -256,22 +256,46 @@ def load_adapted(folder: Path, base: str, report: store.Report | None = None) ->
         As :func:`load_merged`.
     """
     _require_torch("merging an adapter")
-    import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
     where = locate(base, report).where
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where)
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32)
+        tokenizer, model = _in_32_bits(where)
         return tokenizer, PeftModel.from_pretrained(model, str(folder)).eval()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(
             f"{folder}: the adapter does not fit {base} ({type(error).__name__})",
         ) from None
+
+
+def load_plain(folder: Path) -> tuple[Any, Any, bool]:
+    """Return (tokenizer, model) of a Hugging Face folder in 32-bit floats, and whether it holds
+    such.
+
+    Raises:
+        NotAModelError: it is none. MissingExtra: torch is not installed.
+    """
+    _require_torch("a merged model")
+    from transformers import AutoConfig
+
+    try:
+        exact = str(AutoConfig.from_pretrained(folder).dtype) == "torch.float32"
+        tokenizer, model = _in_32_bits(str(folder))
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        reason = type(error).__name__
+        raise NotAModelError(f"{folder}: not a Hugging Face model ({reason})") from None
+    return tokenizer, model.eval(), exact
+
+
+def _in_32_bits(where: str) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    tokenizer = AutoTokenizer.from_pretrained(where)
+    return tokenizer, AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32)
 
 
 def _merged_folder(folder: Path, base: str, out: Path, report: store.Report | None) -> Path:
