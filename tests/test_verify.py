@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +323,34 @@ def test_many_answers_meet_their_notes_by_id(
     assert "b: 0 of 1 quotes stand" in out
     assert "c: no note of this id" in err
     assert "line 4: this case was not answered" in err
+
+
+def test_a_folder_of_predictions_meets_a_folder_of_notes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, data in (
+        ("notes/a", {"input1": "Cough", "input2": "He denies fever."}),
+        ("said/a", {"denies fever": ["r", "input2", "n"], "chain": ["A", "B"]}),
+        ("said/b", [3]),
+    ):
+        file = tmp_path / f"{folder}.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(data), "utf-8")
+    code, out, err = run(capsys, "verify", tmp_path / "said", "--notes", tmp_path / "notes")
+    assert code == 1
+    assert "a: 1 of 1 quotes stand" in out
+    assert "b.json" in err
+
+
+def test_a_long_note_and_a_long_quote_take_no_time() -> None:
+    words = [f"word{number}" for number in range(3_000)]
+    lines = [" ".join(words[place : place + 12]) + "." for place in range(0, len(words), 12)]
+    note = "\n".join(lines) + " " * 20_000 + "end"
+    quotes = [" ".join(words[100:900:2]), "word2999. end", "x" + " " * 9000]
+    started = time.process_time()
+    found = verify_quotes({"quotes": quotes}, note)
+    assert [check.found for check in found.quotes] == ["changed", "normalised", "absent"]
+    assert time.process_time() - started < 20
 
 
 def test_doubts_fail_only_where_that_is_asked(

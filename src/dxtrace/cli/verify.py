@@ -35,7 +35,7 @@ Answer = Annotated[
     str,
     typer.Argument(
         metavar="ANSWER",
-        help="Text or JSON, or JSONL with one answer a line; '-' for standard input.",
+        help="Text or JSON, JSONL with one answer a line, or a folder of JSON files; '-' for standard input.",
     ),
 ]
 Note = Annotated[Path | None, typer.Option(help="The note that is quoted: text or JSON.")]

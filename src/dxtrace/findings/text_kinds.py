@@ -10,7 +10,7 @@ NO_RESULT = re.compile(
     r"|not (?:available|done|performed|obtained|recorded|tested|yet)"
     r"|unavailable|to be (?:done|performed|obtained)|(?:is|are|was|were|be|been|being) (?:also )?"
     r"(?:performed|ordered|scheduled|obtained|sent|planned|advised|recommended|taken|drawn|requested|arranged|shown|indicated|offered|repeated)"
-    r"|will be|n/a|not known|refused|declined)\b|:\s*(?:none|n/?a|unknown|pending|_+|-+)?\s*\.?\s*$|_{2,}",
+    r"|will be|n/a|not known|refused|declined)\b|:\s*(?:(?:none|n/?a|unknown|pending|_+|-+)\s*)?(?:\.\s*)?$|_{2,}",
     re.IGNORECASE,
 )
 #: ... but for words that bring a result.

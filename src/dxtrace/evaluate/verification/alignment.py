@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 #: Share of the words of a quote that have to stand in the note for it to be called changed.
 LEAST_SHARED = 0.5
 
-#: Words of a quote that are aligned; of a longer one the first.
-MOST_WORDS = 400
+#: Words of a quote that are aligned; of a longer one the first. In a very long note fewer, so that
+#: the table of costs has at most so many cells (4 bytes each).
+MOST_WORDS, MOST_CELLS = 400, 20_000_000
 
 #: Costs of a word that is added or exchanged, of one that is left out, and of a mark that says
 #: nothing.
@@ -54,9 +55,9 @@ def align(note: Sequence[str], quote: Sequence[str]) -> Alignment | None:
         note: its words, numbers and marks, folded.
         quote: the same of the quote.
     """
-    said = list(quote[:MOST_WORDS])
-    if not note or not said:
+    if not note or not quote:
         return None
+    said = list(quote[: min(MOST_WORDS, max(1, MOST_CELLS // len(note)))])
     costs = _costs(note, said)
     end = _end(costs[-1])
     pairs = _walk_back(costs, note, said, end)

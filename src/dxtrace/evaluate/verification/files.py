@@ -26,13 +26,16 @@ class ReadAnswers:
 
 
 def read_answers(path: str | Path) -> ReadAnswers:
-    """Read one answer (text or JSON), or one a line (JSONL); ``-`` is standard input.
+    """Read one answer (text or JSON), one a line (JSONL), or a folder of JSON files; ``-`` is
+    standard input.
 
-    A line that cannot be used is among the problems; the others are read.
+    A line or a file of a folder that cannot be used is among the problems; the others are read.
 
     Raises:
         InputError: the file cannot be read, or holds no answer.
     """
+    if str(path) != "-" and Path(path).is_dir():
+        return _read_folder(Path(path))
     name = "standard input" if str(path) == "-" else str(path)
     data = sys.stdin.buffer.read() if str(path) == "-" else read_bytes(Path(path))
     text = decode(data, name)
@@ -48,6 +51,22 @@ def read_answers(path: str | Path) -> ReadAnswers:
     if not found.answers:
         first = f" ({found.problems[0]})" if found.problems else ""
         raise InputError(f"{name}: holds no answer{first}")
+    return found
+
+
+def _read_folder(folder: Path) -> ReadAnswers:
+    """Read the JSON files of a folder; the path of each in it, without its suffix, is its id."""
+    found = ReadAnswers()
+    for file in sorted(folder.rglob("*.json")):
+        id = file.relative_to(folder).with_suffix("").as_posix()
+        try:
+            answer = _read(parse_json(read_bytes(file), str(file)), str(file), id)
+        except InputError as error:
+            found.problems.append(str(error))
+        else:
+            found.answers.append(answer)
+    if not found.answers:
+        raise InputError(f"{folder}: holds no JSON file with an answer")
     return found
 
 

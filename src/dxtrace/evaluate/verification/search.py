@@ -20,7 +20,7 @@ MOST_PLACES = 50
 _CLOSING = " \t\r\n.,;:!\"'“”‘’…"
 
 #: What stands for words that were left out.
-_ELLIPSIS = re.compile(r"\s*(?:\[\s*(?:\.{3,}|…)\s*\]|\(\s*(?:\.{3,}|…)\s*\)|\.{3,}|…)\s*")
+_ELLIPSIS = re.compile(r"\[ ?(?:\.{3,}|…) ?\]|\( ?(?:\.{3,}|…) ?\)|\.{3,}|…")
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,11 @@ def _gap(before: re.Match[str], after: re.Match[str], between: str) -> str:
     left, right = before[0][-1], after[0][0]
     if left.isalpha() and right.isalpha():
         hyphen = "-" in between or DIVIDED in between
-        return rf"\s*[-{DIVIDED}]?\s*" if hyphen else rf"(?:\s*[-{DIVIDED}]\s*|\s+)"
+        return rf"\s*(?:[-{DIVIDED}]\s*)?" if hyphen else rf"(?:\s*[-{DIVIDED}]\s*|\s+)"
     if left.isdigit() and right.isdigit():
         return r"\s+"
     if left.isdigit() and right.isalpha():
-        return r"\s*-?\s*"
+        return r"\s*(?:-\s*)?"
     return r"\s*"
 
 
