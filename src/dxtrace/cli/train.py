@@ -341,6 +341,10 @@ def calibrate(
         ),
     ] = None,
     count: Annotated[int, typer.Option(min=10, help="Cases to fit on.")] = 300,
+    scope: Annotated[
+        bool,
+        typer.Option("--scope", help="Fit when to abstain too, on short invented cases that ship."),
+    ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -356,6 +360,7 @@ def calibrate(
     from dxtrace.models.export import adapter_folder, base_of
     from dxtrace.models.loading import load as load_reasoner
     from dxtrace.train import calibration
+    from dxtrace.train.scope_cases import scope_cases
 
     folder = adapter_folder(adapter)
     corpus = open_corpus(data) if data else None
@@ -365,6 +370,8 @@ def calibrate(
     else:
         chosen = corpus.annotated[:count]
         outside = [case for case in corpus.cases if case.gold is None][:count]
+    if scope:
+        outside += scope_cases()
     with reporting() as report:
         reasoner = load_reasoner(
             base or base_of(folder),

@@ -185,16 +185,22 @@ def differential_of(case: ScoredCase, calibration: Calibration) -> Differential:
     return Differential(tuple(sorted(ranked, key=lambda entry: -entry.probability)))
 
 
-def fit_scope(features: Sequence[Mapping[str, float]], outside: Sequence[bool]) -> ScopeModel:
+def fit_scope(
+    features: Sequence[Mapping[str, float]],
+    outside: Sequence[bool],
+    plain: Sequence[bool] = (),
+) -> ScopeModel:
     """Fit the probability that none of the illnesses fits: logistic regression with a ridge
     penalty.
 
     Both classes weigh the same, however many cases they have. The threshold keeps
-    :data:`IN_SCOPE_KEPT` of the cases in scope.
+    :data:`IN_SCOPE_KEPT` of the cases in scope, plain ones left out.
 
     Args:
         features: of each case (:func:`dxtrace.answering.scope.scope_features`).
         outside: whether the case is out of scope.
+        plain: whether the case is too plain to set the threshold by, as one that was invented for
+            the fit (default: none is).
 
     Raises:
         InputError: one of the classes has no case.
@@ -223,9 +229,13 @@ def fit_scope(features: Sequence[Mapping[str, float]], outside: Sequence[bool]) 
     }
     intercept = float(found[0] - (found[1:] * mean / deviation).sum())
     model = ScopeModel(coefficients | {"intercept": round(intercept, 6)}, 1.0)
-    inside = sorted(
-        model.probability(row) for row, out in zip(features, outside, strict=True) if not out
-    )
+    inside = []
+    for row, out, is_plain in zip(features, outside, plain or [False] * len(outside), strict=True):
+        if not out and not is_plain:
+            inside.append(model.probability(row))
+    if not inside:
+        raise InputError("the threshold of the scope is set by cases in scope: there is none")
+    inside.sort()
     threshold = inside[min(len(inside) - 1, math.ceil(IN_SCOPE_KEPT * len(inside)) - 1)]
     return replace(model, threshold=round(threshold + 1e-6, 6))
 
@@ -269,15 +279,12 @@ def calibrate(
                     differential_of(one, calibration),
                 )
             )
-        calibration = replace(
-            calibration, scope=fit_scope(features, [one.gold is None for one, _ in scored])
-        )
+        outside = [one.gold is None for one, _ in scored]
+        plain = [case.tags.get("split") == "scope" for case in everything]
+        calibration = replace(calibration, scope=fit_scope(features, outside, plain))
     found = replace(found, calibration=calibration)
-    file = adapter / "calibration.json"
-    try:
-        file.write_text(json.dumps(calibration.to_json(), indent=2) + "\n", "utf-8")
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error.strerror})") from None
+    text = json.dumps(calibration.to_json(), indent=2) + "\n"
+    atomic_write(adapter / "calibration.json", text)
     return found
 
 
