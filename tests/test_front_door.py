@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from support.engines import Unread
 
 import dxtrace
 from dxtrace import Case, Reasoner, cli
+from dxtrace.cli._help import EXAMPLES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -126,3 +128,27 @@ def test_a_text_is_answered_as_a_case_is() -> None:
     assert of_text.note == note
     assert of_text.differential == of_case.differential == reasoner.differential(note)
     assert of_text.steps == of_case.steps
+
+
+def test_every_command_has_an_example() -> None:
+    commands = set()
+    root = typer.main.get_command(cli.app)
+    for name, command in root.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", {})
+        commands |= {f"{name} {one}" for one in inner}
+        if not inner or name == "evaluate":
+            commands.add(name)
+    assert commands == EXAMPLES.keys()
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_an_example_is_the_command_with_options_that_it_has(
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    text = EXAMPLES[command]
+    shown = " ".join(output(capsys, *command.split(), "--help").split())
+    assert shown.endswith(f"For example: {text}")
+    assert text.startswith(f"dxtrace {command}")
+    for option in re.findall(r"--[\w-]+", text):
+        assert f"{option} " in shown.partition("For example")[0]

@@ -30,7 +30,7 @@ from dxtrace.cli import (
     verify,
     view,
 )
-from dxtrace.cli._help import CONTEXT, GroupedHelp
+from dxtrace.cli._help import CONTEXT, GroupedHelp, example
 from dxtrace.errors import DxtraceError, InputError, where
 from dxtrace.provenance import version
 
@@ -49,28 +49,36 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("demo", rich_help_panel="Answer")(answer.demo)
-app.command("reason", rich_help_panel="Answer")(answer.reason)
-app.command("batch", rich_help_panel="Answer")(answer.batch)
-app.command("view", rich_help_panel="See")(view.view)
-app.command("serve", rich_help_panel="See")(serve.serve)
+app.command("demo", rich_help_panel="Answer", epilog=example("demo"))(answer.demo)
+app.command("reason", rich_help_panel="Answer", epilog=example("reason"))(answer.reason)
+app.command("batch", rich_help_panel="Answer", epilog=example("batch"))(answer.batch)
+app.command("view", rich_help_panel="See", epilog=example("view"))(view.view)
+app.command("serve", rich_help_panel="See", epilog=example("serve"))(serve.serve)
 app.add_typer(corpus.app, name="corpus", rich_help_panel="Corpus")
-app.command("train", rich_help_panel="Train")(train.train)
-app.command("calibrate", rich_help_panel="Train")(train.calibrate)
-app.command("card", rich_help_panel="Train")(train.card)
-app.command("publish", rich_help_panel="Train")(train.publish)
-app.command("export", rich_help_panel="Train")(train.export)
-app.command("verify-export", rich_help_panel="Train")(train.verify_export)
-measures = typer.Typer(invoke_without_command=True, context_settings=CONTEXT)
+app.command("train", rich_help_panel="Train", epilog=example("train"))(train.train)
+app.command("calibrate", rich_help_panel="Train", epilog=example("calibrate"))(train.calibrate)
+app.command("card", rich_help_panel="Train", epilog=example("card"))(train.card)
+app.command("publish", rich_help_panel="Train", epilog=example("publish"))(train.publish)
+app.command("export", rich_help_panel="Train", epilog=example("export"))(train.export)
+app.command("verify-export", rich_help_panel="Train", epilog=example("verify-export"))(
+    train.verify_export
+)
+measures = typer.Typer(
+    invoke_without_command=True,
+    context_settings=CONTEXT,
+    epilog=example("evaluate"),
+)
 measures.callback()(evaluate.evaluate)
-measures.command("fit")(fit.fit)
-measures.command("traps")(traps.traps)
+measures.command("fit", epilog=example("evaluate fit"))(fit.fit)
+measures.command("traps", epilog=example("evaluate traps"))(traps.traps)
 app.add_typer(measures, name="evaluate", rich_help_panel="Evaluate")
-app.command("verify", rich_help_panel="Evaluate")(verify.verify)
-app.command("judge-agreement", rich_help_panel="Evaluate")(judges.judge_agreement)
+app.command("verify", rich_help_panel="Evaluate", epilog=example("verify"))(verify.verify)
+app.command("judge-agreement", rich_help_panel="Evaluate", epilog=example("judge-agreement"))(
+    judges.judge_agreement
+)
 app.add_typer(models.app, name="models", rich_help_panel="Models")
-app.command("schema", rich_help_panel="Models")(schema.schema)
-app.command("doctor", rich_help_panel="Models")(doctor.doctor)
+app.command("schema", rich_help_panel="Models", epilog=example("schema"))(schema.schema)
+app.command("doctor", rich_help_panel="Models", epilog=example("doctor"))(doctor.doctor)
 
 
 def _print_version(asked: bool) -> None:

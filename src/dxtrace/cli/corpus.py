@@ -11,6 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from dxtrace.cli._help import example
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.cli._progress import console as stdout_console
 from dxtrace.cli._terminal import clean, show
@@ -82,7 +83,7 @@ _STATS = (
 )  # fmt: skip
 
 
-@app.command("make")
+@app.command("make", epilog=example("corpus make"))
 def make(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     size: Annotated[
@@ -112,7 +113,7 @@ def make(
     print(f"{out}: {info.id}, SHA-256 {info.sha256}")
 
 
-@app.command("audit")
+@app.command("audit", epilog=example("corpus audit"))
 def audit(
     spec: Spec,
     json_: AsJson = False,
@@ -176,7 +177,7 @@ def _refuse(broken: Sequence[str]) -> None:
         raise typer.Exit(1)
 
 
-@app.command("stats")
+@app.command("stats", epilog=example("corpus stats"))
 def stats(
     spec: Spec,
     json_: AsJson = False,
@@ -196,7 +197,7 @@ def stats(
         print(stats_page(result), end="")
 
 
-@app.command("show")
+@app.command("show", epilog=example("corpus show"))
 def show_case(spec: Spec, id: CaseId, json_: AsJson = False) -> None:
     """Show one case with its evidence marked."""
     corpus = open_corpus(spec)
@@ -218,7 +219,7 @@ def show_case(spec: Spec, id: CaseId, json_: AsJson = False) -> None:
         show(console, case.gold, 0)
 
 
-@app.command("split")
+@app.command("split", epilog=example("corpus split"))
 def split(
     spec: Spec,
     out: Annotated[

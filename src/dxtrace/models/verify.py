@@ -348,13 +348,13 @@ def _in_torch(model: Any, tokenizer: Any, note: str, tokens: int) -> _Answer:
             )
     inputs = torch.tensor([ids])
     with torch.inference_mode():
-        logits = model(input_ids=inputs, logits_to_keep=1).logits[0, -1].float()
-        written = model.generate(
+        found = model.generate(
             input_ids=inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=tokens, do_sample=False,
-            use_cache=True, pad_token_id=tokenizer.eos_token_id,
+            use_cache=True, pad_token_id=tokenizer.eos_token_id, output_logits=True, return_dict_in_generate=True,
         )  # fmt: skip
+    logits = found.logits[0][0].float()
     greedy = []
-    for token in written[0, len(ids) :]:
+    for token in found.sequences[0, len(ids) :]:
         if int(token) != tokenizer.eos_token_id:
             greedy.append(int(token))
     return _Answer(ids, dict(enumerate(logits.tolist())), greedy)
