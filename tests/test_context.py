@@ -14,6 +14,8 @@ from dxtrace.notes.case import Case
     ("sentence", "word", "expected"),
     [
         ("He denies fever, cough, or weight loss.", "cough", "denied"),
+        ("He denies fever, cough with sputum, or haemoptysis.", "haemoptysis", "denied"),
+        ("No fever, presents with cough, or so he says.", "cough", None),
         ("No fever, chills or cough.", "cough", "denied"),
         ("Without aura.", "aura", "denied"),
         ("There is no evidence of hemorrhage on CT.", "hemorrhage", "denied"),

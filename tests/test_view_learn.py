@@ -127,6 +127,7 @@ def test_a_course_from_the_list_to_the_class_file(browser: Any, tmp_path: Path) 
     assert "in the right category" in text and "Absent or against (1)" in text
     assert "Not in the reference" not in text and "Elderly man" in text
     assert "hfref_classic" in view.inner_text(".crumbs") or "Case 1" in view.inner_text(".crumbs")
+    assert view.is_enabled("text=Answer")
     view.click(".finding.miss button.quote >> nth=0")
     assert view.locator("mark.active").count() == 1
     view.click("text=← All cases")

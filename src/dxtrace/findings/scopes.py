@@ -149,12 +149,23 @@ def _end_of_denial(words: Sequence[str], cue: int, start: int) -> int:
             return index
         if word == "," and short_cue and _stands_alone(words, index + 1):
             return index
-        if word == "with" and index > start and not words[index - 1].endswith("ed"):
+        begins_another = word == "with" and index > start and not words[index - 1].endswith("ed")
+        if begins_another and not _list_goes_on(words, index + 1):
             return index
         # "a student without symptoms has ...": a preposition does not reach over a verb.
         if words[cue] == "without" and index > start and word in _FINITE:
             return index
     return len(words)
+
+
+def _list_goes_on(words: Sequence[str], start: int) -> bool:
+    """True if a list ends behind ``start``: "denies fever, cough with sputum, or haemoptysis"."""
+    for index in range(start, len(words) - 1):
+        if words[index] in _END:
+            return False
+        if words[index] == "," and words[index + 1] in {"or", "nor"}:
+            return True
+    return False
 
 
 _CONFIRMED = frozenset(_lists()["confirmed"])

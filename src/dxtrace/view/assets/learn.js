@@ -2,7 +2,10 @@
 
 const MOST_DIAGNOSES = 5;
 
-/** The learning view of one case. `where`: `{name, next}` in a library, its case's name and a way to the next one. */
+/**
+ * The learning view of one case. `where` is `{name, next, unseal}` in a library: its case's name, a way to the next
+ * one, and what opens its other tabs.
+ */
 class LearnView {
   constructor(found, where = {}) {
     this.found = found;
@@ -277,6 +280,7 @@ class LearnView {
     const commit = (change) => () => {
       this.save({ committed: true, read: this.progress.revealed, ...change });
       this.render();
+      if (this.where.unseal) this.where.unseal();
       const title = this.work.querySelector("h2");
       title.tabIndex = -1;
       title.focus();

@@ -27,7 +27,13 @@ function casePage(found, tab, go, where = {}) {
   const nav = h("nav", { class: "tabs", "aria-label": "Ways to see this case" }, tabs.map(([name, text]) =>
     h("button", { type: "button", class: "button small", "aria-current": name === current ? "page" : null, disabled: sealed && name !== "learn",
       title: sealed && name !== "learn" ? "Shown once you have committed" : null, on: { click: () => go(name) } }, text)));
-  if (current === "learn") return [nav, new LearnView(found, where).root];
+  const unseal = () => {
+    for (const button of nav.children) {
+      button.disabled = false;
+      button.removeAttribute("title");
+    }
+  };
+  if (current === "learn") return [nav, new LearnView(found, { ...where, unseal }).root];
   if (current === "compare") return [nav, new CompareView(found).root];
   return [nav, readings(found)];
 }
