@@ -87,3 +87,18 @@ def test_what_the_fused_layers_cannot_do_is_left_to_the_others() -> None:
 
     assert "dropout" in (unsupported(adapted(torch.float32, dropout=0.1)) or "")
     assert "16 or 32 bits" in (unsupported(adapted(torch.float16)) or "")
+
+
+def test_generation_keeps_its_cache_beside_fused_layers() -> None:
+    from dxtrace.train.kernels.fast import use_fast_layers
+
+    model = adapted(torch.float32).eval()
+    ids = torch.arange(1, 20)[None]
+
+    def written() -> list[int]:
+        out = model.generate(input_ids=ids, max_new_tokens=12, do_sample=False, use_cache=True)
+        return list(out[0].tolist())
+
+    before = written()
+    use_fast_layers(model)
+    assert written() == before

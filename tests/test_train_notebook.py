@@ -30,7 +30,12 @@ def test_the_notebook_runs(home: Path, tmp_path: Path) -> None:
     script = tmp_path / "notebook.py"
     script.write_text("\n".join([SHOWN, *cells()]), "utf-8")
     settings = "epochs=1 optimiser.steps=1 batch=1 accumulation=1 data.limit=4 run.eval_cases=1 run.generate=0"
-    env = environment() | {"RECIPE": "smollm2-135m-cpu", "CASES": "20", "SETTINGS": settings}
+    env = environment() | {
+        "RECIPE": "smollm2-135m-cpu",
+        "CASES": "20",
+        "SETTINGS": settings,
+        "MEASURED": "2",
+    }
     done = subprocess.run(
         [sys.executable, script],
         cwd=tmp_path,
@@ -42,6 +47,7 @@ def test_the_notebook_runs(home: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert "said:" in done.stdout
     assert (tmp_path / "run/loss.png").is_file()
+    assert "cases of" in (tmp_path / "run/adapter/README.md").read_text("utf-8")
 
 
 def test_the_notebook_holds_no_outputs() -> None:
@@ -53,7 +59,7 @@ def test_the_first_cell_installs_from_the_repository() -> None:
     """There is no release yet; a line that names one fails for every reader."""
     notebook = json.loads(NOTEBOOK.read_text("utf-8"))
     code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert code[0] == f'%pip install --quiet "dxtrace[train] @ git+{repository()}"'
+    assert code[0] == f'%pip install --quiet "dxtrace[train,evaluate] @ git+{repository()}"'
 
 
 def repository() -> str:

@@ -237,6 +237,7 @@ class Session:
             logging_strategy="steps",
             logging_steps=run.log_every,
             logging_first_step=True,
+            logging_nan_inf_filter=False,  # it waits for the device at every micro-batch
             disable_tqdm=True,
             report_to="none",
             eval_strategy="steps" if measuring else "no",

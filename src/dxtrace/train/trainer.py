@@ -111,7 +111,7 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
     """
 
     def __init__(self, *args: Any, autocast: Any = None, **kwargs: Any) -> None:
-        self._sums = {mode: torch.zeros(5, dtype=torch.float64) for mode in ("train", "eval")}
+        self._sums = {mode: _no_sums() for mode in ("train", "eval")}
         self._autocast = autocast
         super().__init__(*args, **kwargs)
         base = self.model.get_base_model()
@@ -186,15 +186,19 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
             mode = "train"
         else:
             mode = "eval"
-        read = inputs["lengths"].sum()
+        # Nothing here waits for the device: no number is fetched, no mask picks elements.
         values = (
-            losses[answer].sum(),
+            torch.where(answer, losses, 0).sum(),
             answer.sum(),
-            losses[label].sum(),
+            torch.where(label, losses, 0).sum(),
             label.sum(),
-            read,
+            inputs["lengths"].sum().to(target.device, non_blocking=True),
         )
-        self._sums[mode] += torch.stack([torch.as_tensor(v).double().cpu() for v in values])
+        exact = torch.float64
+        if target.device.type == "mps":
+            exact = torch.float32
+        sums = self._sums[mode].to(target.device, exact)
+        self._sums[mode] = sums + torch.stack([value.to(exact) for value in values])
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         """Return the weight of all targets of one step, over all processes."""
@@ -214,7 +218,7 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         if self.accelerator.num_processes > 1:
             sums = self.accelerator.reduce(sums.float().to(self.args.device), "sum").double().cpu()
         loss, targets, label_loss, labels, tokens = sums.tolist()
-        self._sums[mode] = torch.zeros(5, dtype=torch.float64)
+        self._sums[mode] = _no_sums()
         if not targets:
             return {}
         result = {
@@ -234,7 +238,7 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluate; the loss is that of a target token, whatever the batches."""
-        self._sums["eval"] = torch.zeros(5, dtype=torch.float64)
+        self._sums["eval"] = _no_sums()
         output = super().evaluation_loop(*args, **kwargs)
         sums = self.take_sums("eval")
         output.metrics["eval_loss"] = sums.get("token_loss", float("nan"))
@@ -247,6 +251,11 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
     def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_checkpoint(*args, **kwargs)
         keep_adapter_32bit(self.model)
+
+
+def _no_sums() -> torch.Tensor:
+    """Return running sums of nothing; they follow the first losses to their device."""
+    return torch.zeros(5)
 
 
 def keep_adapter_32bit(model: Any) -> None:
