@@ -26,7 +26,7 @@ from dxtrace.chain import (
 from dxtrace.engines.base import Engine, Work
 from dxtrace.errors import CaseError, GroundingError
 from dxtrace.findings.recogniser import ContraryStatement, FindingRecogniser, Reading, recogniser
-from dxtrace.findings.text_kinds import TALKS_TO_A_MODEL
+from dxtrace.findings.text_kinds import is_aside, talks_to_a_model
 from dxtrace.findings.weights import weight_of
 from dxtrace.knowledge import load as load_knowledge
 from dxtrace.knowledge import slug
@@ -34,6 +34,7 @@ from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import prompt_parts
 from dxtrace.notes.quotes import has_quote, span_of
+from dxtrace.notes.sentences import sentences
 from dxtrace.notes.truncation import Fitted, fit
 
 #: Tokens kept free for the answer, at most half of what the model reads.
@@ -187,7 +188,7 @@ class Reasoner:
             raise CaseError(
                 "nothing in the note can be quoted: it needs at least one clause of words",
             )
-        parts = prompt_parts(self.engine.chat_template, fitted.text)
+        parts = prompt_parts(self.engine.chat_template, _about_the_patient(fitted.text))
         return _Prompt(case, self.engine.encode_prompt(parts), fitted)
 
     def _rank(self, prompt: _Prompt, reading: Reading) -> Differential:
@@ -251,12 +252,27 @@ class Reasoner:
 
     def _warnings(self, case: Case, prompt: _Prompt) -> tuple[str, ...]:
         steering = None
-        if TALKS_TO_A_MODEL.search(case.note):
+        if talks_to_a_model(case.note):
             steering = (
                 "the note holds text that talks to a language model; it is not read as evidence"
             )
         found = (self.notice, prompt.fitted.warning, steering)
         return tuple(text for text in found if text)
+
+
+def _about_the_patient(text: str) -> str:
+    """Return a text without the sentences that are not about the patient: what the model reads."""
+    kept = []
+    last = 0
+    for start, end in sentences(text):
+        if is_aside(text[start:end]):
+            kept.append(text[last:start])
+            last = end
+    kept.append(text[last:])
+    rest = "".join(kept)
+    if not rest.strip():
+        return text
+    return rest
 
 
 def _reached(taxonomy: Taxonomy, node: Node, drafts: Sequence[Draft]) -> Node | None:

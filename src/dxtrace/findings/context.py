@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dxtrace.findings.scope import Property, Scope
 from dxtrace.findings.scopes import find_scopes
-from dxtrace.findings.text_kinds import NO_RESULT, RESULT, TALKS_TO_A_MODEL, TEACHING
+from dxtrace.findings.text_kinds import NO_RESULT, RESULT, TEACHING, talks_to_a_model
 from dxtrace.findings.tokens import Token, reference_tokens
 
 
@@ -80,5 +80,5 @@ def read_context(
         no_result = (
             re.search(r"\b(?:pending|awaited|inconclusive)\b", text, re.IGNORECASE) is not None
         )
-    hypothetical = TEACHING.search(text) is not None or TALKS_TO_A_MODEL.search(text) is not None
+    hypothetical = TEACHING.search(text) is not None or talks_to_a_model(text)
     return Context(tuple(scopes), no_result, hypothetical)

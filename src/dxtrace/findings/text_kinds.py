@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from dxtrace.notes.sections import INVISIBLE
+
 #: A test is named, and not what it showed.
 NO_RESULT = re.compile(
     r"\b(?:pending|awaited|awaiting|inconclusive|non-?diagnostic"
@@ -29,12 +31,31 @@ TEACHING = re.compile(
     re.IGNORECASE,
 )
 #: Text that talks to a language model or shows its marks: never evidence.
-TALKS_TO_A_MODEL = re.compile(
+_TALKS_TO_A_MODEL = re.compile(
     r"<\|[^|>]{1,40}\|>|\[/?INST\]|</?s>|<<SYS>>|###\s*(?:system|instruction|assistant|user|human)\b"
     r"|\b(?:ignore|disregard|forget)\b.{0,40}\b(?:above|previous|prior|instructions?|all|note|everything)\b"
-    r"|\bfinal diagnosis\s*[:=]|\bsupporting evidence\s*:|\bstep \d+\s*[:\[]|\b(?:system|assistant)\s*:"
+    r"|\bfinal diagnosis\s*[:=]|\bsupporting evidence\s*:|\bstep \d+\s*[:\[]|(?:\A|\n)[\s#*]*(?:system|assistant)\s*:"
     r"|\b(?:the|your) (?:correct |final |true )?(?:answer|output|diagnosis) (?:is|must be|should be)\b"
     r"|\byou are an? (?:ai|assistant|language model)\b|\"diagnosis\"\s*:|<!--|prompt\b.{0,20}\binject"
-    r"|\b(?:answer|output|respond|reply|print|write) (?:only|with|exactly)\b",
+    r"|\b(?:answer|output|respond|reply|print|write) (?:only|with|exactly)\b"
+    r"|</?(?:diagnosis|answer|system|instructions?|prompt|assistant|user|output|think)>",
     re.IGNORECASE,
 )
+
+#: Advice, and what would hold if something else did: of these sentences nothing holds of the patient.
+_ASIDE = re.compile(
+    r"\W*(?:return (?:to|for|if)|if there (?:is|are)|(?:\w+ )?(?:leaflet|handout)|call (?:911|your|if|us))\b",
+    re.IGNORECASE,
+)
+
+_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE))
+
+
+def talks_to_a_model(text: str) -> bool:
+    """Return whether a text talks to a language model or shows its marks: it is never evidence."""
+    return _TALKS_TO_A_MODEL.search(text.translate(_INVISIBLE)) is not None
+
+
+def is_aside(sentence: str) -> bool:
+    """Return whether a sentence is not about the patient: talk to a model, advice, a condition."""
+    return talks_to_a_model(sentence) or _ASIDE.match(sentence) is not None
