@@ -356,12 +356,21 @@ def _person_scopes(words: Sequence[str]) -> Iterator[Scope]:
         )
 
 
+_WORRIES = frozenset(["concerned", "worried", "afraid", "certain", "sure"])
+
+
 def _only_tells(words: Sequence[str], index: int) -> bool:
     following = []
     for word in words[index + 1 : index + 3]:
         if word not in {"also", "who", "has", "had"}:
             following.append(word)
     if following and following[0] in _TELLS - {"is", "and"}:
+        return True
+    # "Her mother is also concerned that she ..."
+    if (
+        _WORRIES.intersection(words[index + 1 : index + 5])
+        and "that" in words[index + 1 : index + 6]
+    ):
         return True
     before = []
     for word in words[max(0, index - 3) : index]:
@@ -398,10 +407,11 @@ def _end_of_person(words: Sequence[str], start: int, kind: Property) -> int:
             words[index] in _END and words[index] not in {"who", "which"}
         ):
             return index
-        if (
-            words[index] in {"he", "she", "patient"}
-            and index + 1 < len(words)
-            and words[index + 1] in _VERBS
-        ):
-            return index
+        if words[index] in {"he", "she", "patient"}:
+            following = words[index + 1 : index + 3]
+            # "... when she suddenly felt pain"
+            if following and following[0].endswith("ly"):
+                following = following[1:]
+            if following and following[0] in _VERBS:
+                return index
     return len(words)

@@ -65,6 +65,11 @@ _UNIT = re.compile(
     r"|(?:lbs?|pounds?|pack-years?)(?![a-z]))",
     re.IGNORECASE,
 )
+
+#: A number so many characters behind its name, in the same cell of a table, belongs to it.
+_NEAR = 16
+_CELL_END = re.compile(r"[\n|]")
+
 _LETTERS = re.compile(r"[^\W\d_]")
 
 
@@ -82,7 +87,7 @@ class ClippingCheck:
             found += self._of_edges(place)
             found += self._of_heading(place)
             for sentence in self._touched(place):
-                found += _cut_measurements(sentence, place)
+                found += _cut_measurements(self._note, sentence, place)
         for place in places:
             for sentence in self._touched(place):
                 found += _outside_cues(self._note, sentence, places)
@@ -135,7 +140,7 @@ def _cuts_word(left: str, right: str) -> bool:
     return bool(_LETTERS.match(left) and _LETTERS.match(right))
 
 
-def _cut_measurements(sentence: Sentence, place: Place) -> Iterator[Fault]:
+def _cut_measurements(note: str, sentence: Sentence, place: Place) -> Iterator[Fault]:
     """Yield the values whose name a quote ends with, and whose number it leaves off."""
     for measurement in sentence.measurements:
         first, last = sentence.tokens[measurement.first], sentence.tokens[measurement.last]
@@ -144,7 +149,10 @@ def _cut_measurements(sentence: Sentence, place: Place) -> Iterator[Fault]:
             continue
         tokens = sentence.tokens[measurement.first : measurement.last + 1]
         numbers = [token for token in tokens if token.text[0].isdigit()]
-        if numbers and numbers[0].start >= place.end:
+        if not numbers or numbers[0].start < place.end:
+            continue
+        between = note[place.end : numbers[0].start]
+        if len(between) <= _NEAR and not _CELL_END.search(between):
             yield Fault("clipped_value", "names a value and leaves off its number")
 
 
