@@ -215,6 +215,27 @@ def test_the_label_task_loads_as_the_harness_loads_it() -> None:
     assert all(callable(getattr(module, name)) for name in named)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("lm_eval") is None, reason="needs lm-eval")
+def test_lm_evaluation_harness_takes_the_label_task_from_cases_to_figures(corpus: Path) -> None:
+    code = (
+        "import lm_eval; from lm_eval.tasks import TaskManager\n"
+        f"manager = TaskManager(include_path={str(TASK)!r}, metadata={{'corpus': {str(corpus)!r}}})\n"
+        "found = lm_eval.simple_evaluate('dummy', tasks=['dxtrace_diagnosis'], task_manager=manager, "
+        "bootstrap_iters=0)\n"
+        "figures = found['results']['dxtrace_diagnosis']\n"
+        "for name in ('acc', 'ece', 'brier', 'macro_f1', 'area_under_risk', 'hierarchical_f1'):\n"
+        "    assert 0 <= figures[name + ',none'] <= 2, figures\n"
+        "assert found['samples']['dxtrace_diagnosis'][0]['doc']['wordings'] == 'all'\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_the_label_task_measures_what_a_hand_count_does(corpus: Path) -> None:
     names = label_task.choices()
     first, second = label_task.load(str(corpus))["test"]

@@ -10,6 +10,7 @@ from dxtrace.answering.calibration import softmax
 from dxtrace.corpus import open_corpus
 from dxtrace.corpus.policy import wordings_of
 from dxtrace.errors import InputError
+from dxtrace.evaluate._extras import library
 from dxtrace.evaluate.metrics import calibration, labels
 from dxtrace.evaluate.metrics.calibration import Stated, brier
 from dxtrace.evaluate.metrics.hierarchy import overlap_of_names
@@ -17,9 +18,11 @@ from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.prompt import CUE, SYSTEM, readable
 
 
-def load(corpus: str | None = None, **_: Any) -> dict[str, list[dict[str, Any]]]:
-    """Return the annotated cases of a corpus as the split ``test``: id, patient, note, the place of the gold
-    diagnosis, and which wordings may be known on it (:func:`dxtrace.corpus.policy.wordings_of`).
+def load(corpus: str | None = None, **_: Any) -> dict[str, Any]:
+    """Return the annotated cases of a corpus as the split ``test`` of a data set (of the library ``datasets``).
+
+    A row has id, patient, note, the place of the gold diagnosis, and which wordings may be known on it
+    (:func:`dxtrace.corpus.policy.wordings_of`).
 
     Args:
         corpus: what :func:`dxtrace.corpus.open_corpus` takes; by default the environment's ``DXTRACE_CORPUS``.
@@ -39,7 +42,7 @@ def load(corpus: str | None = None, **_: Any) -> dict[str, list[dict[str, Any]]]
             label = names.index(case.gold.diagnosis)
             row = {"id": case.id, "patient": case.patient, "note": case.case.note}
             rows.append({**row, "label": label, "wordings": wordings_of(case)})
-    return {"test": rows}
+    return {"test": library("datasets", "the label task").Dataset.from_list(rows)}
 
 
 def prompt(doc: Mapping[str, Any]) -> str:
