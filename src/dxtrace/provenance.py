@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, StrictBool
 
-from dxtrace.errors import InputError
+from dxtrace.errors import InputError, ModelError
 from dxtrace.files import check, read_json
 
 #: The file beside an artefact that says what it was made from.
@@ -164,3 +164,19 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, as hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def adapter_sha256(folder: Path) -> str:
+    """Return the SHA-256 of an adapter: of its weights and of their configuration, which scales
+    them.
+
+    Raises:
+        ModelError: a file is missing or cannot be read.
+    """
+    whole = hashlib.sha256()
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        try:
+            whole.update(sha256_of(folder / name).encode())
+        except OSError as error:
+            raise ModelError(f"{folder / name}: cannot be read ({error.strerror})") from None
+    return whole.hexdigest()

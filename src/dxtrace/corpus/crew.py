@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from typing import Protocol
 
+from dxtrace.answering.reasoner import Reasoner
 from dxtrace.compose.processes import map_in_order, usable_cores
 from dxtrace.corpus.answer_cases import Row, Task, answer_here, answer_row, error_row
 from dxtrace.corpus.policy import FairReasoner
 from dxtrace.corpus.systems import System
 from dxtrace.errors import EngineError
-from dxtrace.models.loading import ModelChoice
 
 #: Unasked, a process more begins for so many cases: to open a model takes as long as to answer a
 #: few.
@@ -19,6 +20,22 @@ _CASES_FOR_A_WORKER = 8
 
 #: Engines whose weights lie in a file that all processes map: a process more takes little memory.
 _SHARED = ("NumpyEngine",)
+
+
+class ModelChoice(Protocol):
+    """A model that can be sent to another process or machine and loaded there."""
+
+    @property
+    def threads(self) -> int | None:
+        """Processor threads of one copy; None: one a core."""
+
+    def load(self) -> Reasoner:
+        """Load the model."""
+
+    def with_threads(self, threads: int) -> ModelChoice:
+        """Return the same choice with so many threads."""
+
+    def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +63,7 @@ class Crew:
             ServerGone: the server of the model does not answer.
         """
         threads = self.choice.threads or 1
-        answer = partial(_answer, replace(self.choice, threads=threads))
+        answer = partial(_answer, self.choice.with_threads(threads))
         if self.ray is not None:
             from dxtrace.corpus.ray_processes import map_on_ray
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dxtrace.answering.reasoner import Reasoner
@@ -20,6 +20,10 @@ class ModelChoice:
     threads: int | None = None
     url: str | None = None
     may_send: bool = False
+
+    def with_threads(self, threads: int) -> ModelChoice:
+        """Return the same choice with so many threads."""
+        return replace(self, threads=threads)
 
     def load(self, report: Callable[[str, float], None] | None = None) -> Reasoner:
         """Load the model.

@@ -22,6 +22,7 @@ from pathlib import Path
 from dxtrace.errors import ModelError, UnknownName
 from dxtrace.files import home as home
 from dxtrace.models.gguf_files import rewrite
+from dxtrace.provenance import adapter_sha256 as adapter_sha256
 from dxtrace.provenance import sha256_of
 
 #: Called with what is being done, and how much of it (0 to 1).
@@ -161,22 +162,6 @@ def converted(
             f"{target}: cannot be written ({error.strerror}); DXTRACE_HOME moves the cache",
         ) from None
     return target
-
-
-def adapter_sha256(folder: Path) -> str:
-    """Return the SHA-256 of an adapter: of its weights and of their configuration, which scales
-    them.
-
-    Raises:
-        ModelError: a file is missing or cannot be read.
-    """
-    whole = hashlib.sha256()
-    for name in ("adapter_model.safetensors", "adapter_config.json"):
-        try:
-            whole.update(sha256_of(folder / name).encode())
-        except OSError as error:
-            raise ModelError(f"{folder / name}: cannot be read ({error.strerror})") from None
-    return whole.hexdigest()
 
 
 def remove(name: str) -> int:

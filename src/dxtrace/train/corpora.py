@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import resources
 from itertools import islice
 from pathlib import Path
 
-import dxtrace
 from dxtrace.corpus import (
     corpus_info,
     make_corpus,
@@ -168,7 +168,7 @@ def fingerprint(*places: str) -> str:
     when they change.
     """
     whole = hashlib.sha256()
-    root = Path(dxtrace.__file__).parent
+    root = Path(str(resources.files("dxtrace")))
     for place in places:
         files = [root / place]
         if files[0].is_dir():

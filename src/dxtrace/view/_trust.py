@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from dxtrace.chain import ModelInfo
 from dxtrace.files import parse_yaml
-from dxtrace.models import store
-from dxtrace.models.opening import shipped_adapter
+from dxtrace.provenance import adapter_sha256
 
 _HEADER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 
@@ -29,16 +29,15 @@ def trust_in(model: ModelInfo) -> dict[str, Any] | None:
     """
     if model.adapter_sha256 is None:
         return None
-    for known in store.PACKAGED:
-        folder = shipped_adapter(known.name)
-        if folder is not None and _sha256(folder) == model.adapter_sha256:
+    for folder in sorted(Path(str(resources.files("dxtrace") / "adapters")).iterdir()):
+        if (folder / "README.md").is_file() and _sha256(folder) == model.adapter_sha256:
             return _figures(folder / "README.md")
     return None
 
 
 @cache
 def _sha256(folder: Path) -> str:
-    return store.adapter_sha256(folder)
+    return adapter_sha256(folder)
 
 
 @cache
