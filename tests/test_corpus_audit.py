@@ -286,4 +286,5 @@ def test_split_from_the_shell(
     assert "4 cases" in capsys.readouterr().out
     assert call("stats", f"{out}:a") == 0
     assert call("split", str(rows_file), "--out", str(out), "--shares", "a:1") == 2
+    assert call("split", str(rows_file), "--out", str(out), "--shares", "a=0.8,b=0.3") == 2
     assert call("split", f"{rows_file}:train", "--out", str(out)) == 2

@@ -307,6 +307,10 @@ def _shares(text: str) -> dict[str, float]:
         raise InputError(
             f"--shares {text!r}: expected names and numbers such as {example}",
         ) from None
+    if sum(shares.values()) > 1 + 1e-9 and min(shares.values()) < 1:
+        raise InputError(
+            f"--shares {text!r}: they are {sum(shares.values()):g} in all, more than 1"
+        )
     if not all(name.isidentifier() for name in shares):
         raise InputError(f"--shares {text!r}: the name of a split is one word of letters")
     return shares

@@ -105,4 +105,5 @@ def _print_agreement(one: Any) -> None:
     for kind, (share, n) in one.by_kind.items():
         print(f"  {kind or 'all'}: called the same {share:.1%} of {n}")
     for pair in one.examples:
-        print(f"  - [{pair.kind}] {pair.one} | {pair.other}")
+        kind = f"[{pair.kind}] " if pair.kind else ""
+        print(f"  - {kind}{pair.one} | {pair.other}")

@@ -428,6 +428,12 @@ def export(
             report=report,
         )
     print(written)
+    if form == "ollama":
+        STDERR.print(
+            f"next: cd {written} && ollama create NAME -f Modelfile",
+            highlight=False,
+            markup=False,
+        )
 
 
 def verify_export(
@@ -470,15 +476,15 @@ def verify_export(
 
 
 def _notes(spec: str | None, count: int) -> list[str]:
-    """Return the first ``count`` notes of a corpus, or composed ones."""
+    """Return the first ``count`` notes of a corpus, or the shortest of some composed ones: most of
+    the work is to read them.
+    """
     if spec is None:
         from dxtrace.compose import Composer
 
         composer = Composer(seed=11)
-        notes = []
-        for number in range(count):
-            notes.append(composer.case(number).case.note)
-        return notes
+        composed = [composer.case(number).case.note for number in range(4 * count)]
+        return sorted(composed, key=len)[:count]
     from dxtrace.corpus import open_corpus
 
     notes = []
