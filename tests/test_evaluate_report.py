@@ -445,6 +445,7 @@ def test_credentialed_cases_are_not_shown_unless_asked(
         "--baseline keyword --corpus CORPUS",
         "--baseline tfidf --corpus CORPUS",
         "--baseline gold",
+        "--predictions ROWS --corpus CORPUS --perturb 2",
         "--predictions ROWS --corpus CORPUS --judge-rationales spam",
     ],
 )

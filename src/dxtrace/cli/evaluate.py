@@ -236,6 +236,8 @@ def evaluate(
     if url is not None:
         expect_may_send(url, work.credentialed, send_credentialed_data)
         model = model or ["default"]
+    if perturb and not model and not baseline:
+        raise InputError("--perturb answers changed cases: name --model or --baseline")
     choice = choose_model("", adapter, engine, threads, url, send_credentialed_data)
     scored = _score_given(work, predictions or [], compare or ())
     for run in _systems(work, model, choice, baseline, train):
