@@ -25,11 +25,11 @@ import pytest
 from gguf.quants import dequantize
 from support.commands import Run
 
-from dxtrace.errors import ModelError, UnknownName
+from dxtrace.errors import InputError, ModelError, UnknownName
 from dxtrace.models import store
 from dxtrace.models.gguf_files import rewrite
 from dxtrace.models.lora import LlamaShape, read_lora
-from dxtrace.models.opening import open_model, shipped_adapter
+from dxtrace.models.opening import open_model, shipped_adapter, thread_limit
 
 
 def sha256(data: bytes) -> str:
@@ -387,3 +387,10 @@ def test_an_adapter_with_another_scale_is_another_adapter(shipped: Path) -> None
     file = shipped / "adapter_config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"lora_alpha": 0.5}))
     assert store.adapter_sha256(shipped) != before
+
+
+@pytest.mark.parametrize("value", ["\u00b2", "-1", "two", "9" * 9])
+def test_a_wrong_number_of_threads_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("DXTRACE_THREADS", value)
+    with pytest.raises(InputError, match="DXTRACE_THREADS"):
+        thread_limit()

@@ -334,7 +334,7 @@ def require_llamacpp() -> None:
 def thread_limit() -> int | None:
     """Return the user's own limit on threads (``DXTRACE_THREADS``), or None."""
     value = os.environ.get("DXTRACE_THREADS", "")
-    if value and not value.isdigit():
+    if value and not (value.isascii() and value.isdigit() and len(value) < 6):
         raise InputError(f"DXTRACE_THREADS is {value!r}, expected a number")
     if not value or int(value) == 0:
         return None

@@ -8,6 +8,7 @@ left out and kept as the tag ``diagnosis``, unless the kind ``fhir-all`` is aske
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -228,7 +229,7 @@ def _patient(resource: Resource, dates: Sequence[str]) -> str:
     """Return who it is about; the age is that on the last day that is spoken of."""
     words = resource.gender
     born, last = resource.birthDate[:4], max(dates, default="")[:4]
-    if born.isdigit() and last.isdigit() and int(last) >= int(born):
+    if re.fullmatch("[0-9]{4}", born) and re.fullmatch("[0-9]{4}", last) and last >= born:
         words = f"{int(last) - int(born)}-year-old {words}".strip()
     return f"Patient: {words}." if words else ""
 
