@@ -187,6 +187,8 @@ def test_a_denied_line_denies_the_next_only_if_it_opens_a_list(
     [
         ("My mother is 80. My mother has dyspnea at night.", "dyspnea", None),
         ("my 70-year-old father can barely walk. he has dyspnea.", "dyspnea", None),
+        ("She is brought by her son. He noticed his mother's dyspnea.", "dyspnea", None),
+        ("She is brought by her mother. Her mother has asthma.", "asthma", "family"),
         ("I have had cough for a week. My mother has asthma.", "asthma", "family"),
         ("My mother says that I snore. She has asthma.", "snore", None),
     ],

@@ -41,12 +41,24 @@ _OWN_RELATIVE = re.compile(
 )
 
 
+# "... is brought to the physician by her daughter": her mother, later on, is the patient.
+_BROUGHT_BY_CHILD = re.compile(
+    r"\b(?:brought|accompanied)\b[^.]{0,60}\bby\s+(his|her)\s+(?:[a-z]+\s+)?(?:daughter|son|children)\b",
+    re.IGNORECASE,
+)
+
+
 def patient_by_relation(note: str) -> str:
-    """Return what the patient is to who tells the story: "mother" for "My mother cannot sleep"; else ""."""
+    """Return what the patient is to who tells the story: "mother" for "My mother cannot sleep", and for a woman
+    who is brought by her daughter; else "".
+    """
     match = _OWN_RELATIVE.match(note)
-    if match is None:
+    if match is not None:
+        return match[1].lower()
+    brought = _BROUGHT_BY_CHILD.search(note)
+    if brought is None:
         return ""
-    return match[1].lower()
+    return "mother" if brought[1].lower() == "her" else "father"
 
 
 def read_context(
