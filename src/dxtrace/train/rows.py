@@ -40,24 +40,36 @@ def _schema() -> pa.Schema:
 class Rows(Sequence[Example]):
     """Training rows; a million of them take no memory but what the system caches of their file."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        """Take the dataset, which holds the columns of an :class:`Example`."""
-        self.dataset = dataset
+    def __init__(self, table: pa.Table, file: Path | None = None) -> None:
+        """Take the table, which holds the columns of an :class:`Example`, and its file, if it has
+        one.
+        """
+        self._table = table
+        self._file = file
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The rows as the trainer takes them; importing what reads them takes a second."""
+        from datasets import Dataset
+
+        if self._file is None:
+            return Dataset(self._table)
+        return Dataset.from_file(str(self._file))
 
     @classmethod
     def open(cls, file: Path) -> Rows:
         """Map a file that :func:`write_rows` wrote."""
-        from datasets import Dataset
+        import pyarrow as pa
 
-        return cls(Dataset.from_file(str(file)))
+        with pa.memory_map(str(file)) as source:
+            return cls(pa.ipc.open_stream(source).read_all(), file)
 
     @classmethod
     def in_memory(cls, rows: Iterable[Example]) -> Rows:
         """Return rows that are in no file."""
         import pyarrow as pa
-        from datasets import Dataset
 
-        return cls(Dataset(pa.Table.from_batches(_batches(rows), _schema())))
+        return cls(pa.Table.from_batches(_batches(rows), _schema()))
 
     @cached_property
     def lengths(self) -> Any:
@@ -76,15 +88,15 @@ class Rows(Sequence[Example]):
         return np.where(learnt, self.lengths - 1, self.lengths - self.prompts)
 
     def _column(self, name: str) -> Any:
-        return self.dataset.data.column(name).to_numpy()
+        return self._table.column(name).to_numpy()
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return int(self._table.num_rows)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
-        row = self.dataset[index]
+        row = self._table.take([range(len(self))[index]]).to_pylist()[0]
         return Example(
             row["id"],
             tuple(row["input_ids"]),
