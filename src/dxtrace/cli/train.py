@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: The recipe of a run, in its folder.
 RECIPE = "recipe.yaml"
 
+#: Fewer cases than these tell too little for a calibration.
+FEW_CASES = 100
+
 _NEEDED = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 
 Adapter = Annotated[
@@ -383,6 +386,9 @@ def calibrate(
     if corpus is not None:
         calibration.record_corpus(folder, corpus)
     kept = found.calibration
+    if found.cases < FEW_CASES:
+        said = f"fitted on {found.cases} cases: its probabilities may be too sure; take {FEW_CASES} or more"
+        STDERR.print(said, highlight=False)
     if as_json:
         print(json.dumps(found.to_json()))
     else:
