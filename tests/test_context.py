@@ -63,6 +63,8 @@ from dxtrace.notes.case import Case
         ("JVD absent.", "jvd", "denied"),
         ("Not only cough but also hemoptysis.", "cough", None),
         ("Rule out MI.", "mi", "uncertain"),
+        ("His roommate was admitted with dyspnea, orthopnea and edema.", "orthopnea", "other"),
+        ("Lives with his wife, has orthopnea.", "orthopnea", None),
         ("A student without symptoms has a positive test.", "positive", None),
         ("She can't lie flat because of dyspnea.", "flat", None),
         ("He has had hypertension for 10 years.", "hypertension", None),

@@ -398,10 +398,12 @@ def _of_person(words: Sequence[str], index: int) -> bool:
 
 
 def _end_of_person(words: Sequence[str], start: int, kind: Property) -> int:
+    # "His roommate was admitted with dyspnea, orthopnea ...": a subject has all of the list.
+    alone = kind == "other" and not (start < len(words) and words[start] in _VERBS)
     for index in range(start, len(words)):
         if words[index] == "," and words[index + 1 : index + 2] == ["who"]:
             continue
-        if words[index] == "," and (kind == "other" or _affirms(words, index + 1)):
+        if words[index] == "," and (alone or _affirms(words, index + 1)):
             return index
         if words[index] in {";", "."} or (
             words[index] in _END and words[index] not in {"who", "which"}
