@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, PositiveInt
 
 from dxtrace.errors import MissingExtra, ModelError, NotAModelError, UnknownName
-from dxtrace.files import check, gguf_content, named_path, open_gguf, read_json
+from dxtrace.files import atomic_write, check, gguf_content, named_path, open_gguf, read_json
 from dxtrace.models import store
 from dxtrace.models.gguf_files import rewrite, shape_of
 from dxtrace.models.lora import ARCHITECTURES, LlamaShape, read_config, read_lora
@@ -71,7 +71,7 @@ def export_adapter(
             {GGUF_PROVENANCE: _provenance_text(folder)},
         )
         if form == "ollama":
-            (out / "Modelfile").write_text(modelfile(source), "utf-8")
+            atomic_write(out / "Modelfile", modelfile(source))
             _copy_papers(folder, out, None)
     except OSError as error:
         raise ModelError(f"{out}: cannot be written ({error.strerror})") from None
@@ -309,12 +309,12 @@ def _merged_folder(folder: Path, base: str, out: Path, report: store.Report | No
 
 def _copy_papers(folder: Path, out: Path, library: str | None) -> None:
     """Let provenance, card and calibration travel along; the card then speaks of a merged model."""
-    (out / PROVENANCE).write_text(_provenance_text(folder), "utf-8")
+    atomic_write(out / PROVENANCE, _provenance_text(folder))
     if (folder / "calibration.json").is_file():
         shutil.copy2(folder / "calibration.json", out / "calibration.json")
     card = folder / "README.md"
     if card.is_file():
-        (out / card.name).write_text(merged_card(card.read_text("utf-8"), library), "utf-8")
+        atomic_write(out / card.name, merged_card(card.read_text("utf-8"), library))
 
 
 def merged_card(card: str, library: str | None) -> str:

@@ -26,7 +26,7 @@ from dxtrace.engines.numpy_llama import (
     unpack,
 )
 from dxtrace.errors import ModelError
-from dxtrace.files import gguf_content, open_gguf
+from dxtrace.files import atomic_write, gguf_content, open_gguf
 from dxtrace.models import store
 from dxtrace.models.gguf_files import shape_of
 from dxtrace.models.gguf_tokenizer import kind_of_tokenizer, read_tokenizer
@@ -217,7 +217,7 @@ def _write(base: Path, target: Path, adapter: Path | None, report: store.Report)
         "start_token": start_token,
         "end_tokens": end_tokens,
     }
-    (target / "model.json").write_text(json.dumps(about, indent=1), "utf-8")
+    atomic_write(target / "model.json", json.dumps(about, indent=1))
 
 
 class _Tensors:

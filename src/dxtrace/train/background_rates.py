@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from dxtrace.compose import Composer
+from dxtrace.files import atomic_write
 from dxtrace.findings import recogniser as recognition
 from dxtrace.findings.recogniser import recogniser
 from dxtrace.knowledge import slug
@@ -57,7 +58,7 @@ def main() -> None:
     """Fit the rates and write them where the recogniser reads them."""
     file = Path(recognition.__file__).with_name("background_rates.json")
     rates = fit_background_rates()
-    file.write_text(json.dumps(rates, indent=0) + "\n", "utf-8")
+    atomic_write(file, json.dumps(rates, indent=0) + "\n")
 
 
 if __name__ == "__main__":

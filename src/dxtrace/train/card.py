@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from dxtrace.chain import DISCLAIMER, Chain
+from dxtrace.files import atomic_write
 from dxtrace.provenance import CREDENTIALED_RULE, CorpusInfo, Provenance
 from dxtrace.train.measured import Evaluation
 from dxtrace.train.recipe import Recipe
@@ -92,9 +93,7 @@ def write_card(
         + "\n"
     )
     path = folder / "README.md"
-    beside = path.with_name("README.md.part")
-    beside.write_text(text, "utf-8")
-    beside.replace(path)
+    atomic_write(path, text)
     return path
 
 

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from dxtrace.errors import InputError
-from dxtrace.files import writing
+from dxtrace.files import atomic_write, writing
 from dxtrace.models import store
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.train.corpora import Cases, fingerprint
@@ -171,9 +171,9 @@ class _Work:
         folder.mkdir()
         write_rows(folder / "train.arrow", self._rows())
         write_rows(folder / "dev.arrow", self._dev_rows())
-        (folder / "split.json").write_text(self._split(), "utf-8")
+        atomic_write(folder / "split.json", self._split())
         about = {"train": asdict(self._counts), "dev": asdict(self._dev_counts)}
-        (folder / "about.json").write_text(json.dumps(about), "utf-8")
+        atomic_write(folder / "about.json", json.dumps(about))
 
     def _rows(self) -> Iterator[Example]:
         data = self._recipe.data

@@ -164,7 +164,7 @@ def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
         if not recipe_file.is_file():
             raise InputError(f"{folder}: holds no run to go on with")
         _same_recipe(prepared.recipe, recipe_file)
-        recipe_file.write_text(to_yaml(prepared.recipe), "utf-8")
+        atomic_write(recipe_file, to_yaml(prepared.recipe))
         checkpoints.cut_metrics(
             folder / "metrics.jsonl",
             checkpoints.step_of(found) if found else -1,
@@ -174,20 +174,11 @@ def _open_folder(prepared: Prepared, folder: Path, resume: bool) -> Path | None:
         raise InputError(
             f"{folder}: is not empty; choose another folder, or --resume to go on with the run in it",
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        recipe_file.write_text(to_yaml(prepared.recipe), "utf-8")
-        (folder / "split.json").write_text(prepared.encoded.split, "utf-8")
-        (folder / "provenance.json").write_text(
-            json.dumps(prepared.provenance().to_json(), indent=1),
-            "utf-8",
-        )
-        (folder / "environment.json").write_text(
-            json.dumps(environment(prepared), indent=1),
-            "utf-8",
-        )
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
+    atomic_write(recipe_file, to_yaml(prepared.recipe))
+    atomic_write(folder / "split.json", prepared.encoded.split)
+    provenance = json.dumps(prepared.provenance().to_json(), indent=1)
+    atomic_write(folder / "provenance.json", provenance)
+    atomic_write(folder / "environment.json", json.dumps(environment(prepared), indent=1))
     return None
 
 

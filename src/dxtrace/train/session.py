@@ -22,7 +22,7 @@ from transformers import PrinterCallback, TrainerState
 from trl import SFTConfig
 
 from dxtrace.errors import EngineError
-from dxtrace.files import read_json
+from dxtrace.files import atomic_write, read_json
 from dxtrace.provenance import WEIGHTS, sha256_of
 from dxtrace.train import checkpoints
 from dxtrace.train.base import load_base, load_start
@@ -280,7 +280,7 @@ class Session:
             weights = sha256_of(beside / WEIGHTS)
             made_from = replace(self.prepared.provenance(), weights_sha256=weights)
             provenance = json.dumps(made_from.to_json(), indent=1)
-            (beside / "provenance.json").write_text(provenance, "utf-8")
+            atomic_write(beside / "provenance.json", provenance)
             (beside / "README.md").unlink(missing_ok=True)
             shutil.rmtree(adapter, ignore_errors=True)
             beside.replace(adapter)
@@ -325,10 +325,8 @@ def _name_base(file: Path, name: str) -> None:
     this machine.
     """
     config = read_json(file)
-    file.write_text(
-        json.dumps(config | {"base_model_name_or_path": name}, indent=2, sort_keys=True),
-        "utf-8",
-    )
+    named = config | {"base_model_name_or_path": name}
+    atomic_write(file, json.dumps(named, indent=2, sort_keys=True))
 
 
 def _measured(trainer: ChainTrainer) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from dxtrace.errors import InputError
-from dxtrace.files import check, read_json
+from dxtrace.files import atomic_write, check, read_json
 from dxtrace.models import store
 from dxtrace.train.curves import plot_losses, read_metrics
 from dxtrace.train.recipe import Recipe, apply_changes, resolve
@@ -99,7 +99,7 @@ def sweep(
         )
         if outcome.state == "interrupted":
             break
-        done.write_text(json.dumps(asdict(trial)), "utf-8")
+        atomic_write(done, json.dumps(asdict(trial)))
         trials.append(trial)
     return _conclude(trials, key, out)
 
@@ -110,7 +110,7 @@ def _conclude(trials: Sequence[Trial], key: str, out: Path) -> list[Trial]:
         key=lambda trial: trial.dev_loss if trial.dev_loss is not None else float("inf"),
     )
     table = {"key": key, "trials": [asdict(trial) for trial in ordered]}
-    (out / "sweep.json").write_text(json.dumps(table, indent=1), "utf-8")
+    atomic_write(out / "sweep.json", json.dumps(table, indent=1))
     if ordered:
         runs = {
             f"{key.split('.')[-1]}={trial.value}": read_metrics(out / trial.folder)
