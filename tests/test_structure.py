@@ -42,7 +42,7 @@ MOST_TOKENS_A_LINE = 8.0
 
 #: In a thousand lines of the package. A comprehension with a filter or a computed element, and a
 #: branch that gives a value, are read faster as statements.
-MOST_COMPREHENSIONS = 17
+MOST_COMPREHENSIONS = 14
 MOST_CONDITIONAL_EXPRESSIONS = 8
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

@@ -108,7 +108,10 @@ def suggest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     for candidate in known:
         by_lower[candidate.lower()] = candidate
     close = difflib.get_close_matches(name.lower()[:200], by_lower, n=count, cutoff=0.6)
-    return [by_lower[match] for match in close]
+    names = []
+    for match in close:
+        names.append(by_lower[match])
+    return names
 
 
 def first_fault(error: ValidationError) -> str:

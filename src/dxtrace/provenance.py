@@ -126,7 +126,10 @@ class Provenance:
 
 def _seal(data: Mapping[str, Any]) -> str:
     """Return a hash over a record, which tells that it was edited by hand; it is no signature."""
-    rest = {key: value for key, value in data.items() if key != "seal"}
+    rest = {}
+    for key, value in data.items():
+        if key != "seal":
+            rest[key] = value
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 

@@ -141,4 +141,7 @@ def softmax(scores: Sequence[float]) -> list[float]:
     for score in scores:
         weights.append(math.exp(score - top))
     total = sum(weights)
-    return [weight / total for weight in weights]
+    shares = []
+    for weight in weights:
+        shares.append(weight / total)
+    return shares

@@ -44,7 +44,9 @@ def leave_open(nodes: Sequence[Node], probabilities: Sequence[float], share: flo
 
 def label_options(engine: Engine, taxonomy: Taxonomy) -> Options:
     """Return the names of all diagnoses as a closed list of continuations of the prompt."""
-    names = [f" {node.name}" for node in taxonomy.diagnoses]
+    names = []
+    for node in taxonomy.diagnoses:
+        names.append(f" {node.name}")
     *labels, head = engine.encode([*names, step_head(1, "x")])
     return Options(tuple(tuple(label) for label in labels), (head[0],))
 
@@ -68,7 +70,9 @@ def rank_diagnoses(
         findings: what the findings in the note say for each diagnosis, in nats; None for nothing.
     """
     nodes = taxonomy.diagnoses
-    names = [node.name for node in nodes]
+    names = []
+    for node in nodes:
+        names.append(node.name)
     of_model = rank(engine, prompt, options)
     product = leave_open(
         nodes,

@@ -232,7 +232,10 @@ class Reasoner:
         answered: Node | None,
     ) -> Iterator[Alternative]:
         """Yield the best diagnosis of the next categories, with what the note says for it."""
-        passed = {answered.category} if answered else set()
+        if answered:
+            passed = {answered.category}
+        else:
+            passed = set()
         for entry in differential.entries:
             if len(passed) == _ALTERNATIVES + bool(answered):
                 return
@@ -282,7 +285,9 @@ def _reached(taxonomy: Taxonomy, node: Node, drafts: Sequence[Draft]) -> Node | 
     A node with no sibling to be told from ("Asthma" under its suspicion) is reached with the one
     above it.
     """
-    supported = {draft.supports for draft in drafts}
+    supported = set()
+    for draft in drafts:
+        supported.add(draft.supports)
     nodes = {}
     for other in taxonomy.category_of(node).nodes:
         nodes[other.name] = other

@@ -60,7 +60,9 @@ def scope_features(
         stated.add(statement.quote.start)
     of_model = _by_category(differential, "model")
     of_findings = _by_category(differential, "findings")
-    own = [draft.premise for draft in drafts]
+    own = []
+    for draft in drafts:
+        own.append(draft.premise)
     affirmed = max(_FEW_CLAUSES, len(reading.affirmed))
     return {
         "coverage": _explained(reading, node) / affirmed,

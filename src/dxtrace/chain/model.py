@@ -305,7 +305,10 @@ def step_to_json(number: int, step: Step) -> dict[str, Any]:
 
 
 def _numbered(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    return [{"number": number, **vars(step)} for number, step in enumerate(steps, 1)]
+    numbered = []
+    for number, step in enumerate(steps, 1):
+        numbered.append({"number": number, **vars(step)})
+    return numbered
 
 
 def _alternative_json(item: Alternative) -> dict[str, Any]:

@@ -58,7 +58,9 @@ class GroupedHelp(TyperGroup):
     def format_commands(self, _ctx: Any, formatter: Any) -> None:
         """Write one section for each heading, all with the same width of names."""
         width = max(map(len, self.commands))
-        sections: dict[str, list[tuple[str, str]]] = {heading: [] for heading in HEADINGS}
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for heading in HEADINGS:
+            sections[heading] = []
         for name, command in self.commands.items():
             row = (name.ljust(width), command.get_short_help_str(SHORT))
             sections[str(command.rich_help_panel)].append(row)  # type: ignore[attr-defined]

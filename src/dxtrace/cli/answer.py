@@ -245,7 +245,10 @@ def batch(
 def _any_credentialed(tasks: Sequence[Task]) -> bool:
     from dxtrace.corpus.base import CREDENTIALED
 
-    cases = [case for _, case in tasks if not isinstance(case, CaseError)]
+    cases = []
+    for _, case in tasks:
+        if not isinstance(case, CaseError):
+            cases.append(case)
     return any(case.tags.get(CREDENTIALED) == "true" for case in cases)
 
 
@@ -313,7 +316,9 @@ class _Extras:
 
             quantiles = reasoner.calibration.conformal
             entries = conformal_set(chain.differential, quantiles, self.coverage)
-            names = [entry.diagnosis for entry in entries]
+            names = []
+            for entry in entries:
+                names.append(entry.diagnosis)
             found["conformal_set"] = {"coverage": self.coverage, "diagnoses": names}
         return found
 

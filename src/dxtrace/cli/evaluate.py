@@ -223,7 +223,10 @@ def evaluate(
         open_judge(judge_observations, "observations", judge_settings),
         open_judge(judge_rationales, "rationales", judge_settings),
     )
-    strangers = outside_cases(open_corpus(outside)) if outside else {}
+    if outside:
+        strangers = outside_cases(open_corpus(outside))
+    else:
+        strangers = {}
     work = _Work(
         read,
         {case.id: case for case in cases},
@@ -261,7 +264,9 @@ def _score_given(
     compare: Sequence[Path],
 ) -> list[Scored]:
     """Score what was answered before, earlier evaluations first."""
-    kept = [_kept(path) for path in compare]
+    kept = []
+    for path in compare:
+        kept.append(_kept(path))
     answers = []
     for path, one in zip(compare, kept, strict=True):
         if one is None:
@@ -428,7 +433,9 @@ def _score_run(work: _Work, name: str, system: System, crew: Crew | None) -> Sco
 
 def _distinct(scored: Sequence[Scored]) -> list[Scored]:
     """Give systems of one name a number each."""
-    names = [one.name for one in scored]
+    names = []
+    for one in scored:
+        names.append(one.name)
     paths = []
     for place, one in enumerate(scored):
         paths.append(

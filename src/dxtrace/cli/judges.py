@@ -105,5 +105,8 @@ def _print_agreement(one: Any) -> None:
     for kind, (share, n) in one.by_kind.items():
         print(f"  {kind or 'all'}: called the same {share:.1%} of {n}")
     for pair in one.examples:
-        kind = f"[{pair.kind}] " if pair.kind else ""
+        if pair.kind:
+            kind = f"[{pair.kind}] "
+        else:
+            kind = ""
         print(f"  - {kind}{pair.one} | {pair.other}")

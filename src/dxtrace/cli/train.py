@@ -274,7 +274,10 @@ def publish(
         check_place(to)
         for file in check_publishable(folder):
             print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
-        who = "everybody" if public else "its owner"
+        if public:
+            who = "everybody"
+        else:
+            who = "its owner"
         print(f"would be shared as https://huggingface.co/{to}, to be seen by {who}")
         return
     print(share(folder, to, private=not public))
@@ -489,7 +492,9 @@ def _notes(spec: str | None, count: int) -> list[str]:
         from dxtrace.compose import Composer
 
         composer = Composer(seed=11)
-        composed = [composer.case(number).case.note for number in range(4 * count)]
+        composed = []
+        for number in range(4 * count):
+            composed.append(composer.case(number).case.note)
         return sorted(composed, key=len)[:count]
     from dxtrace.corpus import open_corpus
 

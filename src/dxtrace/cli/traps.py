@@ -48,7 +48,10 @@ def traps(
         atomic_write(write, suite_text())
         print(write)
         return
-    answers = answer_traps(suite()) if predictions is None else read_answers(predictions)
+    if predictions is None:
+        answers = answer_traps(suite())
+    else:
+        answers = read_answers(predictions)
     report = score_traps(answers)
     if as_json:
         print(json.dumps(report.to_json(), ensure_ascii=False, indent=1))

@@ -82,7 +82,10 @@ def verify(
         refuse_to_replace([page])
     read = read_answers(answer)
     one = None if note is None else read_case(note)
-    by_id = {} if notes is None else read_notes(notes)
+    if notes is None:
+        by_id = {}
+    else:
+        by_id = read_notes(notes)
     checks: list[AnswerCheck] = []
     for found in read.answers:
         case = _note_of(found, one, by_id)
@@ -108,12 +111,16 @@ def _note_of(answer: QuotedAnswer, one: Case | None, by_id: Mapping[str, Case]) 
         return one
     if by_id:
         return by_id.get(answer.id)
-    return Case.from_text(answer.note, answer.id) if answer.note else None
+    if answer.note:
+        return Case.from_text(answer.note, answer.id)
+    return None
 
 
 def _show(checks: Sequence[AnswerCheck], format: Format) -> None:
     if format is Format.json:
-        data = [check.to_json() for check in checks]
+        data = []
+        for check in checks:
+            data.append(check.to_json())
         print(json.dumps(data[0] if len(data) == 1 else data, ensure_ascii=False, indent=1))
         return
     console = stdout_console()
@@ -129,8 +136,12 @@ def _show(checks: Sequence[AnswerCheck], format: Format) -> None:
 
 
 def _cells(number: int, quote: QuoteCheck) -> list[Text]:
-    wrong = [fault.what for fault in quote.faults]
-    aside = [f"({what})" for what in (*(doubt.what for doubt in quote.doubts), *quote.remarks)]
+    wrong = []
+    for fault in quote.faults:
+        wrong.append(fault.what)
+    aside = []
+    for what in (*(doubt.what for doubt in quote.doubts), *quote.remarks):
+        aside.append(f"({what})")
     return [
         Text(str(number), style="green" if quote.stands else "bold red"),
         Text(clean(" ".join(quote.claim.quote.split()))),

@@ -82,8 +82,14 @@ def view(
     target = out or _default_name(sources)
     if not force and not _is_page(target):
         refuse_to_replace([target])
-    corpora = [source for source in sources if _is_corpus(source)]
-    results = [source for source in sources if source not in corpora]
+    corpora = []
+    for source in sources:
+        if _is_corpus(source):
+            corpora.append(source)
+    results = []
+    for source in sources:
+        if source not in corpora:
+            results.append(source)
     found = Found()
     if results:
         found = read_results(results)

@@ -88,7 +88,9 @@ def _statements_by_block(
 ) -> dict[str, list[CaseStatement]]:
     """Return what each block of the note has to say."""
     blocks = _blocks(parts)
-    homes: dict[str, list[CaseStatement]] = {block: [] for block in blocks}
+    homes: dict[str, list[CaseStatement]] = {}
+    for block in blocks:
+        homes[block] = []
     for statement in statements:
         home = _home(statement, blocks)
         # Habits and relatives that mean nothing are left out where no part is theirs.

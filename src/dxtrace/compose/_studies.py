@@ -52,7 +52,10 @@ def studies(voice: Voice, part: Part, own: Sequence[CaseStatement]) -> list[Item
         items.append((modality, voice.background(study.id, part)))
     voice.rng.shuffle(items)
     if part.layout != "lines" or voice.style.heading == "inline":
-        return [item for _, item in items]
+        studies = []
+        for _, item in items:
+            studies.append(item)
+        return studies
     return _printed(voice, part, items, set(normal))
 
 

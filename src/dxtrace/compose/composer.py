@@ -69,7 +69,10 @@ class Composer:
             DxtraceError: no note without a label could be written (the knowledge leaks it).
         """
         side = int(hard)
-        styles = [style for style in STYLES if style.hard == hard]
+        styles = []
+        for style in STYLES:
+            if style.hard == hard:
+                styles.append(style)
         if hard:
             styles = [style for style in styles if not style.is_story]
         name = self.name(number, hard)
@@ -91,7 +94,10 @@ class Composer:
         diagnoses = list(self.compiled[category].targets)
         first = random.Random(f"{self.seed}/stories/{category}").randrange(len(diagnoses))
         diagnosis = diagnoses[(first + round_number) % len(diagnoses)]
-        styles = [style for style in STYLES if style.hard and style.is_story]
+        styles = []
+        for style in STYLES:
+            if style.hard and style.is_story:
+                styles.append(style)
         name = f"story-{self.seed}-{number:06d}"
         seed = f"{self.seed}/stories/{number}"
         return self._composed((category, diagnosis), styles, name, seed, "stories")
@@ -123,7 +129,10 @@ class Composer:
 
     def name(self, number: int, hard: bool = False) -> str:
         """Return the id of a case."""
-        prefix = "hard" if hard else "case"
+        if hard:
+            prefix = "hard"
+        else:
+            prefix = "case"
         return f"{prefix}-{self.seed}-{number:06d}"
 
     def diagnosis(self, number: int, hard: bool = False) -> str:
@@ -211,7 +220,9 @@ def _choose_style(rng: random.Random, styles: Sequence[Style], acute: bool) -> S
     for style in styles:
         if not (acute and style.planned):
             fitting_styles.append(style)
-    weights = [style.weight for style in fitting_styles]
+    weights = []
+    for style in fitting_styles:
+        weights.append(style.weight)
     return rng.choices(fitting_styles, weights)[0]
 
 

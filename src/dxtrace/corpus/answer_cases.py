@@ -94,7 +94,10 @@ def answer_cases(
         if stale or failed:
             store.drop(stale.keys() | failed)
         done = {row.id for row in store.kept}
-        missing = [task for task in tasks if task[0] not in done]
+        missing = []
+        for task in tasks:
+            if task[0] not in done:
+                missing.append(task)
         with closing((crew or answer_here)(system, missing)) as rows:
             for number, (id, _) in enumerate(tasks, 1):
                 if id in done:

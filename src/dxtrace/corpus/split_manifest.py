@@ -66,7 +66,9 @@ def write_split(
     for case in corpus.cases:
         triples.append((case.id, case.patient, diagnosis_of(case)))
     splits = split_by_patient(triples, shares, seed)
-    rows: dict[str, dict[str, str]] = {name: {} for name in shares}
+    rows: dict[str, dict[str, str]] = {}
+    for name in shares:
+        rows[name] = {}
     for case in corpus.cases:
         rows[splits[case.id]][case.id] = note_sha256(case)
     manifest = {

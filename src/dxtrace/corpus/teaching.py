@@ -143,10 +143,14 @@ def _planned(size: int, seed: int) -> list[_Plan]:
         name = composer.name(number)
         cases.append((name, f"patient-{name}", composer.diagnosis(number)))
     dealt = split_by_patient(cases, seed=seed)
-    numbers: dict[str, list[int]] = {split: [] for split in SHARES}
+    numbers: dict[str, list[int]] = {}
+    for split in SHARES:
+        numbers[split] = []
     for number, (name, _, _) in enumerate(cases):
         numbers[dealt[name]].append(number)
-    plans = [_Plan(split, numbers[split]) for split in SHARES]
+    plans = []
+    for split in SHARES:
+        plans.append(_Plan(split, numbers[split]))
     plans.append(_Plan("hard", range(hard_size(size))))
     plans.append(_Plan("stories", range(story_size(size))))
     return plans
@@ -167,7 +171,10 @@ def _compose(task: _Task) -> list[_Row]:
         else:
             case = composer.case(number, hard=task.plan.split == "hard")
         case = replace(case, tags={**case.tags, "split": task.plan.split})
-        diagnosis = case.gold.diagnosis if case.gold else ""
+        if case.gold:
+            diagnosis = case.gold.diagnosis
+        else:
+            diagnosis = ""
         rows.append(_Row(case.id, diagnosis, case.tags["style"], row_bytes(case)))
     return rows
 

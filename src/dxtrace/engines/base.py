@@ -111,7 +111,9 @@ def ancestors(paths: Sequence[tuple[int, ...]]) -> list[list[int]]:
     """Return, for each node of a :func:`token_tree`, where the nodes on the way to it stand, itself
     included: what it may see of the tree.
     """
-    rows = {path: row for row, path in enumerate(paths)}
+    rows = {}
+    for row, path in enumerate(paths):
+        rows[path] = row
     seen: list[list[int]] = []
     for path in paths:
         seen.append([rows[path[:length]] for length in range(1, len(path) + 1)])

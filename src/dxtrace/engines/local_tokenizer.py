@@ -117,7 +117,9 @@ def _read_template(file: Path, config: Mapping[str, Any]) -> str | None:
         return file.read_text("utf-8")
     template = config.get("chat_template")
     if isinstance(template, list):
-        named = {entry["name"]: entry["template"] for entry in template}
+        named = {}
+        for entry in template:
+            named[entry["name"]] = entry["template"]
         template = named.get("default")
     return template
 
@@ -126,4 +128,6 @@ def _spelling(token: Any) -> str | None:
     """Return a token's text, which a configuration gives as it is or with its properties."""
     if isinstance(token, dict):
         token = token.get("content")
-    return str(token) if token else None
+    if token:
+        return str(token)
+    return None

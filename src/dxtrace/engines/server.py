@@ -131,11 +131,17 @@ class ServerEngine:
         started = time.perf_counter()
         # The first alone: once it is answered, the others find the prompt in the server's cache.
         found = [*map_in_threads(weigh, branches[:1], 1, expect_wanted)]
-        at_once = _BRANCHES_AT_ONCE if self.packs else 1
+        if self.packs:
+            at_once = _BRANCHES_AT_ONCE
+        else:
+            at_once = 1
         found += map_in_threads(weigh, branches[1:], at_once, expect_wanted)
         computed = sum(tokens for _, tokens in found)
         self.work.add(computed, time.perf_counter() - started)
-        return [shares for shares, _ in found]
+        distributions = []
+        for shares, _ in found:
+            distributions.append(shares)
+        return distributions
 
     def _weigh(
         self,
@@ -176,7 +182,9 @@ def _open_api(endpoint: Endpoint, model: str) -> tuple[str, ServerApi]:
     """
     try:
         listed = endpoint.get("/v1/models")["data"]
-        served = {str(entry["id"]): entry for entry in listed}
+        served = {}
+        for entry in listed:
+            served[str(entry["id"])] = entry
     except (RequestRefused, KeyError, TypeError):
         raise ServerUnfit(
             f"{endpoint.place} lists no models at /v1/models: no server of models?"

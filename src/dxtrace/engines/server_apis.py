@@ -276,9 +276,14 @@ def _shares(
     if any(logs.get(token) is None for token in candidates):
         raise _no_log_probabilities(hint)
     highest = max(logs[token] for token in candidates)
-    weights = {token: math.exp(logs[token] - highest) for token in candidates}
+    weights = {}
+    for token in candidates:
+        weights[token] = math.exp(logs[token] - highest)
     total = sum(weights.values())
-    return {token: weight / total for token, weight in weights.items()}
+    shares = {}
+    for token, weight in weights.items():
+        shares[token] = weight / total
+    return shares
 
 
 def _no_log_probabilities(hint: str) -> ServerUnfit:

@@ -29,7 +29,10 @@ def expect_libraries() -> None:
     Raises:
         MissingExtra: it is not.
     """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    missing = []
+    for name in _NEEDED:
+        if importlib.util.find_spec(name) is None:
+            missing.append(name)
     if missing:
         raise MissingExtra(f"evaluation ({', '.join(missing)})", "evaluate")
 

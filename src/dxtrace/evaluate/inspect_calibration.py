@@ -121,7 +121,9 @@ def _read(
         clusters.setdefault(name, []).append(len(stated))
         stated.append(float(value))
         right.append(to_float(sample.score.value))
-    places = [np.array(members) for members in clusters.values()]
+    places = []
+    for members in clusters.values():
+        places.append(np.array(members))
     return np.array(stated), np.array(right), places
 
 

@@ -84,7 +84,10 @@ def variants(
     for quote in single_clauses(find_quotes(note)):
         lines.append((quote.start, quote.end))
     own = _touched(lines, quoted)
-    others = [line for line in lines if line not in own]
+    others = []
+    for line in lines:
+        if line not in own:
+            others.append(line)
     drawn = _rng(case, seed).sample(others, min(len(own), len(others)))
     texts: dict[Variant, str] = {
         "without_key_evidence": remove(note, _touched(lines, gold)),
@@ -187,7 +190,10 @@ def run_variants(
 def choose(cases: Sequence[AnnotatedCase], count: int, seed: int = 0) -> list[AnnotatedCase]:
     """Return so many cases at random, in their order; always the same ones."""
     places = random.Random(seed).sample(range(len(cases)), min(count, len(cases)))
-    return [cases[place] for place in sorted(places)]
+    chosen = []
+    for place in sorted(places):
+        chosen.append(cases[place])
+    return chosen
 
 
 def _touched(lines: Sequence[Span], spans: Sequence[Span]) -> list[Span]:

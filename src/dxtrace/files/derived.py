@@ -55,8 +55,14 @@ def derive(name: str, sources: Iterable[bytes], build: Callable[[], bytes]) -> b
 def source_code(package: str) -> tuple[bytes, ...]:
     """Return the source files of a package, by name: a source of what its code builds."""
     folder = importlib.resources.files(package)
-    files = [file for file in folder.iterdir() if file.name.endswith(".py")]
-    return tuple(file.read_bytes() for file in sorted(files, key=lambda file: file.name))
+    files = []
+    for file in folder.iterdir():
+        if file.name.endswith(".py"):
+            files.append(file)
+    contents = []
+    for file in sorted(files, key=lambda file: file.name):
+        contents.append(file.read_bytes())
+    return tuple(contents)
 
 
 def _split_check(stored: bytes) -> tuple[bytes, bytes]:

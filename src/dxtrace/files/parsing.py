@@ -168,7 +168,9 @@ class _StrictLoader(_Loader):  # type: ignore[misc]
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         found: dict[Any, Any] = super().construct_mapping(node, deep)
         if len(found) < len(node.value):
-            keys = [self.construct_object(key) for key, _ in node.value]
+            keys = []
+            for key, _ in node.value:
+                keys.append(self.construct_object(key))
             twice = next(key for key in keys if keys.count(key) > 1)
             line = node.start_mark.line + 1
             raise UnusableError(

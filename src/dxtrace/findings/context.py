@@ -58,7 +58,9 @@ def patient_by_relation(note: str) -> str:
     brought = _BROUGHT_BY_CHILD.search(note)
     if brought is None:
         return ""
-    return "mother" if brought[1].lower() == "her" else "father"
+    if brought[1].lower() == "her":
+        return "mother"
+    return "father"
 
 
 def read_context(
@@ -76,7 +78,9 @@ def read_context(
         family_section: it stands under a heading of the family's history.
         patient: what the patient is to who tells the story (:func:`patient_by_relation`).
     """
-    words = [token.text for token in tokens]
+    words = []
+    for token in tokens:
+        words.append(token.text)
     references = reference_tokens(tokens)
     scopes = []
     for scope in find_scopes(words):

@@ -113,12 +113,16 @@ def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> li
     for value in named:
         for index in range(value.first, value.last + 1):
             covered.add(index)
-    known = {value.quantity for value in named}
+    known = set()
+    for value in named:
+        known.add(value.quantity)
     unnamed = []
     for value in reader.unnamed():
         if value.last not in covered and value.quantity not in known:
             unnamed.append(value)
-    words = [token.text for token in tokens]
+    words = []
+    for token in tokens:
+        words.append(token.text)
     values = [*named, *unnamed, *read_ages(words), *read_durations(words)]
     values += read_postural_falls(words)
     if _OTHER_FLUID.search(text):

@@ -105,7 +105,9 @@ class PatternIndex:
             persons: by owner, whose finding it is: "family", "other" or (absent) the patient's.
             clauses: the number of the clause that each token stands in.
         """
-        words = [token.text for token in tokens]
+        words = []
+        for token in tokens:
+            words.append(token.text)
         measured = list(measurements)
         spans = self._spans(words, measured, _silent_tokens(tokens, measured))
         met: dict[int, set[int]] = defaultdict(set)

@@ -166,7 +166,9 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
 
 def _marked_no(text: str, state: _State) -> bool:
     """True for a row of a table with a column for yes and one for no, whose mark stands under no."""
-    cells = [cell.strip().lower() for cell in re.split(r"\t|\|", text.rstrip("\r\n"))]
+    cells = []
+    for cell in re.split(r"\t|\|", text.rstrip("\r\n")):
+        cells.append(cell.strip().lower())
     if "yes" in cells and "no" in cells:
         state.no_column = cells.index("no")
         return False

@@ -332,7 +332,9 @@ def _known_patterns() -> _KnownPatterns:
     for category in knowledge.written():
         for premise in knowledge.premises(category):
             number = len(has_patterns)
-            patterns = [reader.read(text) for text in premise.states]
+            patterns = []
+            for text in premise.states:
+                patterns.append(reader.read(text))
             past = premise.kind not in {"symptom", "sign"}
             for pattern in patterns:
                 index.add(number, pattern, past_allowed=past)

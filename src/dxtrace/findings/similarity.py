@@ -109,7 +109,9 @@ class FindingIndex:
 
 def _stored_arrays(premises: Sequence[Premise]) -> _Arrays:
     """Return the arrays of an index, from the cache if nothing that goes into them has changed."""
-    sources = [repr(premise.says).encode() for premise in premises]
+    sources = []
+    for premise in premises:
+        sources.append(repr(premise.says).encode())
     sources += source_code("dxtrace.findings")
     sources += source_code("dxtrace.notes")
     sources.append(Lexicon.source())

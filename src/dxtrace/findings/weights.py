@@ -47,13 +47,15 @@ def ratios_of(category: str) -> dict[str, _Row]:
     prefix = knowledge.slug(category)
     rows: dict[str, _Row] = {}
     for finding in known.findings:
-        shares = [_frequency(finding, node, category) for node in Taxonomy.default().diagnoses]
+        shares = []
+        for node in Taxonomy.default().diagnoses:
+            shares.append(_frequency(finding, node, category))
         id = f"{prefix}/{finding.id}"
         rows[id] = _ratios(id, shares)
     for proof in known.proofs:
-        shares = [
-            _proof_frequency(proof.node, node, category) for node in Taxonomy.default().diagnoses
-        ]
+        shares = []
+        for node in Taxonomy.default().diagnoses:
+            shares.append(_proof_frequency(proof.node, node, category))
         id = f"{prefix}/{proof.id}"
         rows[id] = _ratios(id, shares)
     return rows
@@ -79,11 +81,10 @@ def weight_of(premise: str) -> Weight | None:
     if known.decisive:
         return "strong"
     nodes = Taxonomy.default().diagnoses
-    below = [
-        number
-        for number, node in enumerate(nodes)
-        if node.category == category and known.node in node.path
-    ]
+    below = []
+    for number, node in enumerate(nodes):
+        if node.category == category and known.node in node.path:
+            below.append(number)
     ratio = float(ratios_of(category)[premise][below].mean())
     if ratio >= STRONG and known.kind not in _AT_MOST:
         return "strong"

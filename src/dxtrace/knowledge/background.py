@@ -267,7 +267,9 @@ class Background(_Strict):
                 followed.add(test.follows)
         if unknown := followed - tests:
             yield f"tests follow unknown tests {sorted(unknown)}"
-        beside = {illness.id for illness in illnesses}
+        beside = set()
+        for illness in illnesses:
+            beside.add(illness.id)
         beside |= {drug.id for drug in self.drug_classes}
         for drug in self.drug_classes:
             unknown = set(drug.never_with) - known

@@ -163,7 +163,9 @@ def _leaks(knowledge: CategoryKnowledge, category: Category) -> Iterator[str]:
 
 def _repeats(knowledge: CategoryKnowledge) -> Iterator[str]:
     items = _items(knowledge)
-    ids = [item.id for item in items]
+    ids = []
+    for item in items:
+        ids.append(item.id)
     for name in sorted({name for name in ids if ids.count(name) > 1}):
         yield f"the id {name!r} is used twice"
     for item in items:

@@ -324,7 +324,10 @@ def merged_card(card: str, library: str | None) -> str:
         card: as :func:`dxtrace.train.card.write_card` writes it.
         library: what loads the model, as the hub calls it; None where nothing there does.
     """
-    line = f"library_name: {library}\n" if library else ""
+    if library:
+        line = f"library_name: {library}\n"
+    else:
+        line = ""
     card = card.replace("library_name: peft\n", line, 1)
     card = card.replace("A LoRA adapter (PEFT) for `", "A LoRA adapter merged into `", 1)
     use = ""

@@ -109,7 +109,10 @@ class LoraConfig(BaseModel):
         if rank != _of_pattern(self.rank_pattern, module, self.r):
             raise ValueError("rank")
         alpha = _of_pattern(self.alpha_pattern, module, self.lora_alpha)
-        divisor = rank**0.5 if self.use_rslora else rank
+        if self.use_rslora:
+            divisor = rank**0.5
+        else:
+            divisor = rank
         return float(alpha / divisor)
 
 

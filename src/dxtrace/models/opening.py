@@ -112,7 +112,10 @@ def open_model(
 
 def _is_credentialed(source: _Source, adapter: Path | None) -> bool:
     """Return whether a model or its adapter says that it was made from credentialed data."""
-    files = [file for file in (source.gguf, source.folder, adapter) if file is not None]
+    files = []
+    for file in (source.gguf, source.folder, adapter):
+        if file is not None:
+            files.append(file)
     return any(says_credentialed(file) for file in files)
 
 

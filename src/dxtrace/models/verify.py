@@ -89,8 +89,14 @@ class Parity:
     @property
     def verdict(self) -> str:
         """All of it in one line: SAME or DIFFERS, and of which forms."""
-        wrong = [comparison.form for comparison in self.comparisons if not comparison.passed]
-        shown = [comparison.form for comparison in self.comparisons if comparison.limit is None]
+        wrong = []
+        for comparison in self.comparisons:
+            if not comparison.passed:
+                wrong.append(comparison.form)
+        shown = []
+        for comparison in self.comparisons:
+            if comparison.limit is None:
+                shown.append(comparison.form)
         cases = f"on {self.comparisons[0].cases} cases"
         if wrong:
             line = f"DIFFERS from the adapter {cases}: {', '.join(wrong)}"
@@ -223,10 +229,16 @@ def _of_export(
     if path.is_dir():
         tokenizer, model, exact = load_plain(path)
         answers = _all_in_torch(model, tokenizer, notes, tokens)
-        stored = MERGED_LIMIT if exact else HALF_LIMIT
+        if exact:
+            stored = MERGED_LIMIT
+        else:
+            stored = HALF_LIMIT
         return _compare(f"{path.name}, torch", reference, answers, stored)
     reader = open_gguf(path)
-    kinds = {tensor.tensor_type.name for tensor in reader.tensors if len(tensor.shape) == 2}
+    kinds = set()
+    for tensor in reader.tensors:
+        if len(tensor.shape) == 2:
+            kinds.add(tensor.tensor_type.name)
     limit: float | None = None
     if kinds <= {"F32"}:
         limit = GGUF_LIMIT

@@ -81,7 +81,10 @@ def _order(
 def _attempts(note: str, text: str) -> Iterator[list[tuple[int, int]]]:
     """Yield the places of a text, the exact ones first."""
     yield list(_exact(note, text))
-    words = [re.escape(word) for word in re.split(_GAP, text) if word]
+    words = []
+    for word in re.split(_GAP, text):
+        if word:
+            words.append(re.escape(word))
     if not words:
         return
     spaced = _GAP.join(words)

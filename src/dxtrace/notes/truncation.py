@@ -211,7 +211,10 @@ def _token_budget(wanted: dict[str, int], budget: int) -> dict[str, int]:
 def _head_and_tail(pieces: Sequence[Piece], room: int) -> list[Range]:
     """Return the pieces at the start, up to two thirds of the room, and those at the end."""
     if _cost(pieces) <= room:
-        return [(start, end) for start, end, _ in pieces]
+        ranges = []
+        for start, end, _ in pieces:
+            ranges.append((start, end))
+        return ranges
     head: list[Range] = []
     used = 0
     for start, end, cost in pieces:

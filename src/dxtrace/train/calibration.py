@@ -171,7 +171,9 @@ def differential_of(case: ScoredCase, calibration: Calibration) -> Differential:
         for name, probability in pairs:
             ranked.append(Ranked(name, name, probability))
         return Differential(tuple(sorted(ranked, key=lambda entry: -entry.probability)))
-    names = [node.name for node in nodes]
+    names = []
+    for node in nodes:
+        names.append(node.name)
     of_model = []
     for name in names:
         of_model.append(case.probabilities[name])
@@ -279,8 +281,12 @@ def calibrate(
                     differential_of(one, calibration),
                 )
             )
-        outside = [one.gold is None for one, _ in scored]
-        plain = [case.tags.get("split") == "scope" for case in everything]
+        outside = []
+        for one, _ in scored:
+            outside.append(one.gold is None)
+        plain = []
+        for case in everything:
+            plain.append(case.tags.get("split") == "scope")
         calibration = replace(calibration, scope=fit_scope(features, outside, plain))
     found = replace(found, calibration=calibration)
     text = json.dumps(calibration.to_json(), indent=2) + "\n"

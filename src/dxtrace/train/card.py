@@ -124,7 +124,9 @@ def _header(
     if provenance.credentialed:
         header |= {"license_name": "physionet-credentialed-health-data-license-1.5.0"}
     if evaluations:
-        results = [_result(one) for one in evaluations]
+        results = []
+        for one in evaluations:
+            results.append(_result(one))
         header["model-index"] = [{"name": recipe.name, "results": results}]
     return str(yaml.safe_dump(header, sort_keys=False, allow_unicode=True))
 
@@ -142,9 +144,18 @@ def _result(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _what(recipe: Recipe, provenance: Provenance, made: Made) -> str:
-    trained = [corpus for corpus in provenance.corpora if corpus.id != made.measured_on]
-    measured = [corpus for corpus in provenance.corpora if corpus.id == made.measured_on]
-    cases = f"{made.train_cases:,} cases of " if made.train_cases else ""
+    trained = []
+    for corpus in provenance.corpora:
+        if corpus.id != made.measured_on:
+            trained.append(corpus)
+    measured = []
+    for corpus in provenance.corpora:
+        if corpus.id == made.measured_on:
+            measured.append(corpus)
+    if made.train_cases:
+        cases = f"{made.train_cases:,} cases of "
+    else:
+        cases = ""
     text = (
         f"A LoRA adapter (PEFT) for `{recipe.base.hub_id or recipe.base.model}`. It reads a patient case and writes a "
         "final diagnosis and numbered steps of reasoning, each quoting the case word for word. Used through dxtrace, "
@@ -152,7 +163,10 @@ def _what(recipe: Recipe, provenance: Provenance, made: Made) -> str:
         f"Trained on: {cases}{_named(trained)}."
     )
     if made.dev_cases:
-        held_out = _named(measured) if measured else "the same corpus, held out"
+        if measured:
+            held_out = _named(measured)
+        else:
+            held_out = "the same corpus, held out"
         text += f" Measured while training, not trained on: {made.dev_cases:,} cases of {held_out}."
     if provenance.credentialed:
         text += f"\n\n**{CREDENTIALED_RULE}**"
@@ -278,7 +292,10 @@ def _evaluation(evaluations: Sequence[Evaluation]) -> str:
         corpus = "a corpus that was not named"
         if one.corpus is not None:
             corpus = f"{one.corpus.name} (`{one.corpus.id}`)"
-        cases = f"{one.cases:,} cases of " if one.cases else ""
+        if one.cases:
+            cases = f"{one.cases:,} cases of "
+        else:
+            cases = ""
         rows = []
         for key, value in one.measures.items():
             rows.append(f"| {key.replace('_', ' ')} | {value:.4f} |")

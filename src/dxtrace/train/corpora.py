@@ -96,7 +96,10 @@ def read_cases(data: Data, seed: int, report: store.Report | None = None) -> Cas
     held_out = ""
     dev_corpus = None
     if split is None and any("split" in case.tags for case in train):
-        dev = [case for case in train if case.tags.get("split") == "dev"]
+        dev = []
+        for case in train:
+            if case.tags.get("split") == "dev":
+                dev.append(case)
         train = [case for case in train if case.tags.get("split") == "train"]
         held_out = "the corpus' own development split"
     if data.dev:

@@ -22,7 +22,10 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
     file = run / "metrics.jsonl"
     if not file.is_file():
         raise InputError(f"{file}: no such file; is {run} the folder of a run?")
-    return [row for _, row in read_rows(file)]
+    metrics = []
+    for _, row in read_rows(file):
+        metrics.append(row)
+    return metrics
 
 
 def read_rows(file: Path) -> Iterator[tuple[Line, dict[str, Any]]]:
@@ -37,7 +40,10 @@ def read_rows(file: Path) -> Iterator[tuple[Line, dict[str, Any]]]:
         except RowError:
             continue
         if isinstance(row, dict) and type(row.get("step")) is int:
-            numbers = {key: row[key] for key in row if isinstance(row[key], int | float)}
+            numbers = {}
+            for key in row:
+                if isinstance(row[key], int | float):
+                    numbers[key] = row[key]
             yield line, numbers
 
 

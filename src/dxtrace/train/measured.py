@@ -57,8 +57,14 @@ def read_evaluation(file: Path, adapter_sha256: str | None = None) -> Evaluation
 
 def _of_report(data: dict[str, Any], file: Path, adapter_sha256: str | None) -> Evaluation:
     report = check(_Report, data, str(file))
-    unknown = [one for one in report.systems if not one.model.adapter_sha256]
-    ours = [one for one in report.systems if one.model.adapter_sha256 == adapter_sha256]
+    unknown = []
+    for one in report.systems:
+        if not one.model.adapter_sha256:
+            unknown.append(one)
+    ours = []
+    for one in report.systems:
+        if one.model.adapter_sha256 == adapter_sha256:
+            ours.append(one)
     if not ours and len(report.systems) == len(unknown) == 1:
         ours = unknown
     if not ours or adapter_sha256 is None:
@@ -107,8 +113,13 @@ class _Report(BaseModel):
 def keep(run: Path, evaluation: Evaluation | None, example: Chain | None) -> None:
     """Keep an evaluation and an example beside a run; of two on one corpus the later stays."""
     if evaluation is not None:
-        others = [one for one in evaluations(run) if one.corpus != evaluation.corpus]
-        rows = [one.model_dump(mode="json") for one in (*others, evaluation)]
+        others = []
+        for one in evaluations(run):
+            if one.corpus != evaluation.corpus:
+                others.append(one)
+        rows = []
+        for one in (*others, evaluation):
+            rows.append(one.model_dump(mode="json"))
         atomic_write(run / _EVALUATIONS, json.dumps(rows, indent=1))
     if example is not None:
         atomic_write(run / _EXAMPLE, json.dumps(example.to_json(), ensure_ascii=False))

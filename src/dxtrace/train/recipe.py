@@ -281,9 +281,9 @@ def _value(key: str, text: str) -> Any:
     value = parse_yaml_strictly(text, key)
     if isinstance(value, str):
         try:
-            return (
-                float(value) if len(value) < 40 else value
-            )  # YAML 1.1 reads 1e-3 (no point) as text
+            if len(value) < 40:
+                return float(value)
+            return value
         except ValueError:
             return value
     return value

@@ -95,7 +95,10 @@ class Rows(Sequence[Example]):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
+            rows = []
+            for number in range(*index.indices(len(self))):
+                rows.append(self[number])
+            return rows
         row = self._table.take([range(len(self))[index]]).to_pylist()[0]
         return Example(
             row["id"],

@@ -155,7 +155,9 @@ def about_of(case: Case) -> str:
     """Return whom a note is about and how long it is: ``86-year-old woman, 240 words``."""
     words = len(case.note.split())
     who = person_of(case.note)
-    return f"{who}, {words} words" if who else f"{words} words"
+    if who:
+        return f"{who}, {words} words"
+    return f"{words} words"
 
 
 def person_of(note: str) -> str:
@@ -168,8 +170,14 @@ def person_of(note: str) -> str:
     if not named:
         before = note[max(0, found.start() - 40) : found.start()]
         near = _SEX.search(before) or _SEX.search(note, found.end(), found.end() + 120)
-        named = _SEXES[near[0].lower()] if near else "patient"
-    old = "month" if unit.lower().startswith("m") else "year"
+        if near:
+            named = _SEXES[near[0].lower()]
+        else:
+            named = "patient"
+    if unit.lower().startswith("m"):
+        old = "month"
+    else:
+        old = "year"
     return f"{age}-{old}-old {named}"
 
 
@@ -330,7 +338,9 @@ def _category_totals(
     differential: Differential,
 ) -> list[dict[str, Any]]:
     """Return the sums over all diagnoses of each category that has one among those kept."""
-    names = {entry["category"] for entry in kept}
+    names = set()
+    for one in kept:
+        names.add(one["category"])
     totals: dict[str, dict[str, Any]] = {}
     for name in names:
         totals[name] = {"category": name}

@@ -47,7 +47,9 @@ def _figures(card: Path) -> dict[str, Any] | None:
         return None
     try:
         result = parse_yaml(header[1])["model-index"][0]["results"][0]
-        metrics = {metric["type"]: metric["value"] for metric in result["metrics"]}
+        metrics = {}
+        for metric in result["metrics"]:
+            metrics[metric["type"]] = metric["value"]
         found = {
             "on": str(result["dataset"]["name"]),
             "cases": int(metrics[_CASES]),

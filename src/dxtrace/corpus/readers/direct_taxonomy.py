@@ -32,7 +32,9 @@ def read_direct_taxonomy(folder: str | Path) -> Taxonomy:
         files = sorted(folder.glob("*.json"))
     if not files or not files[0].is_file():
         raise CorpusError(f"{folder}: no knowledge file (.json) here")
-    records = [_record(file) for file in files]
+    records = []
+    for file in files:
+        records.append(_record(file))
     return Taxonomy.from_records(records, str(folder))
 
 

@@ -90,25 +90,33 @@ def _by_patient(file: Path) -> dict[str, list[Resource]]:
         raise CorpusError(f"{file}: no FHIR resource that holds a case ({', '.join(ALONE)})")
     given: Iterable[Any] = [data]
     if data["resourceType"] == "Bundle":
-        given = [entry.resource for entry in check(Bundle, data, str(file), CorpusError).entry]
+        given = []
+        for entry in check(Bundle, data, str(file), CorpusError).entry:
+            given.append(entry.resource)
     found: dict[str, list[Resource]] = defaultdict(list)
     for number, one in enumerate(given, 1):
         if not is_fhir(one):
             continue
         place = f"{file}, resource {number}"
         resource = check(Resource, one, place, CorpusError)
-        inner = [
-            check(Resource, part, place, CorpusError)
-            for part in resource.contained
-            if is_fhir(part)
-        ]
+        inner = []
+        for contained in resource.contained:
+            if is_fhir(contained):
+                inner.append(check(Resource, contained, place, CorpusError))
         for part in [resource, *inner]:
             if part.status not in _VOID and not _is_void(part):
                 found[_owner(part, resource)].append(part)
-    people = [owner for owner in found if owner]
+    people = []
+    for owner in found:
+        if owner:
+            people.append(owner)
     if len(people) == 1 and "" in found:
         found[people[0]] += found.pop("")
-    return {owner: found[owner] for owner in found if owner or not people}
+    by_patient = {}
+    for owner in found:
+        if owner or not people:
+            by_patient[owner] = found[owner]
+    return by_patient
 
 
 def _is_void(resource: Resource) -> bool:
@@ -135,7 +143,9 @@ def _to_case(
     hidden: list[str] = []
     parts: dict[str, list[str]] = defaultdict(list)
     notes: list[str] = []
-    dates = [resource.effectiveDateTime for resource in resources]
+    dates = []
+    for resource in resources:
+        dates.append(resource.effectiveDateTime)
     who = ""
     for resource in resources:
         if resource.resourceType == "Patient":
@@ -186,14 +196,21 @@ def _illness(resource: Resource, taxonomy: Taxonomy) -> str | None:
     if any(resource.clinicalStatus.has_code(code) for code in _PAST):
         return None
     node, category = find_diagnosis(resource.code.words, taxonomy)
-    return node.name if node else category
+    if node:
+        return node.name
+    return category
 
 
 def _documents(resource: Resource) -> list[str]:
     """Return the texts that a resource holds as they were written."""
     attachments = [content.attachment for content in resource.content] + resource.presentedForm
-    texts = [attachment.text() for attachment in attachments]
-    found = [text for text in texts if text]
+    texts = []
+    for attachment in attachments:
+        texts.append(attachment.text())
+    found = []
+    for text in texts:
+        if text:
+            found.append(text)
     if resource.resourceType == "Composition":
         for part in resource.section:
             found += _sections(part)
@@ -231,11 +248,16 @@ def _patient(resource: Resource, dates: Sequence[str]) -> str:
     born, last = resource.birthDate[:4], max(dates, default="")[:4]
     if re.fullmatch("[0-9]{4}", born) and re.fullmatch("[0-9]{4}", last) and last >= born:
         words = f"{int(last) - int(born)}-year-old {words}".strip()
-    return f"Patient: {words}." if words else ""
+    if words:
+        return f"Patient: {words}."
+    return ""
 
 
 def _encounter(resource: Resource) -> list[tuple[str, str]]:
-    return [("Chief Complaint", reason.words) for reason in resource.reasonCode]
+    encounter = []
+    for reason in resource.reasonCode:
+        encounter.append(("Chief Complaint", reason.words))
+    return encounter
 
 
 def _condition(resource: Resource) -> list[tuple[str, str]]:
@@ -261,12 +283,11 @@ def _medicine(resource: Resource) -> list[tuple[str, str]]:
 
 def _allergy(resource: Resource) -> list[tuple[str, str]]:
     words = resource.code.words
-    signs = [
-        sign.words
-        for reaction in resource.reaction
-        for sign in reaction.manifestation
-        if sign.words
-    ]
+    signs = []
+    for reaction in resource.reaction:
+        for sign in reaction.manifestation:
+            if sign.words:
+                signs.append(sign.words)
     if words and signs:
         words += f" ({', '.join(signs)})"
     return [("Allergies", words)]
@@ -285,7 +306,10 @@ def _observation(resource: Resource) -> list[tuple[str, str]]:
     lines = []
     if name and value.words:
         lines.append((heading, f"{name}: {value.words}"))
-    pressures = [one for one in resource.component if "blood pressure" in one.code.words.lower()]
+    pressures = []
+    for one in resource.component:
+        if "blood pressure" in one.code.words.lower():
+            pressures.append(one)
     numbers = []
     for one in pressures:
         if one.valueQuantity and one.valueQuantity.value is not None:

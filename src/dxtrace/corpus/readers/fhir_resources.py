@@ -75,7 +75,9 @@ class Range(BaseModel):
             return f"{low}-{high}"
         if low:
             return f">={low}"
-        return f"<={high}" if high else ""
+        if high:
+            return f"<={high}"
+        return ""
 
 
 class Value(BaseModel):
@@ -103,7 +105,10 @@ class Value(BaseModel):
         elif self.valueInteger is not None:
             value = str(self.valueInteger)
         elif self.valueBoolean is not None:
-            value = "yes" if self.valueBoolean else "no"
+            if self.valueBoolean:
+                value = "yes"
+            else:
+                value = "no"
         if not value:
             return ""
         for found in self.interpretation[:1]:
@@ -201,7 +206,11 @@ class Resource(BaseModel):
         """Its categories, whatever form they have."""
         if isinstance(self.category, Concept):
             return [self.category]
-        return [one for one in self.category if isinstance(one, Concept)]
+        categories = []
+        for one in self.category:
+            if isinstance(one, Concept):
+                categories.append(one)
+        return categories
 
     @property
     def owner(self) -> str:

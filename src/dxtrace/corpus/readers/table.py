@@ -56,7 +56,9 @@ def read_table(
     cases: list[AnnotatedCase] = []
     problems: list[Problem] = []
     try:
-        heads = [head.strip() for head in next(rows, [])]
+        heads = []
+        for head in next(rows, []):
+            heads.append(head.strip())
         note = _note_column(path, heads, column)
         for number, cells in enumerate(rows, 1):
             if any(cells):
@@ -83,12 +85,17 @@ def _delimiter(path: Path, text: str) -> str:
 
 def _note_column(path: Path, heads: Sequence[str], column: str | None) -> int:
     """Return the index of the column that holds the note."""
-    lower = [head.lower() for head in heads]
+    lower = []
+    for head in heads:
+        lower.append(head.lower())
     if column is not None:
         if column.lower() in lower:
             return lower.index(column.lower())
         raise CorpusError(f"{path}: no column {column!r}; there are {_shown(heads)}")
-    found = [number for number, head in enumerate(lower) if head in NOTE_COLUMNS]
+    found = []
+    for number, head in enumerate(lower):
+        if head in NOTE_COLUMNS:
+            found.append(number)
     if len(found) == 1:
         return found[0]
     raise CorpusError(
@@ -98,7 +105,10 @@ def _note_column(path: Path, heads: Sequence[str], column: str | None) -> int:
 
 def _shown(heads: Sequence[str]) -> str:
     """Return the names of columns for a message; what is no name could be a note's text."""
-    names = [head for head in heads if re.fullmatch(r"[A-Za-z][\w -]{0,30}", head)]
+    names = []
+    for head in heads:
+        if re.fullmatch(r"[A-Za-z][\w -]{0,30}", head):
+            names.append(head)
     return ", ".join(names[:12]) or "none with a name"
 
 

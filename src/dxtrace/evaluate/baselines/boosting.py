@@ -42,7 +42,9 @@ def embedding(train: Sequence[AnnotatedCase]) -> Answer:
     np = library("numpy", "the baseline 'embedding'")
 
     def features(cases: Sequence[AnnotatedCase]) -> Any:
-        notes = [case.case.note for case in cases]
+        notes = []
+        for case in cases:
+            notes.append(case.case.note)
         vectors = encoder.encode(notes)
         return np.hstack([words(cases), np.array([vectors[note].numpy() for note in notes])])
 
@@ -118,7 +120,9 @@ def _fit(table: Any, labels: Sequence[str]) -> Callable[[Any], dict[str, float]]
     # Tables as small as these are no work for several threads, which would wait for each other.
     with threadpool_limits(1):
         model.fit(table, labels)
-    names = [str(label) for label in model.classes_]
+    names = []
+    for label in model.classes_:
+        names.append(str(label))
 
     def shares(row: Any) -> dict[str, float]:
         with threadpool_limits(1):

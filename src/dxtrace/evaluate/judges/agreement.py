@@ -79,7 +79,10 @@ def _read_pair(line: Line) -> LabelledPair:
 def ask(judge: Judge, pairs: Sequence[LabelledPair]) -> list[bool]:
     """Return the judge's verdict on each pair."""
     verdicts = judge.judge([Pair(Statement(pair.one), Statement(pair.other)) for pair in pairs])
-    return [verdict.same for verdict in verdicts]
+    answers = []
+    for verdict in verdicts:
+        answers.append(verdict.same)
+    return answers
 
 
 def agree(

@@ -89,7 +89,9 @@ def process_results(
     """
     names = choices()
     ranked = Ranked(tuple(softmax([score for score, _ in results])), doc["label"])
-    by_length = [score / len(name) for (score, _), name in zip(results, names, strict=True)]
+    by_length = []
+    for (score, _), name in zip(results, names, strict=True):
+        by_length.append(score / len(name))
     said, gold = names[ranked.best], names[ranked.gold]
     found: dict[str, Any] = dict.fromkeys(_WHOLE, ranked)
     found["acc"] = float(ranked.best == ranked.gold)
@@ -122,7 +124,9 @@ def macro_f1(cases: Sequence[Ranked]) -> float:
 def _stated(cases: Sequence[Ranked]) -> list[Stated]:
     stated = []
     for one in cases:
-        shares = {str(place): share for place, share in enumerate(one.probabilities)}
+        shares = {}
+        for place, share in enumerate(one.probabilities):
+            shares[str(place)] = share
         right = one.best == one.gold
         stated.append(Stated(one.probabilities[one.best], right, brier(shares, str(one.gold))))
     return stated

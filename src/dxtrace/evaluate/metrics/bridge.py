@@ -107,7 +107,9 @@ def bridge_score(
     np = library("numpy", "the score of BRIDGE")
     rng = np.random.RandomState(seed)
     valid = sorted(set(gold))
-    filled = [rng.choice(valid) if label is None else label for label in said]
+    filled = []
+    for label in said:
+        filled.append(rng.choice(valid) if label is None else label)
     accuracies, scores = [], []
     for _ in range(bootstraps):
         drawn = rng.choice(len(gold), len(gold), replace=True)

@@ -74,7 +74,9 @@ def faithful_curve(
 ) -> tuple[FaithfulPoint, ...]:
     """Return the curve, with a 95 % interval at each point."""
     points = []
-    patients = [answer.patient for answer in answers]
+    patients = []
+    for answer in answers:
+        patients.append(answer.patient)
     for withheld in WITHHELD:
 
         def share(drawn: Sequence[ShownSteps], withheld: float = withheld) -> float | None:

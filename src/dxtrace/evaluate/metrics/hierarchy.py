@@ -45,7 +45,10 @@ def overlap(predicted: Node | None, gold: Node) -> Overlap:
 def _with_ancestors(node: Node) -> set[tuple[str, ...]]:
     """Return the paths from the category to each node above, and to the node itself."""
     whole = (node.category, *node.path)
-    return {whole[:length] for length in range(1, len(whole) + 1)}
+    nodes = set()
+    for length in range(1, len(whole) + 1):
+        nodes.add(whole[:length])
+    return nodes
 
 
 def overlap_of_names(predicted: str, gold: str, taxonomy: Taxonomy | None = None) -> Overlap:

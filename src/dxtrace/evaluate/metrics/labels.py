@@ -14,5 +14,9 @@ def macro_f1(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> float:
     """
     right = Counter(one for one, other in zip(gold, predicted, strict=True) if one == other)
     wanted, said = Counter(gold), Counter(predicted)
-    scores = [2 * right[label] / (count + said[label]) for label, count in wanted.items()]
-    return sum(scores) / len(scores) if scores else 0.0
+    scores = []
+    for label, count in wanted.items():
+        scores.append(2 * right[label] / (count + said[label]))
+    if scores:
+        return sum(scores) / len(scores)
+    return 0.0

@@ -64,7 +64,10 @@ def robustness(
     for trial in trials:
         for key, value in _of_case(trial).items():
             columns.setdefault(key, []).append(value)
-    rates = [key for key in columns if key != "rests_on_quotes"]
+    rates = []
+    for key in columns:
+        if key != "rests_on_quotes":
+            rates.append(key)
     return estimate_all(columns, [trial.patient for trial in trials], rates, seed, resamples)
 
 

@@ -106,14 +106,18 @@ def measure_scope(
 
     def area(drawn: Sequence[Doubt]) -> float | None:
         ours, others = _doubts(drawn)
-        return auroc(others, ours) if ours and others else None
+        if ours and others:
+            return auroc(others, ours)
+        return None
 
     counts = []
     for kept in KEPT:
 
         def share(drawn: Sequence[Doubt], kept: float = kept) -> float | None:
             ours, others = _doubts(drawn)
-            return false_answers(ours, others, kept) if ours and others else None
+            if ours and others:
+                return false_answers(ours, others, kept)
+            return None
 
         interval = resample(cases, patients, share, seed, resamples)
         counts.append(FalseAnswers(kept, share(cases) or 0.0, interval))

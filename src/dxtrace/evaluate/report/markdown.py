@@ -52,7 +52,9 @@ def markdown_table(data: Report) -> str:
     for system in systems:
         f1.append(value_text("acc_diag", system["summary"]["macro_f1"]["diagnosis"]))
     lines.append("| Macro-F1, diagnosis | " + " | ".join(f1) + " |")
-    known = [system["wordings"] for system in systems]
+    known = []
+    for system in systems:
+        known.append(system["wordings"])
     if any(known):
         lines.append("| Wordings known | " + " | ".join(text or "–" for text in known) + " |")
     sizes = ", ".join(

@@ -61,7 +61,9 @@ _SOURCES_SOURCE = (
 def tie_words(data: Report) -> str:
     """Return, in words, where another system is not told apart from the first one."""
     said = "".join(paragraph(sentence) for sentence in ties(data))
-    return heading("Who ties with whom") + said if said else ""
+    if said:
+        return heading("Who ties with whom") + said
+    return ""
 
 
 def averages(data: Report) -> str:
@@ -193,7 +195,10 @@ def sources(data: Report) -> str:
 
 def bridge(data: Report) -> str:
     """Return BRIDGE's score beside the figures published for other models."""
-    ours = [system for system in data["systems"] if system["bridge"]]
+    ours = []
+    for system in data["systems"]:
+        if system["bridge"]:
+            ours.append(system)
     if not ours:
         return ""
     known = tables()

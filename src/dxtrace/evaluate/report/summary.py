@@ -289,7 +289,10 @@ def _faithful(
             answers.append(ShownSteps(result.stated.confidence, steps, explained, result.patient))
     if not answers:
         return []
-    return [point.to_json() for point in faithful_curve(answers, seed, resamples)]
+    shares = []
+    for point in faithful_curve(answers, seed, resamples):
+        shares.append(point.to_json())
+    return shares
 
 
 def bridge(results: Sequence[CaseResult]) -> dict[str, BridgeData]:

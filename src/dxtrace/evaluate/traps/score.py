@@ -46,7 +46,9 @@ class TrapReport:
         failed: list[dict[str, str]] = []
         for trap, answer in self.failed:
             failed.append({"id": trap.id, "expected": trap.expected, "answer": answer})
-        scores = [{**vars(score), "share": score.share} for score in self.scores]
+        scores = []
+        for score in self.scores:
+            scores.append({**vars(score), "share": score.share})
         return {"scores": scores, "unanswered": self.unanswered, "failed": failed}
 
 
@@ -61,7 +63,9 @@ def score_traps(answers: Mapping[str, str]) -> TrapReport:
         kinds.setdefault(trap.kind, []).append(trap)
     groups = {**kinds, "all": list(traps())}
     groups["written later"] = [trap for trap in traps() if not trap.seen]
-    scores = [_score(name, group, answers) for name, group in groups.items()]
+    scores = []
+    for name, group in groups.items():
+        scores.append(_score(name, group, answers))
     failed: list[tuple[Trap, str]] = []
     for trap in traps():
         if not trap.is_right(answers.get(trap.id, "")):

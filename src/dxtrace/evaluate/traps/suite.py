@@ -52,7 +52,9 @@ class Trap:
 
 
 def _plain(answer: str) -> str:
-    return "absent" if answer == "normal" else answer
+    if answer == "normal":
+        return "absent"
+    return answer
 
 
 def suite_text() -> str:
@@ -63,7 +65,10 @@ def suite_text() -> str:
 @cache
 def traps() -> tuple[Trap, ...]:
     """Return every trap, kind by kind."""
-    return tuple(Trap(**json.loads(line)) for line in suite_text().splitlines())
+    traps = []
+    for line in suite_text().splitlines():
+        traps.append(Trap(**json.loads(line)))
+    return tuple(traps)
 
 
 def read_answers(path: Path) -> dict[str, Answer]:
@@ -73,7 +78,9 @@ def read_answers(path: Path) -> dict[str, Answer]:
         InputError: the file cannot be read, a row has no known id or an unknown value, or a trap is
             answered twice.
     """
-    known = {trap.id for trap in traps()}
+    known = set()
+    for trap in traps():
+        known.add(trap.id)
     answers: dict[str, Answer] = {}
     for line in read_jsonl(path):
         row = line.parse()

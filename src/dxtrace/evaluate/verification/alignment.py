@@ -61,12 +61,18 @@ def align(note: Sequence[str], quote: Sequence[str]) -> Alignment | None:
     costs = _costs(note, said)
     end = _end(costs[-1])
     pairs = _walk_back(costs, note, said, end)
-    same = [(i, j) for i, j in pairs if i is not None and j is not None and _same(said[i], note[j])]
+    same = []
+    for i, j in pairs:
+        if i is not None and j is not None and _same(said[i], note[j]):
+            same.append((i, j))
     shared = sum(_tells(said[i]) for i, _ in same)
     telling = sum(map(_tells, said))
     if not shared or shared < LEAST_SHARED * telling:
         return None
-    used = [j for i, j in pairs if i is not None and j is not None]
+    used = []
+    for i, j in pairs:
+        if i is not None and j is not None:
+            used.append(j)
     return Alignment(min(used), max(used), tuple(_differences(pairs, note, said)))
 
 
@@ -77,14 +83,18 @@ def _same(one: str, other: str) -> bool:
 
 def _bare(word: str) -> str:
     """Return a number without the marks between its thousands, anything else as it is."""
-    return word.replace(",", "") if len(word) > 4 else word
+    if len(word) > 4:
+        return word.replace(",", "")
+    return word
 
 
 def _exchange(said: str, written: str) -> int:
     if _same(said, written):
         return 0
     own = _cost(said)
-    return own if said[0].isdigit() == written[0].isdigit() else own + 1
+    if said[0].isdigit() == written[0].isdigit():
+        return own
+    return own + 1
 
 
 def _tells(word: str) -> bool:
@@ -92,11 +102,15 @@ def _tells(word: str) -> bool:
 
 
 def _cost(word: str) -> int:
-    return _MARK if word in _HARMLESS else _WORD
+    if word in _HARMLESS:
+        return _MARK
+    return _WORD
 
 
 def _gap(word: str) -> int:
-    return _MARK if word in _HARMLESS else _LEFT_OUT
+    if word in _HARMLESS:
+        return _MARK
+    return _LEFT_OUT
 
 
 def _costs(note: Sequence[str], said: Sequence[str]) -> NDArray[np.int32]:

@@ -86,13 +86,17 @@ def read_answer(data: Any, id: str = "answer") -> QuotedAnswer:
 
 def _text(data: Mapping[str, Any], key: str) -> str:
     value = data.get(key)
-    return value if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return value
+    return ""
 
 
 def _part(data: Any, key: str) -> Mapping[str, Any]:
     """Return an object within an object, or an empty one."""
     value = data.get(key) if isinstance(data, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+    if isinstance(value, Mapping):
+        return value
+    return {}
 
 
 def _of_row(data: Mapping[str, Any]) -> Iterator[Claim]:
@@ -108,7 +112,10 @@ def _of_row(data: Mapping[str, Any]) -> Iterator[Claim]:
     parts: list[StepV1 | ContradictionV1] = [*result.steps, *result.contradictions]
     for part in parts:
         quoted = part.evidence
-        premise = part.premise.id if part.premise else ""
+        if part.premise:
+            premise = part.premise.id
+        else:
+            premise = ""
         yield Claim(quoted.text, part.rationale, quoted.start, quoted.end, premise)
 
 
@@ -205,7 +212,9 @@ def _line_before(text: str, place: int) -> str:
 def _sentence_around(text: str, match: re.Match[str]) -> str:
     """Return the sentence that a quote stands in, without the quote."""
     start = max(text.rfind(mark, 0, match.start()) + 1 for mark in ("\n", ". ", "! ", "? "))
-    ends = [text.find(mark, match.end()) for mark in ("\n", ". ", "! ", "? ")]
+    ends = []
+    for mark in ("\n", ". ", "! ", "? "):
+        ends.append(text.find(mark, match.end()))
     end = min((end for end in ends if end >= 0), default=len(text))
     sentence = f"{text[start : match.start()]} {text[match.end() : end]}"
     return " ".join(sentence.split())

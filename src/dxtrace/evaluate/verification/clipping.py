@@ -95,7 +95,11 @@ class ClippingCheck:
 
     def sentences(self, places: Sequence[Place]) -> list[Sentence]:
         """Return the sentences that a quote touches."""
-        return [sentence for place in places for sentence in self._touched(place)]
+        sentences = []
+        for place in places:
+            for sentence in self._touched(place):
+                sentences.append(sentence)
+        return sentences
 
     def _touched(self, place: Place) -> Iterator[Sentence]:
         for sentence in self._sentences:
@@ -148,7 +152,10 @@ def _cut_measurements(note: str, sentence: Sentence, place: Place) -> Iterator[F
         if not named or first.text[0].isdigit() or last.end <= place.end:
             continue
         tokens = sentence.tokens[measurement.first : measurement.last + 1]
-        numbers = [token for token in tokens if token.text[0].isdigit()]
+        numbers = []
+        for token in tokens:
+            if token.text[0].isdigit():
+                numbers.append(token)
         if not numbers or numbers[0].start < place.end:
             continue
         between = note[place.end : numbers[0].start]
@@ -162,16 +169,25 @@ def _outside_cues(note: str, sentence: Sentence, places: Sequence[Place]) -> Ite
     for index, token in enumerate(sentence.tokens):
         if any(place.start <= token.start and token.end <= place.end for place in places):
             quoted.append(index)
-    telling = [index for index in quoted if sentence.tokens[index].text[0].isalnum()]
+    telling = []
+    for index in quoted:
+        if sentence.tokens[index].text[0].isalnum():
+            telling.append(index)
     scopes = sentence.context.scopes
-    inside = [scope for scope in scopes if scope.first >= 0 and _holds(scope, quoted)]
+    inside = []
+    for scope in scopes:
+        if scope.first >= 0 and _holds(scope, quoted):
+            inside.append(scope)
     for scope in scopes:
         known = _OF_SCOPE.get(scope.property)
         if known is None or scope in inside:
             continue
         # "No edema, no cyanosis": the second needs the first "no" no more.
         own = [other for other in inside if other.property == scope.property]
-        reached = [index for index in telling if scope.covers(index)]
+        reached = []
+        for index in telling:
+            if scope.covers(index):
+                reached.append(index)
         if all(any(_reaches(other, index) for other in own) for index in reached):
             continue
         kind, what = known

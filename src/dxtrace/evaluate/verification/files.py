@@ -36,8 +36,14 @@ def read_answers(path: str | Path) -> ReadAnswers:
     """
     if str(path) != "-" and Path(path).is_dir():
         return _read_folder(Path(path))
-    name = "standard input" if str(path) == "-" else str(path)
-    data = sys.stdin.buffer.read() if str(path) == "-" else read_bytes(Path(path))
+    if str(path) == "-":
+        name = "standard input"
+    else:
+        name = str(path)
+    if str(path) == "-":
+        data = sys.stdin.buffer.read()
+    else:
+        data = read_bytes(Path(path))
     text = decode(data, name)
     found = ReadAnswers()
     if name.endswith(".jsonl") or is_json_lines(text):
@@ -45,11 +51,20 @@ def read_answers(path: str | Path) -> ReadAnswers:
             if line.strip():
                 _read_line(line, f"{name}, line {number}", f"answer-{number}", found)
     else:
-        id = "answer" if str(path) == "-" else Path(path).stem
-        data = parse_json(text, name) if text.lstrip()[:1] in ("{", "[") else text
+        if str(path) == "-":
+            id = "answer"
+        else:
+            id = Path(path).stem
+        if text.lstrip()[:1] in ("{", "["):
+            data = parse_json(text, name)
+        else:
+            data = text
         found.answers.append(_read(data, name, id))
     if not found.answers:
-        first = f" ({found.problems[0]})" if found.problems else ""
+        if found.problems:
+            first = f" ({found.problems[0]})"
+        else:
+            first = ""
         raise InputError(f"{name}: holds no answer{first}")
     return found
 
@@ -107,7 +122,10 @@ def read_notes(path: Path) -> dict[str, Case]:
     Raises:
         CaseError: it cannot be read, or one of its cases cannot.
     """
-    return {case.id: case for case in _cases(path)}
+    notes = {}
+    for case in _cases(path):
+        notes[case.id] = case
+    return notes
 
 
 def _cases(path: Path) -> Iterator[Case]:

@@ -25,7 +25,10 @@ _GOES_ON = re.compile(
 
 def sentences_of(case: Case) -> list[Sentence]:
     """Return the sentences of a case, read."""
-    return [_within_lines(case.note, sentence) for sentence in read_sentences(case)]
+    sentences = []
+    for sentence in read_sentences(case):
+        sentences.append(_within_lines(case.note, sentence))
+    return sentences
 
 
 def _within_lines(note: str, sentence: Sentence) -> Sentence:

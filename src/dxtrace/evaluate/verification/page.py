@@ -59,7 +59,9 @@ def _step(quote: QuoteCheck, case: Case) -> Step:
 
 def _said_of(quote: QuoteCheck, text: str) -> list[str]:
     """Return what was found of a quote, in words, what is wrong first."""
-    said = [fault.what for fault in (*quote.faults, *quote.doubts)]
+    said = []
+    for fault in (*quote.faults, *quote.doubts):
+        said.append(fault.what)
     said.append(_FOUND[quote.found])
     if quote.stated == "stated":
         said.append("states its reason")

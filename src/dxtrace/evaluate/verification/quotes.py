@@ -60,7 +60,9 @@ class AnswerCheck:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form; offsets are code points of the note."""
-        rows = [_row(number, quote) for number, quote in enumerate(self.quotes, 1)]
+        rows = []
+        for number, quote in enumerate(self.quotes, 1):
+            rows.append(_row(number, quote))
         standing = sum(quote.stands for quote in self.quotes)
         return {
             "schema": SCHEMA,
@@ -101,8 +103,14 @@ def verify_quotes(answer: Any, note: str | Case, *, reasons: bool = True) -> Ans
     Raises:
         InputError: the answer has none of the known forms. CaseError: the note is no text.
     """
-    case = note if isinstance(note, Case) else Case.from_text(note)
-    read = answer if isinstance(answer, QuotedAnswer) else read_answer(answer)
+    if isinstance(note, Case):
+        case = note
+    else:
+        case = Case.from_text(note)
+    if isinstance(answer, QuotedAnswer):
+        read = answer
+    else:
+        read = read_answer(answer)
     checker = _Checker(case, reasons)
     checks: list[QuoteCheck] = []
     for claim in read.claims:

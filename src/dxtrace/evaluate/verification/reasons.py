@@ -102,7 +102,9 @@ class ReasonCheck:
         places: Sequence[Place],
     ) -> Verdict:
         """Return what a quote says of the findings that a reason in free words names."""
-        found = [self._judge(premise, sentences, places) for premise in self._named(reason)]
+        found = []
+        for premise in self._named(reason):
+            found.append(self._judge(premise, sentences, places))
         if any(verdict.stated == "stated" for verdict in found):
             return Verdict("stated")
         for verdict in found:
@@ -116,7 +118,10 @@ class ReasonCheck:
             reading = recogniser().read(Case.from_text(reason))
         except CaseError:
             return []
-        return [statement.premise for statement in reading.statements]
+        named = []
+        for statement in reading.statements:
+            named.append(statement.premise)
+        return named
 
     def _index(self, premise: Premise) -> PatternIndex:
         if premise.id not in self._indexes:
@@ -160,7 +165,9 @@ def _met(
     )
     held: list[Match] = []
     for match in matches:
-        spans = [sentence.tokens[token] for token in match.tokens]
+        spans = []
+        for token in match.tokens:
+            spans.append(sentence.tokens[token])
         if any(place.overlaps(Place(t.start, t.end)) for place in places for t in spans):
             held.append(match)
     return held
@@ -174,7 +181,9 @@ def _denied(sentence: Sentence, match: Match) -> bool:
     for scope in sentence.context.scopes:
         if scope.property != "denied" or not all(map(scope.covers, match.tokens)):
             continue
-        cue = [token.text for token in sentence.tokens[max(scope.first, 0) : scope.last + 1]]
+        cue = []
+        for token in sentence.tokens[max(scope.first, 0) : scope.last + 1]:
+            cue.append(token.text)
         if scope.first < 0 or _DENIALS.intersection(cue):
             return True
     return False

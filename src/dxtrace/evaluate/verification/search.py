@@ -58,7 +58,10 @@ def findings(note: str, folded: Folded, quote: str) -> Iterator[Finding]:
 
 
 def _exact(note: str, quote: str) -> Iterator[Place]:
-    start = note.find(quote) if quote else -1
+    if quote:
+        start = note.find(quote)
+    else:
+        start = -1
     for _ in range(MOST_PLACES):
         if start < 0:
             return
@@ -67,7 +70,10 @@ def _exact(note: str, quote: str) -> Iterator[Place]:
 
 
 def _normalised(folded: Folded, quote: str) -> Iterator[tuple[Place, ...]]:
-    pieces = [piece for piece in _ELLIPSIS.split(quote) if piece.strip(_CLOSING)]
+    pieces = []
+    for piece in _ELLIPSIS.split(quote):
+        if piece.strip(_CLOSING):
+            pieces.append(piece)
     if len(pieces) > 1:
         places = _in_order(folded, pieces)
         if places:
@@ -123,7 +129,9 @@ def _gap(before: re.Match[str], after: re.Match[str], between: str) -> str:
     left, right = before[0][-1], after[0][0]
     if left.isalpha() and right.isalpha():
         hyphen = "-" in between or DIVIDED in between
-        return rf"\s*(?:[-{DIVIDED}]\s*)?" if hyphen else rf"(?:\s*[-{DIVIDED}]\s*|\s+)"
+        if hyphen:
+            return rf"\s*(?:[-{DIVIDED}]\s*)?"
+        return rf"(?:\s*[-{DIVIDED}]\s*|\s+)"
     if left.isdigit() and right.isdigit():
         return r"\s+"
     if left.isdigit() and right.isalpha():
@@ -133,7 +141,9 @@ def _gap(before: re.Match[str], after: re.Match[str], between: str) -> str:
 
 def _nearest(folded: Folded, quote: str) -> Finding:
     tokens = folded.tokens
-    said = [token for token, _ in fold(quote.strip(_CLOSING)).tokens]
+    said = []
+    for token, _ in fold(quote.strip(_CLOSING)).tokens:
+        said.append(token)
     aligned = align([token for token, _ in tokens], said)
     if aligned is None:
         return Finding("absent")
