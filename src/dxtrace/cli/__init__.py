@@ -20,6 +20,7 @@ from dxtrace.cli import (
     corpus,
     doctor,
     evaluate,
+    export,
     fit,
     judges,
     models,
@@ -59,9 +60,9 @@ app.command("train", rich_help_panel="Train", epilog=example("train"))(train.tra
 app.command("calibrate", rich_help_panel="Train", epilog=example("calibrate"))(train.calibrate)
 app.command("card", rich_help_panel="Train", epilog=example("card"))(train.card)
 app.command("publish", rich_help_panel="Train", epilog=example("publish"))(train.publish)
-app.command("export", rich_help_panel="Train", epilog=example("export"))(train.export)
+app.command("export", rich_help_panel="Train", epilog=example("export"))(export.export)
 app.command("verify-export", rich_help_panel="Train", epilog=example("verify-export"))(
-    train.verify_export
+    export.verify_export
 )
 measures = typer.Typer(
     invoke_without_command=True,
