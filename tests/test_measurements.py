@@ -51,6 +51,13 @@ def measured(sentence: str) -> dict[str, float]:
         ("glucose 11.1 mmol/L", "glucose", 199.8),
         ("creatinine 203 umol/L", "creatinine", 2.29),
         ("CRP 6.8 mg/dL", "crp", 68),
+        ("WBC (x10^9/L) 12.1", "wbc", 12.1),
+        ("Platelets (10^9/L) | 88", "platelets", 88),
+        ("WBC, x10³/µL | 3.2", "wbc", 3.2),
+        ("Creatinine (µmol/L)   180   60-110", "creatinine", 2.034),
+        ("Cholesterol (mmol/L) 7.8", "total_cholesterol", 301.6),
+        ("hs-TnI (ng/L)   64   512   <16", "hs_troponin", 64),
+        ("Urine albumin-creatinine ratio 4.8 mg/mmol", "uacr", 42.4),
     ],
 )
 def test_values_are_read_in_one_unit(sentence: str, quantity: str, value: float) -> None:
@@ -150,6 +157,7 @@ def test_a_limit_and_its_opposite_are_never_both_met(value: float, limit: float)
     ("text", "values"),
     [
         ("Hs-troponin T 61 ng/L on arrival and 412 ng/L three hours later.", [61, 412]),
+        ("Hs-troponin T 38 ng/L on arrival (reference <14) and 1420 ng/L later.", [38, 1420]),
         ("Hs-TnI 0 h 12 ng/L, 3 h 300 ng/L.", [12, 300]),
         ("High-sensitivity troponin 20 ng/L, CK-MB mass 40 ng/L.", [20]),
     ],

@@ -80,6 +80,15 @@ def test_every_statement_is_the_text_of_the_note() -> None:
         ("WBC 16.4 x 10^9/L (4.0-11.0).", "pneumonia/leukocytosis", True),
         ("WBC 7,2 x 10^9/L.", "pneumonia/leukocytosis", False),
         ("H. influenzae grew in sputum.", "pneumonia/viral-influenza", False),
+        ("Her neck veins were full when she sat at 45 degrees.", "pneumonia/hypoxemia", False),
+        ("A chest film on entry had been normal.", "tuberculosis/clear-film-reactor", False),
+        ("The chest film was normal.", "tuberculosis/clear-film-reactor", True),
+        (
+            "She exercises three times a week and eats little meat.",
+            "hyperlipidemia/sedentary",
+            False,
+        ),
+        ("The sweat chloride is 18 mmol/L.", "acute-coronary-syndrome/diaphoresis", False),
     ],
 )
 def test_a_finding_is_stated_by_what_the_clause_says(
@@ -97,6 +106,14 @@ def test_a_finding_is_stated_by_what_the_clause_says(
         ("WBC 16.4 x 10^9/L, Hb 98 g/L.", "WBC 16.4 x 10^9/L"),
         ("Cough (productive, green sputum), no fever.", "Cough (productive, green sputum)"),
         ("BP 88/52 HR 121 O2 sat 88% RA.", "BP 88/52"),
+        (
+            "Hs-troponin T was 12 ng/L on arrival and 420 ng/L later.",
+            "Hs-troponin T was 12 ng/L on arrival and 420 ng/L later",
+        ),
+        (
+            "HDL | 1.3 mmol/L | >1.2\nLDL cholesterol | 7.6 mmol/L | <3.0",
+            "LDL cholesterol | 7.6 mmol/L",
+        ),
     ],
 )
 def test_a_quote_clips_no_value_and_no_bracket(note: str, quote: str) -> None:

@@ -4,6 +4,7 @@ end.
 
 from __future__ import annotations
 
+from dxtrace.findings.numbers import is_number
 from dxtrace.findings.pattern_index import Match
 from dxtrace.findings.quantities import Measurement
 from dxtrace.findings.reader import Sentence
@@ -130,6 +131,7 @@ def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
     if _qualified_from_outside(sentence, match):
         return None
     first, last = _whole_clauses(sentence, match)
+    first = min(first, _name_of_value(sentence, match))
     first, last = _with_qualifiers(sentence, match, first, last)
     tokens = sentence.tokens
     while first < match.first and tokens[first].text in _LEADING:
@@ -212,6 +214,21 @@ def _whole_clauses(sentence: Sentence, match: Match) -> tuple[int, int]:
     while first > 1 and tokens[first - 1].text == "," and _adjective_run(sentence, first - 2):
         first = _adjective_run(sentence, first - 2) or first
     return first, last
+
+
+def _name_of_value(sentence: Sentence, match: Match) -> int:
+    """Return where the value begins that names the quantity of a later one: "troponin 38 ng/L on
+    arrival and 1420 ng/L three hours later" is told whole.
+    """
+    tokens = sentence.tokens
+    first = match.first
+    for later in sentence.measurements:
+        if later.first != match.first or not is_number(tokens[later.first].text):
+            continue
+        for named in sentence.measurements:
+            if named.quantity == later.quantity and named.last < later.first:
+                first = min(first, named.first)
+    return first
 
 
 def _others(sentence: Sentence, match: Match) -> list[Measurement]:
@@ -316,7 +333,7 @@ def _with_qualifiers(
     for _ in range(8):
         changed = False
         for scope in sentence.context.scopes:
-            if scope.first < 0 or scope.property == "past":
+            if scope.first < 0 or scope.property in {"past", "overtaken"}:
                 continue
             covered = any(scope.covers(index) for index in range(first, last + 1))
             if not covered:

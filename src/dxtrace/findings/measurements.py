@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dxtrace.findings.numbers import is_number, number, word_lists
 from dxtrace.findings.posture import read_postural_falls
@@ -64,7 +64,7 @@ _UNIT = re.compile(
     r"|(?:cells?|k|thousand)\s*/\s*(?:[µμu]l|mm\s*(?:3|³)|mcl|cu\s*mm|cumm)"
     r"|/\s*(?:mm\s*(?:3|³)|[µμu]l|mcl|cu\s*mm|cumm)"
     r"|bpm|beats?\s*(?:/|per)\s*min(?:ute)?|breaths?\s*(?:/|per)\s*min(?:ute)?|/\s*min(?:ute)?|per\s*minute"
-    r"|mmol\s*/\s*mol|mosm\s*/\s*(?:kg|l)(?:\s*h2o)?"
+    r"|mmol\s*/\s*mol|m?c?g\s*/\s*(?:mmol|mg|g)(?=\W|$)|mosm\s*/\s*(?:kg|l)(?:\s*h2o)?"
     r"|ml\s*/\s*min(?:\s*/\s*1\.73\s*m\s*[2²])?|kg\s*/\s*m\s*\^?[2²]?|mm\s*/\s*h(?:r|our)?|ng\s*/\s*ml\s*/\s*h(?:r)?"
     r"|(?:m?eq|[mnpµμu]?mol|mc?g|[kµμunp]?g|m?[iu]u|[kµμu]i?u|mu|u|m[iI][uU])\s*/\s*(?:d?l|ml|l)"
     r"|ppb|fl|mm|cm|kgs?|kilos?|kilograms?|lbs?|pounds?|weeks?|years?"
@@ -72,6 +72,14 @@ _UNIT = re.compile(
     re.IGNORECASE,
 )
 
+
+# The unit in the label of a row: "Creatinine (umol/L)", "WBC (x10^9/L)". Thousands a microlitre and 10^9 a litre are
+# the same, and each count has its usual power of ten.
+_UNIT_IN_BRACKETS = re.compile(r"\s*[(\[]\s*(?P<unit>[^()\[\]\d]{1,16}?)\s*[)\]]")
+_POWER_OF_TEN = re.compile(
+    r"[\s,]*[(\[]?\s*[x×*]?\s*10\s*(?:[\^*]\s*\d{1,2}|[⁹³⁶]|¹²)\s*/\s*[a-zµμ]+\s*[)\]]?",
+    re.IGNORECASE,
+)
 
 # A unit that is none of those above: "11 mEq/g".
 _UNKNOWN_UNIT = re.compile(r"\s*[a-zµμ]{1,5}\s*/\s*[a-z]", re.IGNORECASE)
@@ -144,8 +152,11 @@ class _Reader:
         for first, last, quantity in self._names():
             # Beside a short name ("RR", "K") nothing but fillers: "RR-MS at age 22" is no rate.
             short = first == last and len(self._words[first]) <= _SHORT_NAME
-            index = self._skip_fillers(last + 1, 0 if short else _MAX_UNKNOWN)
+            unit, begin = self._unit_of_label(last)
+            index = self._skip_fillers(begin, 0 if short else _MAX_UNKNOWN)
             value = self._value(index) if index is not None else None
+            if value is not None and not value.unit:
+                value = replace(value, unit=unit)
             if value is not None:
                 found = list(self._measured(quantity, value, first))
                 found = found or list(self._next_value(quantity, value, first))
@@ -198,6 +209,21 @@ class _Reader:
                 return None
         return None
 
+    def _unit_of_label(self, last: int) -> tuple[str, int]:
+        """Return the unit that stands in a name which ends at ``last`` ("Cholesterol (mmol/L) 7.8"), or "",
+        and the index of the first token behind both.
+        """
+        begin = self._tokens[last].end - self._offset
+        power = _POWER_OF_TEN.match(self._text, begin)
+        label = power or _UNIT_IN_BRACKETS.match(self._text, begin)
+        if label is None:
+            return "", last + 1
+        index = last + 1
+        while index < len(self._tokens) and self._tokens[index].end - self._offset <= label.end():
+            index += 1
+        unit = None if power else _UNIT.fullmatch(label["unit"])
+        return normal_unit(unit[1]) if unit else "", index
+
     def _unit_at(self, place: int) -> bool:
         token = self._tokens[place]
         if token.text in {"l", "ml", "dl", "/"}:
@@ -249,6 +275,10 @@ class _Reader:
         }
         if value.second is not None and not pressure and not out_of:
             return
+        # "She sat at 45 degrees" is no saturation.
+        following = self._words[value.last + 1 : value.last + 2]
+        if following == ["degrees"] and not value.unit and quantity.name != "temp":
+            return
         if not quantity.unit and not value.unit and _UNKNOWN_UNIT.match(self._text, value.end):
             return
         scaled = (
@@ -293,6 +323,9 @@ class _Reader:
             return
         index = found.last + 1
         while index < len(self._words):
+            index = self._behind_reference(index)
+            if index >= len(self._words):
+                return
             if is_number(self._words[index]):
                 later = self._value(index)
                 if later is not None and later.unit == value.unit:
@@ -301,6 +334,19 @@ class _Reader:
             elif self._words[index] not in _BETWEEN_VALUES:
                 return
             index += 1
+
+    def _behind_reference(self, index: int) -> int:
+        """Return the index behind a reference range in brackets that begins at ``index``, or
+        ``index``.
+        """
+        if self._words[index] not in {"(", "["}:
+            return index
+        reference = _REFERENCE.match(self._text, self._tokens[index].start - self._offset)
+        if reference is None:
+            return index
+        while index < len(self._words) and self._words[index] not in {")", "]"}:
+            index += 1
+        return index + 1
 
     def _last_number(self, found: Measurement) -> int:
         """Return where the value of a measurement begins."""

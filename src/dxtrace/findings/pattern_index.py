@@ -350,6 +350,8 @@ def _holds(
     said: set[Property] = set()
     for index in range(span.first, span.last + 1):
         said |= context.properties(index, ignore)
+    if "overtaken" in said:
+        return False
     if isinstance(alternative, Words) and alternative.denied:
         return bool(said & {"denied", "normal"}) and "uncertain" not in said
     if said & {"denied", "normal", "uncertain"} and not isinstance(alternative, Limit):

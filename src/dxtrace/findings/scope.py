@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Property = Literal["denied", "normal", "uncertain", "family", "other", "past"]
+Property = Literal["denied", "normal", "uncertain", "family", "other", "past", "overtaken"]
 
 
 @dataclass(frozen=True)

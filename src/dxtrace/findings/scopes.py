@@ -41,6 +41,7 @@ _UNCERTAIN_BEFORE = _cues("uncertain_before")
 _UNCERTAIN_AFTER = _cues("uncertain_after")
 _PAST = _cues("past")
 _PAST_AFTER = _cues("past_after")
+_OVERTAKEN = frozenset(_lists()["overtaken"])
 # A cue in these words is none.
 _PSEUDO = _cues("pseudo")
 # "-week history of cough": how long, not how long ago.
@@ -104,6 +105,7 @@ def find_scopes(words: Sequence[str]) -> Iterator[Scope]:
             yield Scope("uncertain", first, last, _begin_of_subject(words, first), first)
     yield from _past_scopes(words, pseudo)
     yield from _year_scopes(words)
+    yield from _overtaken_scopes(words)
     yield from _person_scopes(words)
 
 
@@ -308,6 +310,19 @@ def _year_scopes(words: Sequence[str]) -> Iterator[Scope]:
                 break
 
 
+def _overtaken_scopes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield the scopes of results of earlier tests: "a film taken on entry had been normal"."""
+    for index, word in enumerate(words):
+        if word != "had":
+            continue
+        predicate = []
+        for other in words[index + 1 : index + 4]:
+            if other not in {"all", "both", "repeatedly"}:
+                predicate.append(other)
+        if predicate[:1] == ["been"] and _OVERTAKEN.intersection(predicate[1:2]):
+            yield Scope("overtaken", index, index, _begin_of_subject(words, index), index)
+
+
 def _past_scopes(words: Sequence[str], pseudo: set[int]) -> Iterator[Scope]:
     for first, last in _find(words, _PAST, pseudo):
         before = []
@@ -351,10 +366,15 @@ def _person_scopes(words: Sequence[str]) -> Iterator[Scope]:
             kind,
             index,
             index,
-            _begin_of_subject(words, index) if _of_person(words, index) else index,
+            _begin_of_person(words, index),
             _end_of_person(words, index + 1, kind),
         )
 
+
+# How many words may stand between "his" and "brother" ("her 11-year-old son"), and which of them are no adjectives.
+_MOST_ADJECTIVES = 5
+_OWNERS = frozenset(["his", "her", "my", "their"])
+_NO_ADJECTIVES = _END | _VERBS | frozenset([",", "and", "or", "of", "by", "with", "to", "from"])
 
 _WORRIES = frozenset(["concerned", "worried", "afraid", "certain", "sure"])
 
@@ -390,6 +410,18 @@ def _only_tells(words: Sequence[str], index: int) -> bool:
         ["practitioner"],
         ["planning"],
     )
+
+
+def _begin_of_person(words: Sequence[str], index: int) -> int:
+    """Return where what is said of a person begins: "her 11-year-old son" is a child all through."""
+    if _of_person(words, index):
+        return _begin_of_subject(words, index)
+    for place in range(index - 1, max(-1, index - _MOST_ADJECTIVES - 1), -1):
+        if words[place] in _OWNERS:
+            return place + 1
+        if words[place] in _NO_ADJECTIVES:
+            break
+    return index
 
 
 def _of_person(words: Sequence[str], index: int) -> bool:

@@ -198,4 +198,8 @@ def _goes_on(
 
 def _tabular(line: str) -> bool:
     """True for a row of a table or a run of laboratory values: it ends where its line ends."""
-    return _COLUMNS.search(line) is not None or len(LAB_PAIR.findall(line)) >= 2
+    return (
+        _COLUMNS.search(line) is not None
+        or line.count("|") >= 2
+        or len(LAB_PAIR.findall(line)) >= 2
+    )
