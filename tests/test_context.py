@@ -198,6 +198,7 @@ def test_a_denied_line_denies_the_next_only_if_it_opens_a_list(
         ("She is brought by her mother. Her mother has asthma.", "asthma", "family"),
         ("I have had cough for a week. My mother has asthma.", "asthma", "family"),
         ("My mother says that I snore. She has asthma.", "snore", None),
+        ("Her mother's video shows jerks of both arms.", "jerks", None),
     ],
 )
 def test_a_relative_may_be_the_patient(note: str, word: str, expected: str | None) -> None:

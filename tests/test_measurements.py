@@ -58,6 +58,8 @@ def measured(sentence: str) -> dict[str, float]:
         ("Cholesterol (mmol/L) 7.8", "total_cholesterol", 301.6),
         ("hs-TnI (ng/L)   64   512   <16", "hs_troponin", 64),
         ("Urine albumin-creatinine ratio 4.8 mg/mmol", "uacr", 42.4),
+        ("HbA1c 48 mmol/mol", "hba1c", 6.5),
+        ("HbA1c (mmol/mol) | 48", "hba1c", 6.5),
     ],
 )
 def test_values_are_read_in_one_unit(sentence: str, quantity: str, value: float) -> None:

@@ -89,6 +89,22 @@ def test_every_statement_is_the_text_of_the_note() -> None:
             False,
         ),
         ("The sweat chloride is 18 mmol/L.", "acute-coronary-syndrome/diaphoresis", False),
+        ("HbA1c 36 mmol/mol, sodium 140 mmol/L.", "diabetes/hba1c-criterion", False),
+        ("HbA1c (mmol/mol) | 58", "diabetes/hba1c-criterion", True),
+        ("He lies still in a headache.", "migraine/worse-with-activity", True),
+        ("He cannot lie still and paces.", "migraine/worse-with-activity", False),
+        (
+            "An ulcer (Forrest III) on the duodenal wall.",
+            "peptic-ulcer-disease/ct-focal-defect",
+            False,
+        ),
+        ("Her mother's video shows pelvic thrusts.", "epilepsy/waxing-waning-movements", True),
+        ("Pain was eased by milk.", "peptic-ulcer-disease/du-fasting-pain", True),
+        (
+            "Tired for a year, with mouth ulcers.",
+            "upper-gastrointestinal-bleeding/past-bleed",
+            False,
+        ),
     ],
 )
 def test_a_finding_is_stated_by_what_the_clause_says(
@@ -118,6 +134,29 @@ def test_a_finding_is_stated_by_what_the_clause_says(
 )
 def test_a_quote_clips_no_value_and_no_bracket(note: str, quote: str) -> None:
     assert quote in {text for texts in stated(note).values() for text in texts}
+
+
+@pytest.mark.parametrize(
+    ("note", "contrary", "expected"),
+    [
+        ("CSF: glucose normal, oligoclonal bands present.", "no-oligoclonal-bands", False),
+        ("Oligoclonal bands were absent.", "no-oligoclonal-bands", True),
+        ("Grade B inflammation of the gullet, stomach normal.", "normal-esophagus", False),
+        ("The esophagus appeared normal.", "normal-esophagus", True),
+        ("Gastroscopy showed a normal oesophagus.", "normal-endoscopy-against-pud", False),
+        ("The EEG during both events showed alpha rhythm, unchanged.", "ictal-eeg-normal", True),
+        ("The eye waters and the nostril runs.", "cluster-signs", True),
+        ("Anti-tissue transglutaminase IgA 182 U/mL (<7).", "coeliac-against-gastritis", True),
+        ("Anti-tissue transglutaminase IgA 3 U/mL (<7).", "coeliac-against-gastritis", False),
+    ],
+)
+def test_what_speaks_against_a_diagnosis_is_said_of_it(
+    note: str,
+    contrary: str,
+    expected: bool,
+) -> None:
+    found = recogniser().read(Case.from_text(note)).contrary
+    assert (contrary in {statement.contrary.id for statement in found}) is expected
 
 
 def test_wordings_held_out_for_the_hard_test_can_be_hidden() -> None:

@@ -148,8 +148,8 @@ def convert(value: float, quantity: Quantity, unit: str) -> float | None:
     factors = {}
     for name, factor in quantity.units.items():
         factors[name.replace("µ", "u")] = factor
-    if quantity.name == "hba1c" and unit.startswith("mmol"):
-        # IFCC to NGSP, Hoelzel et al. 2004.
+    if quantity.name == "hba1c" and (unit.startswith("mmol") or (not unit and value > 20)):
+        # IFCC to NGSP, Hoelzel et al. 2004. A number without unit that can be no share is of IFCC.
         value = 0.0915 * value + 2.15
     elif quantity.name == "temp" and ("f" in unit or (not unit and value > 60)):
         value = (value - 32) / 1.8
