@@ -56,6 +56,7 @@ def measured(sentence: str) -> dict[str, float]:
         ("WBC, x10³/µL | 3.2", "wbc", 3.2),
         ("Creatinine (µmol/L)   180   60-110", "creatinine", 2.034),
         ("Cholesterol (mmol/L) 7.8", "total_cholesterol", 301.6),
+        ("FEV1 (% predicted)   58   60", "fev1", 58),
         ("hs-TnI (ng/L)   64   512   <16", "hs_troponin", 64),
         ("Urine albumin-creatinine ratio 4.8 mg/mmol", "uacr", 42.4),
         ("HbA1c 48 mmol/mol", "hba1c", 6.5),

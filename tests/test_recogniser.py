@@ -88,6 +88,8 @@ def test_every_statement_is_the_text_of_the_note() -> None:
             "hyperlipidemia/sedentary",
             False,
         ),
+        ("The heart failure test was normal.", "heart-failure/proof-strong-hf", False),
+        ("Her legs swell, if you press a thumb in.", "heart-failure/leg-swelling", True),
         ("The sweat chloride is 18 mmol/L.", "acute-coronary-syndrome/diaphoresis", False),
         ("HbA1c 36 mmol/mol, sodium 140 mmol/L.", "diabetes/hba1c-criterion", False),
         ("HbA1c (mmol/mol) | 58", "diabetes/hba1c-criterion", True),
@@ -157,6 +159,25 @@ def test_what_speaks_against_a_diagnosis_is_said_of_it(
 ) -> None:
     found = recogniser().read(Case.from_text(note)).contrary
     assert (contrary in {statement.contrary.id for statement in found}) is expected
+
+
+@pytest.mark.parametrize(
+    ("table", "finding"),
+    [
+        ("       pre-op   now\nBNP    40       890", "heart-failure/bnp-raised"),
+        ("Spirometry | 2019 | 2024\nFEV1 (% predicted) | 85 | 58", "copd/moderate-fev1"),
+        ("Test | today | last year\nHb (g/L) | 84 | 141", "tuberculosis/anaemia-chronic"),
+    ],
+)
+def test_of_a_row_what_is_measured_now_counts(table: str, finding: str) -> None:
+    assert finding in stated(table)
+
+
+def test_a_column_of_earlier_results_states_nothing() -> None:
+    table = "Test | 2019 | today\nHb (g/L) | 84 | 141"
+    assert "tuberculosis/anaemia-chronic" not in stated(table)
+    # Where no column is of now, every one is read.
+    assert "tuberculosis/anaemia-chronic" in stated("Test | 0 h | 3 h\nHb (g/L) | 84 | 91")
 
 
 def test_wordings_held_out_for_the_hard_test_can_be_hidden() -> None:

@@ -81,6 +81,8 @@ _POWER_OF_TEN = re.compile(
     re.IGNORECASE,
 )
 
+_VOLUME = re.compile(r"(m?l(?:/(?:min|s))?)", re.IGNORECASE)
+
 # A unit that is none of those above: "11 mEq/g".
 _UNKNOWN_UNIT = re.compile(r"\s*[a-zµμ]{1,5}\s*/\s*[a-z]", re.IGNORECASE)
 _FLAG = re.compile(r"\s*[(\[]?\s*(HH?|LL?|high|low|elevated|↑+|↓+)(?![\w])\s*[)\]]?")
@@ -221,7 +223,10 @@ class _Reader:
         index = last + 1
         while index < len(self._tokens) and self._tokens[index].end - self._offset <= label.end():
             index += 1
-        unit = None if power else _UNIT.fullmatch(label["unit"])
+        if power:
+            return "", index
+        # "(L)" is a unit that few quantities have, "(fasting)" is none.
+        unit = _UNIT.match(label["unit"]) or _VOLUME.fullmatch(label["unit"])
         return normal_unit(unit[1]) if unit else "", index
 
     def _unit_at(self, place: int) -> bool:

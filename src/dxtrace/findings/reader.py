@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dxtrace.findings.columns import Columns, earlier_columns, is_row, without_earlier
 from dxtrace.findings.context import Context, patient_by_relation, read_context
 from dxtrace.findings.measurements import read_measurements
 from dxtrace.findings.quantities import Measurement
@@ -121,6 +122,7 @@ class _State:
     denial_until: int = -1
     denying: bool = False
     no_column: int = 0
+    columns: Columns | None = None
 
 
 def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
@@ -129,7 +131,7 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
     if section != state.section:
         state.section, state.family, state.teaching = section, section == "family_history", False
     start_of_words = start + _read_label(text, state)
-    words = case.note[start_of_words:end]
+    words = _read_now(text, state)[start_of_words - start :]
     tokens = tokenise(words, start_of_words)
     if not tokens:
         _open_denial(case.note, start, end, state)
@@ -162,6 +164,15 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
         state.section,
         quotable,
     )
+
+
+def _read_now(text: str, state: _State) -> str:
+    """Return a line with what a table tells of earlier tests blank; note the heading of a table."""
+    columns = earlier_columns(text)
+    if columns is not None or not is_row(text):
+        state.columns = columns
+        return text
+    return without_earlier(text, state.columns)
 
 
 def _marked_no(text: str, state: _State) -> bool:

@@ -23,7 +23,7 @@ RESULT = re.compile(
 )
 #: Advice to the patient, and what is true of an illness in general.
 TEACHING = re.compile(
-    r"\b(?:return (?:to the|if|for)|call (?:your|the|if|911|us)|if you"
+    r"\b(?:return (?:to the|if|for)|call (?:your|the|if|911|us)|if you (?!press|push|touch|look|ask|listen)"
     r"|you (?:should|may|have|are|can|were|had)|your (?:doctor|symptoms|blood|heart|medic\w+)"
     r"|seek (?:care|medical|help)|warning signs?|symptoms (?:of|include|may)|signs of .{0,40} include"
     r"|risk factors (?:for|include)|patients (?:with|who)|can cause|is caused by|education|leaflet|handout"
