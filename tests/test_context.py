@@ -199,6 +199,9 @@ def test_a_denied_line_denies_the_next_only_if_it_opens_a_list(
         ("I have had cough for a week. My mother has asthma.", "asthma", "family"),
         ("My mother says that I snore. She has asthma.", "snore", None),
         ("Her mother's video shows jerks of both arms.", "jerks", None),
+        ("FH: sister Graves. PMH nil. T 38.1, tremor.", "tremor", None),
+        ("FH: sister Graves. T 38.1, tremor.", "tremor", None),
+        ("FH: sister Graves. Tremor.", "tremor", "family"),
     ],
 )
 def test_a_relative_may_be_the_patient(note: str, word: str, expected: str | None) -> None:

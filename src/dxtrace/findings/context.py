@@ -67,7 +67,6 @@ def read_context(
     text: str,
     tokens: Sequence[Token],
     *,
-    family_section: bool = False,
     patient: str = "",
 ) -> Context:
     """Return the context of one sentence.
@@ -75,7 +74,6 @@ def read_context(
     Args:
         text: the sentence.
         tokens: its tokens.
-        family_section: it stands under a heading of the family's history.
         patient: what the patient is to who tells the story (:func:`patient_by_relation`).
     """
     words = []
@@ -89,8 +87,6 @@ def read_context(
             continue
         if scope.first not in references:
             scopes.append(scope)
-    if family_section:
-        scopes.append(Scope("family", -1, -1, 0, len(words)))
     no_result = NO_RESULT.search(text) is not None
     if no_result and RESULT.search(text):
         no_result = (

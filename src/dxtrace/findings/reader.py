@@ -136,7 +136,13 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
     if not tokens:
         _open_denial(case.note, start, end, state)
         return None
-    context = read_context(words, tokens, family_section=state.family, patient=state.patient)
+    measurements = tuple(read_measurements(words, tokens, start_of_words))
+    context = read_context(words, tokens, patient=state.patient)
+    labelled = start_of_words > start
+    if state.family and not labelled and _returns_to_patient(words, context, measurements):
+        state.family = False
+    if state.family:
+        context = _with_scope(context, "family", len(tokens))
     if _ROW_OF_RELATIVE.search(text):
         context = _with_scope(context, "family", len(tokens))
     listed = state.denying and start <= state.denial_until and _is_item(case.note, start, end)
@@ -151,7 +157,6 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
         _open_denial(case.note, start, end, state)
         if text.rstrip().endswith(",") and _denies_to_its_end(context, len(tokens)):
             state.denying, state.denial_until = True, end + _LIST_GAP
-    measurements = tuple(read_measurements(words, tokens, start_of_words))
     quotable = not state.teaching and not context.hypothetical
     clauses = tuple(_clause_numbers(tokens))
     return Sentence(
@@ -173,6 +178,22 @@ def _read_now(text: str, state: _State) -> str:
         state.columns = columns
         return text
     return without_earlier(text, state.columns)
+
+
+def _returns_to_patient(
+    words: str,
+    context: Context,
+    measurements: tuple[Measurement, ...],
+) -> bool:
+    """True for a sentence under the family's history that names no relative and opens the next section
+    without a colon ("PMH nil") or gives what is measured in the patient ("T 38.1, HR 112").
+    """
+    if any(scope.property == "family" for scope in context.scopes):
+        return False
+    first = words.split(maxsplit=1)[0].strip(".,;")
+    if first.isupper() and section_named(first) not in {None, "family_history"}:
+        return True
+    return any(item.quantity not in {"age", "duration"} for item in measurements)
 
 
 def _marked_no(text: str, state: _State) -> bool:
