@@ -90,6 +90,8 @@ def test_every_statement_is_the_text_of_the_note() -> None:
         ),
         ("The heart failure test was normal.", "heart-failure/proof-strong-hf", False),
         ("Her legs swell, if you press a thumb in.", "heart-failure/leg-swelling", True),
+        ("Sputum AFB neg. IGRA pos.", "tuberculosis/igra-positive", True),
+        ("The first troponin was 11.", "acute-coronary-syndrome/large-troponin-release", False),
         ("The sweat chloride is 18 mmol/L.", "acute-coronary-syndrome/diaphoresis", False),
         ("HbA1c 36 mmol/mol, sodium 140 mmol/L.", "diabetes/hba1c-criterion", False),
         ("She can't follow her recipes.", "alzheimer/finances-and-iadls", True),
@@ -128,6 +130,10 @@ def test_a_finding_is_stated_by_what_the_clause_says(
         ("WBC 16.4 x 10^9/L, Hb 98 g/L.", "WBC 16.4 x 10^9/L"),
         ("Cough (productive, green sputum), no fever.", "Cough (productive, green sputum)"),
         ("BP 88/52 HR 121 O2 sat 88% RA.", "BP 88/52"),
+        (
+            "No bruit was heard. Results:\nHDL\t1.3 mmol/L\nLDL\t7.6 mmol/L",
+            "LDL 7.6 mmol/L",
+        ),
         (
             "Hs-troponin T was 12 ng/L on arrival and 420 ng/L later.",
             "Hs-troponin T was 12 ng/L on arrival and 420 ng/L later",
@@ -175,6 +181,7 @@ def test_what_speaks_against_a_diagnosis_is_said_of_it(
         ("       pre-op   now\nBNP    40       890", "heart-failure/bnp-raised"),
         ("Spirometry | 2019 | 2024\nFEV1 (% predicted) | 85 | 58", "copd/moderate-fev1"),
         ("Test | today | last year\nHb (g/L) | 84 | 141", "tuberculosis/anaemia-chronic"),
+        ("| | March 2023 | On admission |\n| BNP | 40 | 890 |", "heart-failure/bnp-raised"),
     ],
 )
 def test_of_a_row_what_is_measured_now_counts(table: str, finding: str) -> None:

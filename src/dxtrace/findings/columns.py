@@ -20,6 +20,7 @@ _EARLIER = re.compile(
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_MONTH = re.compile(r"[A-Z][a-z]{2,8}\.? (?:19|20)\d\d")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def earlier_columns(line: str) -> Columns | None:
     shift = int(_begins_empty(line))
     earlier = set()
     for place, cell in enumerate(cells):
-        if _EARLIER.fullmatch(cell) or (cell in years and cell != latest):
+        dated = _MONTH.fullmatch(cell) and not latest
+        if dated or _EARLIER.fullmatch(cell) or (cell in years and cell != latest):
             earlier.add(place + shift)
     if not earlier or 0 in earlier:
         return None

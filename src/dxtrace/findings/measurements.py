@@ -81,6 +81,7 @@ _POWER_OF_TEN = re.compile(
     re.IGNORECASE,
 )
 
+_NAMES_RANGE = frozenset(["normal", "ref", "reference", "nr", "range"])
 _VOLUME = re.compile(r"(m?l(?:/(?:min|s))?)", re.IGNORECASE)
 
 # A unit that is none of those above: "11 mEq/g".
@@ -155,6 +156,9 @@ class _Reader:
             # Beside a short name ("RR", "K") nothing but fillers: "RR-MS at age 22" is no rate.
             short = first == last and len(self._words[first]) <= _SHORT_NAME
             unit, begin = self._unit_of_label(last)
+            # "Troponin I (normal <14) 7": the range stands before the value.
+            if _NAMES_RANGE.intersection(self._words[begin + 1 : begin + 2]):
+                begin = self._behind_reference(begin)
             index = self._skip_fillers(begin, 0 if short else _MAX_UNKNOWN)
             value = self._value(index) if index is not None else None
             if value is not None and not value.unit:

@@ -50,6 +50,7 @@ class Quantity:
     before: bool
     rescale: tuple[float, float] | None
     rescale_below: tuple[float, float] | None
+    rescale_above: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def _quantity(name: str, entry: Mapping[str, Any]) -> Quantity:
         entry.get("before", False),
         tuple(entry["rescale"]) if "rescale" in entry else None,
         tuple(entry["rescale_below"]) if "rescale_below" in entry else None,
+        tuple(entry["rescale_above"]) if "rescale_above" in entry else None,
     )
 
 
@@ -161,6 +163,8 @@ def convert(value: float, quantity: Quantity, unit: str) -> float | None:
         value *= quantity.rescale[1]
     elif not plain and quantity.rescale_below and value < quantity.rescale_below[0]:
         value *= quantity.rescale_below[1]
+    elif not plain and quantity.rescale_above and value > quantity.rescale_above[0]:
+        value *= quantity.rescale_above[1]
     low, high = quantity.limits
     if low <= value <= high:
         return value

@@ -42,6 +42,8 @@ _UNCERTAIN_AFTER = _cues("uncertain_after")
 _PAST = _cues("past")
 _PAST_AFTER = _cues("past_after")
 _OVERTAKEN = frozenset(_lists()["overtaken"])
+_EARLIER = _cues("earlier")
+_PARTS = frozenset([",", ";", ".", ":", "|", "and", "but", "now", "today", "then"])
 # A cue in these words is none.
 _PSEUDO = _cues("pseudo")
 # "-week history of cough": how long, not how long ago.
@@ -311,7 +313,13 @@ def _year_scopes(words: Sequence[str]) -> Iterator[Scope]:
 
 
 def _overtaken_scopes(words: Sequence[str]) -> Iterator[Scope]:
-    """Yield the scopes of results of earlier tests: "a film taken on entry had been normal"."""
+    """Yield the scopes of results of earlier tests: "a film taken on entry had been normal", "CT last
+    year was normal".
+    """
+    for first, last in _find(words, _EARLIER):
+        begin, end = _part_around(words, first, last)
+        if _OVERTAKEN.intersection(words[begin:end]):
+            yield Scope("overtaken", first, last, begin, end)
     for index, word in enumerate(words):
         if word != "had":
             continue
@@ -321,6 +329,16 @@ def _overtaken_scopes(words: Sequence[str]) -> Iterator[Scope]:
                 predicate.append(other)
         if predicate[:1] == ["been"] and _OVERTAKEN.intersection(predicate[1:2]):
             yield Scope("overtaken", index, index, _begin_of_subject(words, index), index)
+
+
+def _part_around(words: Sequence[str], first: int, last: int) -> tuple[int, int]:
+    """Return the part of a sentence between marks, "and" and "but" in which a phrase stands."""
+    begin, end = first, last + 1
+    while begin > 0 and words[begin - 1] not in _PARTS:
+        begin -= 1
+    while end < len(words) and words[end] not in _PARTS:
+        end += 1
+    return begin, end
 
 
 def _past_scopes(words: Sequence[str], pseudo: set[int]) -> Iterator[Scope]:

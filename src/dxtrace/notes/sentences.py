@@ -32,7 +32,7 @@ _MEASURE = re.compile(
 )
 
 
-_NAME = re.compile(r"[A-Z][a-z]")
+_NAME = re.compile(r"[A-Z][A-Za-z]")
 
 
 # Words that begin a sentence though they are written small: of the patient, denying, or a test
@@ -155,12 +155,20 @@ def _paragraphs(note: str) -> Iterator[tuple[int, int]]:
         if open_start is None:
             open_start, denying = start, False
         text = note[start:end].rstrip()
-        denying = denying or (text.endswith(":") and has_cue(text) and section_named(text) is None)
+        denying = denying or (_opens_list(text) and section_named(text) is None)
         follows = lines[index + 1] if index + 1 < len(lines) else None
         if follows is None or not _goes_on(note, (start, end), follows, width, denying):
             if note[open_start:end].strip():
                 yield open_start, end
             open_start = None
+
+
+def _opens_list(line: str) -> bool:
+    """True for a line whose last sentence denies and ends in a colon: "He denies:"."""
+    if not line.endswith(":"):
+        return False
+    ends = [match.end() for match in _SENTENCE_END.finditer(line)]
+    return has_cue(line[max(ends, default=0) :])
 
 
 def _goes_on(
