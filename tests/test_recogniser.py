@@ -108,6 +108,8 @@ def test_every_statement_is_the_text_of_the_note() -> None:
         ),
         ("Her mother's video shows pelvic thrusts.", "epilepsy/waxing-waning-movements", True),
         ("Pain was eased by milk.", "peptic-ulcer-disease/du-fasting-pain", True),
+        ("Milk sends him back to sleep.", "peptic-ulcer-disease/du-night-pain", False),
+        ("He wakes at two and needs milk.", "peptic-ulcer-disease/du-night-pain", True),
         (
             "Tired for a year, with mouth ulcers.",
             "upper-gastrointestinal-bleeding/past-bleed",
