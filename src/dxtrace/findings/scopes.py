@@ -43,6 +43,9 @@ _PAST = _cues("past")
 _PAST_AFTER = _cues("past_after")
 _OVERTAKEN = frozenset(_lists()["overtaken"])
 _EARLIER = _cues("earlier")
+_NUMBERED = frozenset(_lists()["numbered"])
+# "An HIV-negative man in whom hypertension was diagnosed five years ago": the time is that of the illness.
+_BEGINS_ILLNESS = frozenset(_lists()["begins_illness"])
 _PARTS = frozenset([",", ";", ".", ":", "|", "and", "but", "now", "today", "then"])
 # A cue in these words is none.
 _PSEUDO = _cues("pseudo")
@@ -215,9 +218,15 @@ def _affirms(words: Sequence[str], index: int) -> bool:
         stop = rest.index(",")
     else:
         stop = len(rest)
-    return any(word in _VERBS for word in rest[:stop]) or any(
-        word[:1].isdigit() for word in rest[:stop]
-    )
+    if any(word in _VERBS for word in rest[:stop]):
+        return True
+    return any(_is_value(words, place) for place in range(index, index + stop))
+
+
+def _is_value(words: Sequence[str], place: int) -> bool:
+    """True for a number, but that of a name: "SARS-CoV-2"."""
+    named = place > 0 and words[place - 1] in _NUMBERED
+    return words[place][:1].isdigit() and not named
 
 
 def _end_of_phrase(words: Sequence[str], start: int, *, list_too: bool = False) -> int:
@@ -318,7 +327,8 @@ def _overtaken_scopes(words: Sequence[str]) -> Iterator[Scope]:
     """
     for first, last in _find(words, _EARLIER):
         begin, end = _part_around(words, first, last)
-        if _OVERTAKEN.intersection(words[begin:end]):
+        part = words[begin:end]
+        if _OVERTAKEN.intersection(part) and not _BEGINS_ILLNESS.intersection(part):
             yield Scope("overtaken", first, last, begin, end)
     for index, word in enumerate(words):
         if word != "had":
