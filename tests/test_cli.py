@@ -79,7 +79,10 @@ def test_reason_reads_standard_input_and_shows_the_note_beside_the_steps(dxtrace
 
 
 @pytest.mark.slow
-def test_lines_are_not_broken_where_nobody_reads_them(dxtrace: Run) -> None:
+def test_lines_are_not_broken_where_nobody_reads_them(
+    dxtrace: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # a parallel run of tests sets it
     done = dxtrace("reason", "-", stdin=SHORT)
     assert done.returncode == 0
     chain = Chain.from_json(

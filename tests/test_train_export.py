@@ -151,7 +151,8 @@ def test_wrong_places_and_forms_are_named(tmp_path: Path) -> None:
         adapter_folder(tmp_path)
     with pytest.raises(UnknownName, match="gguf"):
         export_adapter(tmp_path, tmp_path / "x", "ggfu")
-    (tmp_path / "adapter_config.json").write_text("{}")
+    config = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"]}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="--base"):
         base_of(tmp_path)
 

@@ -212,7 +212,7 @@ class Reasoner:
             if none_fits >= scope.threshold:
                 return _Outcome("out_of_scope", None, (), out_of_scope=none_fits)
         drafts = draft_steps(self.findings, reading, node, self.calibration.min_probability)
-        reached = _reached(self.taxonomy, node, drafts)
+        reached = _before_veto(self.taxonomy, _reached(self.taxonomy, node, drafts), reading)
         if reached is None:
             return _Outcome("not_supported", None, (), out_of_scope=none_fits)
         kept = []
@@ -276,6 +276,23 @@ def _about_the_patient(text: str) -> str:
     if not rest.strip():
         return text
     return rest
+
+
+def _before_veto(taxonomy: Taxonomy, node: Node | None, reading: Reading) -> Node | None:
+    """Return the last node of a path that nothing in the note rules out; None if its first one is
+    ruled out.
+    """
+    if node is None:
+        return None
+    vetoed: set[str] = set()
+    for statement in reading.contrary:
+        if statement.category == node.category and statement.contrary.strength == "veto":
+            vetoed.update(statement.contrary.against)
+    left = []
+    for other in taxonomy.category_of(node).nodes:
+        if other.name in node.path and not vetoed.intersection(other.path):
+            left.append(other)
+    return max(left, key=lambda other: len(other.path), default=None)
 
 
 def _reached(taxonomy: Taxonomy, node: Node, drafts: Sequence[Draft]) -> Node | None:
