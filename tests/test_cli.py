@@ -94,6 +94,7 @@ def test_lines_are_not_broken_where_nobody_reads_them(
     assert all(len(line.rstrip()) < 4000 for line in done.stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_demo_answers_a_built_in_case(dxtrace: Run) -> None:
     done = dxtrace("demo")
     assert (done.returncode, done.stderr) == (0, "")

@@ -336,6 +336,7 @@ def test_formulas_do_nothing_else(formula: str) -> None:
         evaluate(formula, {"a": 1.0, "b": 2.0})
 
 
+@pytest.mark.slow
 def test_a_corpus_is_written_and_read_back(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     info = make_corpus(40, 3, tmp_path / "one", lambda done, total: seen.append((done, total)))

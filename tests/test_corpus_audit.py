@@ -201,6 +201,7 @@ def rows_file(tmp_path: Path) -> Path:
     return tmp_path / "rows.jsonl"
 
 
+@pytest.mark.slow
 def test_make_audit_show_and_split_from_the_shell(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

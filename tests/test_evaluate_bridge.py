@@ -38,6 +38,7 @@ def as_published(gold: list[str], said: list[str | None]) -> tuple[float, float]
     return float(np.mean(accuracies)), float(np.mean(scores))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("invalid", [0, 7])
 def test_the_score_is_the_published_formulas(invalid: int) -> None:
     rng = np.random.RandomState(1)

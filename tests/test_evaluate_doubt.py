@@ -198,6 +198,7 @@ def test_small_changes_of_text() -> None:
 CASE = AnnotatedCase(Case.from_text("A cough."), None, "p", {})
 
 
+@pytest.mark.slow
 def test_the_command_measures_all_of_it(cases: list[AnnotatedCase], tmp_path: Path) -> None:
     corpus, other, out = tmp_path / "cases.jsonl", tmp_path / "other.jsonl", tmp_path / "out"
     corpus.write_text("".join(json.dumps(case.to_json()) + "\n" for case in cases))

@@ -472,6 +472,7 @@ def test_judges_are_compared_with_a_humans_labels() -> None:
     assert found["first"] == "human" and found["n"] >= 300
 
 
+@pytest.mark.slow
 def test_learnt_baselines_beat_the_majority(cases: list[AnnotatedCase]) -> None:
     composer = Composer(5)
     train = [composer.case(number) for number in range(100)]

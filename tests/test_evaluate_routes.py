@@ -182,6 +182,7 @@ def test_baselines_that_learnt_from_other_cases_answer_again(
     assert found[0] != found[1]
 
 
+@pytest.mark.slow
 def test_two_models_of_one_file_name_have_folders_of_their_own(
     capsys: pytest.CaptureFixture[str],
     corpus: Path,
@@ -244,6 +245,7 @@ def test_nothing_of_a_user_is_overwritten_unasked(
     assert run(capsys, "view", corpus, "--out", "page.html")[0] == 0
 
 
+@pytest.mark.slow
 def test_another_corpus_or_split_is_not_replaced_unasked(
     capsys: pytest.CaptureFixture[str],
     corpus: Path,

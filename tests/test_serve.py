@@ -76,6 +76,7 @@ def test_a_stream_tells_the_place_then_the_steps_then_all_of_it() -> None:
     assert events[0][1]["note"] == NOTE and events[0][1]["sections"]
 
 
+@pytest.mark.slow
 def test_many_at_once_get_their_own_answers() -> None:
     quick = Quick(delay=0.005)
     results: dict[int, dict[str, Any]] = {}
@@ -95,6 +96,7 @@ def test_many_at_once_get_their_own_answers() -> None:
     assert quick.answered == 32
 
 
+@pytest.mark.slow
 def test_turns_go_round_among_clients() -> None:
     order: list[str] = []
     lock = threading.Lock()
@@ -130,6 +132,7 @@ def leave_early(server: Running, path: str = "/v1/reason", stream: bool = True) 
         time.sleep(0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_leaves_frees_its_place(stream: bool) -> None:
     with serving(Quick(delay=1.0)) as server:
@@ -184,6 +187,7 @@ def test_a_port_is_taken_before_models_are_loaded() -> None:
         claim("no-such-host.invalid", 8000)
 
 
+@pytest.mark.slow
 def test_a_full_line_says_so() -> None:
     with serving(Quick(delay=0.3), most_waiting=1) as server:
         threads = [
@@ -342,6 +346,7 @@ def test_examples_are_invented_cases() -> None:
     assert found and all(Case.from_text(note) for note in found.values())
 
 
+@pytest.mark.slow
 def test_closing_ends_what_runs() -> None:
     quick = Quick(delay=2)
     with serving(quick) as server:

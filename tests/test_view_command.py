@@ -16,6 +16,7 @@ from dxtrace.chain import DISCLAIMER
 RESULT = chain_on(NOTE, ["two weeks of worsening breathlessness", "BNP 1200 pg/mL", "LVEF 25 %"])
 
 
+@pytest.mark.slow
 def test_a_result_becomes_a_page(dxtrace: Run, tmp_path: Path) -> None:
     file, out = tmp_path / "r.json", tmp_path / "page.html"
     file.write_text(json.dumps(RESULT.to_json()), encoding="utf-8")
