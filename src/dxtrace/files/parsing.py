@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Hashable
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -157,6 +158,11 @@ def _adapter(type_: Any) -> TypeAdapter[Any]:
 def parse_yaml(text: str) -> Any:
     """Parse YAML of our own with the C loader where it is there (ten times faster)."""
     return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def packaged_yaml(package: str, name: str) -> Any:
+    """Return what a YAML file says that ships inside a package."""
+    return parse_yaml(resources.files(package).joinpath(name).read_text("utf-8"))
 
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from dxtrace.files import parse_yaml
+from dxtrace.files import packaged_yaml
 
 
 @cache
 def word_lists() -> dict[str, Any]:
     """Return the words that a reader of numbers knows (``number_words.yaml``)."""
-    text = resources.files("dxtrace.findings").joinpath("number_words.yaml").read_text("utf-8")
-    lists: dict[str, Any] = parse_yaml(text)
+    lists: dict[str, Any] = packaged_yaml("dxtrace.findings", "number_words.yaml")
     return lists
 
 

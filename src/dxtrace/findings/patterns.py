@@ -12,11 +12,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib import resources
 from typing import NamedTuple
 
 from dxtrace.errors import KnowledgeError
-from dxtrace.files import parse_yaml
+from dxtrace.files import packaged_yaml
 from dxtrace.findings.quantities import DAYS, quantities
 from dxtrace.findings.tokens import tokenise
 
@@ -72,8 +71,7 @@ class Pattern:
 @cache
 def macros() -> dict[str, list[str]]:
     """Return the lists of words that patterns share, by name (``macros.yaml``)."""
-    text = resources.files("dxtrace.findings").joinpath("macros.yaml").read_text("utf-8")
-    lists: dict[str, list[str]] = parse_yaml(text)
+    lists: dict[str, list[str]] = packaged_yaml("dxtrace.findings", "macros.yaml")
     return lists
 
 

@@ -7,10 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
-from dxtrace.files import parse_yaml
+from dxtrace.files import packaged_yaml
 from dxtrace.findings.tokens import tokenise
 
 #: Days in a unit of time.
@@ -89,8 +88,7 @@ class Measurement:
 @cache
 def quantities() -> dict[str, Quantity]:
     """Return every quantity that can be measured, by its name."""
-    text = resources.files("dxtrace.findings").joinpath("measurements.yaml").read_text("utf-8")
-    entries = parse_yaml(text)
+    entries = packaged_yaml("dxtrace.findings", "measurements.yaml")
     quantities = {}
     for name, entry in entries.items():
         quantities[name] = _quantity(name, entry)

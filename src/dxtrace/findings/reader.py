@@ -37,16 +37,17 @@ _OPENS_DENIAL = re.compile(
     re.IGNORECASE,
 )
 _INLINE_HEADING = re.compile(r"(?<=[.;] )(?P<words>[A-Z][A-Za-z/&]*(?: [A-Za-z/&]+){0,4}):(?=\s)")
+# What parts a row's question from its answer, and what may end the row.
+_GAP, _ROW_END = r"\S(?:\t|  |\s*\||\s*\.{3,})\s*", r"\s*(?:[.|]\s*)?\Z"
 # A row of a form: what is asked, a gap, and a no.
 _ROW_OF_NO = re.compile(
-    r"\S(?:\t|  |\s*\||\s*\.{3,})\s*"
-    r"(?:n|no|neg|negative|0|-|\u2013|false|absent|none|denie[sd]|nil)\s*(?:[.|]\s*)?\Z",
+    rf"{_GAP}(?:n|no|neg|negative|0|-|\u2013|false|absent|none|denie[sd]|nil){_ROW_END}",
     re.IGNORECASE,
 )
 # ... and one whose answer is a relative.
 _ROW_OF_RELATIVE = re.compile(
-    r"\S(?:\t|  |\s*\||\s*\.{3,})\s*(?:maternal |paternal )?(?:mother|father|brother|sister|son|daughter"
-    r"|aunt|uncle|cousin|grand(?:mother|father)|parents?|siblings?)s?\s*(?:[.|]\s*)?\Z",
+    rf"{_GAP}(?:maternal |paternal )?(?:mother|father|brother|sister|son|daughter"
+    rf"|aunt|uncle|cousin|grand(?:mother|father)|parents?|siblings?)s?{_ROW_END}",
     re.IGNORECASE,
 )
 _ITEM = re.compile(r"\s*(?:[-*•+–>]|\d{1,2}[.)])\s*|\s{2,}|\t")

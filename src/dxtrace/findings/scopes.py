@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib import resources
 
-from dxtrace.files import parse_yaml
+from dxtrace.files import packaged_yaml
 from dxtrace.findings.forms import form_scopes
 from dxtrace.findings.scope import Property, Scope
 from dxtrace.findings.tokens import tokenise
@@ -19,8 +18,7 @@ from dxtrace.findings.tokens import tokenise
 
 @cache
 def _lists() -> dict[str, list[str]]:
-    text = resources.files("dxtrace.findings").joinpath("cues.yaml").read_text("utf-8")
-    lists: dict[str, list[str]] = parse_yaml(text)
+    lists: dict[str, list[str]] = packaged_yaml("dxtrace.findings", "cues.yaml")
     return lists
 
 

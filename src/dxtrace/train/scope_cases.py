@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 from dxtrace.chain import Chain
-from dxtrace.files import parse_yaml
+from dxtrace.files import packaged_yaml
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
@@ -17,9 +15,8 @@ def scope_cases() -> list[AnnotatedCase]:
     They are written to fit :class:`dxtrace.answering.scope.ScopeModel` on, so no figure is to be
     reported on them.
     """
-    text = resources.files("dxtrace.train").joinpath("scope_cases.yaml").read_text("utf-8")
     cases = []
-    for entry in parse_yaml(text):
+    for entry in packaged_yaml("dxtrace.train", "scope_cases.yaml"):
         case = Case.from_text(entry["text"], entry["id"])
         gold = None
         if entry["category"] is not None:

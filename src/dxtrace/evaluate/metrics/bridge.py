@@ -14,15 +14,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib import resources
 from typing import Any, Literal, cast
-
-import yaml
 
 from dxtrace.evaluate._extras import library
 from dxtrace.evaluate.content import BridgeData
 from dxtrace.evaluate.metrics.labels import macro_f1
 from dxtrace.evaluate.metrics.statistics import CONFIDENCE, Interval
+from dxtrace.files import packaged_yaml
 from dxtrace.knowledge.taxonomy import Category, Node, Taxonomy
 
 Kind = Literal["categories", "diagnoses"]
@@ -58,8 +56,7 @@ class BridgeScore:
 @cache
 def tables() -> Mapping[str, Any]:
     """Return the labels, and the figures published for other models, each with source and date."""
-    text = resources.files("dxtrace.evaluate.metrics").joinpath("bridge.yaml").read_text("utf-8")
-    return cast(Mapping[str, Any], yaml.safe_load(text))
+    return cast(Mapping[str, Any], packaged_yaml("dxtrace.evaluate.metrics", "bridge.yaml"))
 
 
 def label_of(name: str, kind: Kind) -> str | None:
