@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -345,15 +346,36 @@ def test_damaged_files_are_named(small: Small, tmp_path: Path) -> None:
 
 
 def test_threads_are_as_many_as_asked_for(small: Small) -> None:
-    def used() -> list[int]:
+    def of_the_engine() -> int:
+        return len([one for one in threading.enumerate() if one.name.startswith("share")])
+
+    def of_the_matrix_library() -> list[int]:
         return [found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"]
 
-    before = used()
-    for count in (1, 2):
+    before = of_the_matrix_library()
+    for count, started in ((1, 0), (2, 2), (3, 3)):
         engine = open_model(str(small.gguf), threads=count).engine
-        assert all(threads == count for threads in used())
+        engine.distributions(list(range(3, 60)), [Branch((), (1, 2))])
+        assert of_the_engine() == started
+        # Threads of the two kinds would take the cores from each other.
+        assert set(of_the_matrix_library()) == {1}
         engine.close()
-    assert used() == before
+        assert of_the_engine() == 0
+    assert of_the_matrix_library() == before
+
+
+def test_the_number_of_threads_changes_no_answer(small: Small) -> None:
+    prompt = list(range(3, 60))
+    branches = [Branch((), (5, 6, 7)), Branch((5,), (8, 9)), Branch((5, 8), (10, 11))]
+    answers = []
+    for count in (1, 2, 5):
+        engine = open_model(str(small.gguf), threads=count).engine
+        found = engine.distributions(prompt, branches)
+        answers.append([list(shares.values()) for shares in found])
+        engine.close()
+    for first, second, third in zip(*answers, strict=True):
+        assert np.allclose(first, second, atol=1e-6)
+        assert np.allclose(first, third, atol=1e-6)
 
 
 # --- which engine --------------------------------------------------------------------------------

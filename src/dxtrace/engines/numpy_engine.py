@@ -34,7 +34,7 @@ from dxtrace.engines.numpy_llama import (
     logits,
     unpack,
 )
-from dxtrace.engines.threads import default_threads
+from dxtrace.engines.threads import ThreadPool, default_threads
 from dxtrace.errors import EngineError, ModelError
 from dxtrace.files import read_json
 from dxtrace.notes.prompt import with_start_token
@@ -61,7 +61,7 @@ class NumpyEngine:
         Args:
             folder: holds ``model.json``, ``tokenizer.json`` and ``weights.npy``, mapped
                 into memory.
-            threads: of the matrix library (BLAS); None for one a core, at most 8.
+            threads: that share the tokens of a pass; None for one a core, at most 8.
 
         Raises:
             ModelError: the folder cannot be read; names it.
@@ -84,7 +84,9 @@ class NumpyEngine:
         self._tail: list[int] = []
         self._last = np.empty(0, np.float32)
         self._cache = Cache(self.config)
-        self._limits = threadpool_limits(threads or default_threads(), "blas")
+        self._threads = ThreadPool(threads or default_threads())
+        # The matrix library's own threads would wait for each other after every product.
+        self._limits = threadpool_limits(1, "blas")
         self._grammar_tokenizer: Any = None
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -210,7 +212,7 @@ class NumpyEngine:
         began = time.perf_counter()
         positions = positions or range(start, start + len(tokens))
         batch = Batch(tokens, positions, start, mask, rows)
-        hidden = forward(self.config, self.weights, self._cache, batch)
+        hidden = forward(self.config, self.weights, self._cache, batch, self._threads)
         self.work.add(len(tokens), time.perf_counter() - began)
         return hidden
 
@@ -279,4 +281,5 @@ class NumpyEngine:
     def close(self) -> None:
         """See :class:`dxtrace.engines.base.Engine`."""
         del self._cache, self.weights
+        self._threads.close()
         self._limits.restore_original_limits()

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from dxtrace.engines.base import expect_wanted
+from dxtrace.engines.threads import ThreadPool
 
 Array = npt.NDArray[np.float32]
 Turns = npt.NDArray[np.complex64]
@@ -259,7 +261,8 @@ def swiglu(x: Array, layer: Layer) -> Array:
     """
     to_gate, to_up = np.split(layer.gate_up, 2, axis=1)
     gate = x @ to_gate
-    inner = np.exp(-gate)
+    with np.errstate(over="ignore"):
+        inner = np.exp(-gate)
     inner += 1
     np.divide(gate, inner, out=inner)
     inner *= x @ to_up
@@ -267,65 +270,115 @@ def swiglu(x: Array, layer: Layer) -> Array:
     return found
 
 
-def attention(
-    x: Array,
-    layer: Layer,
-    config: LlamaConfig,
-    turn: Turns,
-    batch: Batch,
-    keys: Array,
-    values: Array,
-    rows: Rows,
-) -> Array:
-    """Return what some ``rows`` of x (n, d) find among the tokens they see, as (rows, d).
+@dataclass
+class Share:
+    """The tokens of a batch that one thread computes.
 
-    Keys and values of all n tokens are written behind those in the cache: ``keys`` and ``values``
-    (h', room, s).
+    Attributes:
+        rows: (n,), which tokens of the batch they are, in rising order.
+        turn: (n, s/2), by their positions.
+        x: (n, d), what describes each token, layer after layer.
+        queries: (n, h, s), what each token looks for in this layer.
     """
-    start = batch.start
-    stop = start + len(x)
+
+    rows: Rows
+    turn: Turns
+    x: Array
+    queries: Array
+
+    def keep(self, wanted: Rows) -> None:
+        """Go on with those of ``wanted`` alone."""
+        kept = np.isin(self.rows, wanted)
+        self.rows = self.rows[kept]
+        self.x = self.x[kept]
+        self.queries = self.queries[kept]
+
+
+def divide(config: LlamaConfig, weights: Weights, batch: Batch, parts: int) -> list[Share]:
+    """Deal the tokens of a batch out in turn, like cards, as so many ``parts``.
+
+    A later token looks back at more than an earlier one: in halves, the second would take longer.
+    """
+    tokens = np.asarray(batch.tokens)
+    turn = turns(weights.frequencies, batch.positions)
+    shares: list[Share] = []
+    for part in range(parts):
+        rows = np.arange(part, len(tokens), parts)
+        x = weights.embedding[tokens[rows]]
+        queries = np.empty((len(rows), config.heads, config.head_size), np.float32)
+        shares.append(Share(rows, turn[rows], x, queries))
+    return shares
+
+
+def project(config: LlamaConfig, layer: Layer, keys: Array, values: Array, share: Share) -> None:
+    """Make the queries of a share, and write its keys and values where all shares find them.
+
+    ``keys`` and ``values`` are the batch's own part of the cache, (h', n, s).
+    """
     heads = config.heads
     # Heads stand as queries, then keys, then values; only the first two turn with the position.
     turning = heads + config.kv_heads
-    split = x @ layer.qkv
-    split = split.reshape(len(x), turning + config.kv_heads, config.head_size)
-    turned = rotate(split[:, :turning], turn)
-    keys[:, start:stop] = turned[:, heads:].swapaxes(0, 1)
-    values[:, start:stop] = split[:, turning:].swapaxes(0, 1)
-    found = attend(
-        queries=turned[rows, :heads],
-        keys=keys[:, :stop],
-        values=values[:, :stop],
-        mask=batch.mask,
-        rows=rows,
-    )
-    return found @ layer.output
+    normed = rms_norm(share.x, layer.attention_norm, config.epsilon)
+    split = normed @ layer.qkv
+    split = split.reshape(len(normed), turning + config.kv_heads, config.head_size)
+    turned = rotate(split[:, :turning], share.turn)
+    share.queries = turned[:, :heads]
+    keys[:, share.rows] = turned[:, heads:].swapaxes(0, 1)
+    values[:, share.rows] = split[:, turning:].swapaxes(0, 1)
 
 
-def forward(config: LlamaConfig, weights: Weights, cache: Cache, batch: Batch) -> Array:
+def finish_layer(
+    config: LlamaConfig,
+    layer: Layer,
+    keys: Array,
+    values: Array,
+    mask: Array,
+    share: Share,
+) -> None:
+    """Add to every token of a share what it finds in the tokens it sees (attention), then what it
+    makes of that by itself (feed-forward).
+
+    ``keys`` and ``values`` are those of all tokens read so far, (h', m, s).
+    """
+    found = attend(share.queries, keys, values, mask, share.rows)
+    share.x += found @ layer.output
+    normed = rms_norm(share.x, layer.mlp_norm, config.epsilon)
+    share.x += swiglu(normed, layer)
+
+
+def forward(
+    config: LlamaConfig,
+    weights: Weights,
+    cache: Cache,
+    batch: Batch,
+    threads: ThreadPool,
+) -> Array:
     """Return the hidden states (rows, d) of the wanted tokens; all keys and values stay cached.
 
-    Each layer adds to every token what it finds in other tokens (attention), then what it makes of
-    that by itself (feed-forward). Of the last layer, tokens that nobody asks about need no more
-    than their keys and values.
+    Of the last layer, tokens that nobody asks about need no more than their keys and values.
     """
-    cache.reserve(batch.start + len(batch.tokens))
-    turn = turns(weights.frequencies, batch.positions)
-    x = weights.embedding[np.asarray(batch.tokens)]
-    rows = np.arange(len(x))
-    with np.errstate(over="ignore"):
-        for index, layer in enumerate(weights.layers):
-            expect_wanted()
-            if index == config.layers - 1:
-                rows = np.asarray(batch.rows, np.intp)
-            normed = rms_norm(x, layer.attention_norm, config.epsilon)
-            keys = cache.keys[index]
-            values = cache.values[index]
-            found = attention(normed, layer, config, turn, batch, keys, values, rows)
-            x = x[rows] + found
-            normed = rms_norm(x, layer.mlp_norm, config.epsilon)
-            x += swiglu(normed, layer)
-    return rms_norm(x, weights.norm, config.epsilon)
+    start = batch.start
+    stop = start + len(batch.tokens)
+    cache.reserve(stop)
+    wanted = np.asarray(batch.rows, np.intp)
+    shares = divide(config, weights, batch, threads.parts(len(batch.tokens)))
+    for index, layer in enumerate(weights.layers):
+        expect_wanted()
+        keys = cache.keys[index, :, :stop]
+        values = cache.values[index, :, :stop]
+        threads.run(
+            partial(project, config, layer, keys[:, start:], values[:, start:]),
+            shares,
+        )
+        if index == config.layers - 1:
+            for share in shares:
+                share.keep(wanted)
+        threads.run(partial(finish_layer, config, layer, keys, values, batch.mask), shares)
+    hidden = np.empty((len(wanted), config.width), np.float32)
+    for share in shares:
+        normed = rms_norm(share.x, weights.norm, config.epsilon)
+        hidden[np.searchsorted(wanted, share.rows)] = normed
+    return hidden
 
 
 def logits(

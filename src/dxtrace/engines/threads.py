@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -19,6 +19,9 @@ _CHECK_S = 0.2
 #: Matrix products of a small model gain nothing from more threads.
 _MOST_THREADS = 8
 
+#: Fewer tokens a thread are not worth it: each thread reads all weights from memory.
+_FEWEST_ROWS = 8
+
 
 def allowed_cores() -> int:
     """Return how many cores this process may use, which can be fewer than the machine has."""
@@ -30,6 +33,33 @@ def allowed_cores() -> int:
 def default_threads() -> int:
     """Return how many threads an engine uses where nobody says."""
     return min(allowed_cores(), _MOST_THREADS)
+
+
+class ThreadPool:
+    """Threads that compute the shares of one task side by side; numpy lets go of the interpreter
+    while it computes.
+    """
+
+    def __init__(self, count: int) -> None:
+        """Start no thread yet; there will be at most ``count``."""
+        self.count = count
+        self._pool = ThreadPoolExecutor(count, "share")
+
+    def parts(self, items: int) -> int:
+        """Return into how many shares so many tokens are worth dividing."""
+        return max(1, min(self.count, items // _FEWEST_ROWS))
+
+    def run(self, function: Callable[[Item], None], shares: Sequence[Item]) -> None:
+        """Call ``function`` with each share, and wait for all."""
+        if len(shares) == 1:
+            function(shares[0])
+            return
+        for done in [self._pool.submit(function, share) for share in shares]:
+            done.result()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
 
 
 def map_in_threads(
