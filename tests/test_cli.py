@@ -390,7 +390,7 @@ def test_any_json_is_answered_or_refused(
             "its evidence is not in the note",
         ),
         (RuntimeError("chest pain and fever"), 1, "internal error: RuntimeError in "),
-        (KeyboardInterrupt(), 1, "interrupted"),
+        (KeyboardInterrupt(), 130, "interrupted"),
         (MemoryError(), 1, "internal error: MemoryError in "),
         (
             OSError(28, "No space left on device", "some/file"),

@@ -1,21 +1,19 @@
 """The command line. Each file parses, calls one function and prints; exit codes are set here alone.
 
-0 done; 2 the input or the command was wrong (one line on stderr); 1 anything else.
+0 done; 2 the input or the command was wrong (one line on stderr); 130 interrupted; 1 anything else.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from dxtrace.chain import DISCLAIMER
 from dxtrace.cli import (
+    _interrupts,
     answer,
     corpus,
     doctor,
@@ -34,12 +32,6 @@ from dxtrace.cli import (
 from dxtrace.cli._help import CONTEXT, GroupedHelp, example
 from dxtrace.errors import DxtraceError, InputError, where
 from dxtrace.provenance import version
-
-#: What typer turns an interrupt into.
-_INTERRUPTED = 130
-
-#: How long a command has to end after an interrupt, in seconds.
-_PATIENCE_S = 1.5
 
 app = typer.Typer(
     name="dxtrace",
@@ -105,13 +97,11 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
-    # A job in the background of a script ignores interrupts.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
+    _interrupts.catch()
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
-        _leave()
+        _interrupts.leave()
     sys.exit(code)
 
 
@@ -123,27 +113,8 @@ def run(arguments: list[str]) -> int:
     try:
         return _run(arguments)
     except KeyboardInterrupt:
-        return _fail("interrupted", 1)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Interrupt the command; end the process where that is swallowed or waits for something.
-
-    Libraries run Python in places where an exception is dropped.
-    """
-    late = threading.Timer(_PATIENCE_S, _leave)
-    late.daemon = True
-    late.start()
-    raise KeyboardInterrupt
-
-
-def _leave() -> NoReturn:
-    """End an interrupted process at once: what is finished is on disk, and a library's thread may
-    never end.
-    """
-    _fail("interrupted", 1)
-    sys.stdout.flush()
-    os._exit(1)
+        sys.stderr.write(_interrupts.line())
+        return _interrupts.INTERRUPTED
 
 
 def _run(arguments: list[str]) -> int:
@@ -152,7 +123,7 @@ def _run(arguments: list[str]) -> int:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         result = app(arguments or ["--help"], prog_name="dxtrace", standalone_mode=False)
-        if result == _INTERRUPTED:
+        if result == _interrupts.INTERRUPTED:  # what typer turns an interrupt into
             raise KeyboardInterrupt
         if isinstance(result, int):
             return result

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from dxtrace.chain import Chain, Differential, Step
+from dxtrace.cli._interrupts import SAME_COMMAND, keep
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.cli._progress import console as stdout_console
 from dxtrace.cli._terminal import show
@@ -237,6 +238,7 @@ def batch(
         from dxtrace.engines.endpoint import expect_may_send
 
         expect_may_send(url, _any_credentialed(tasks), send_credentialed_data)
+    keep(out, SAME_COMMAND)
     choice = choose_model(model, adapter, engine, threads, url, send_credentialed_data)
     crew = Crew(choice, workers, ray)
     _tell(out, _answer_all(load_under_bar(choice), tasks, out, force, crew))

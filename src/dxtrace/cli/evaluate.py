@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dxtrace.cli._interrupts import SAME_COMMAND, keep
 from dxtrace.cli._progress import STDERR
 from dxtrace.cli.answer import (
     Column,
@@ -241,6 +242,8 @@ def evaluate(
         model = model or ["default"]
     if perturb and not model and not baseline:
         raise InputError("--perturb answers changed cases: name --model or --baseline")
+    if model or baseline:
+        keep(out, SAME_COMMAND)
     choice = choose_model("", adapter, engine, threads, url, send_credentialed_data)
     scored = _score_given(work, predictions or [], compare or ())
     for run in _systems(work, model, choice, baseline, train):

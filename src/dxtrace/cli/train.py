@@ -6,6 +6,7 @@ import importlib.util
 import json
 import logging
 import os
+import shlex
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from dxtrace.cli._interrupts import keep
 from dxtrace.cli._options import Adapter, BaseModel
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.errors import InputError, MissingExtra
@@ -100,6 +102,7 @@ def train(
         chosen = _begun(folder, chosen.name, changes)
     require_extra()
     if sweep:
+        keep(folder, "the same command with --resume goes on")
         _sweep(chosen, sweep, folder, resume, as_json)
     else:
         _train(chosen, folder, resume, dry_run, as_json)
@@ -173,6 +176,8 @@ def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: b
     with reporting() as report:
         prepared = prepare(recipe, report)
     first = int(os.environ.get("RANK", "0")) == 0
+    if first and not dry_run:
+        keep(folder / RECIPE, f"go on with: dxtrace train {shlex.quote(str(folder))} --resume")
     if dry_run:
         _dry_run(prepared, as_json)
         return
@@ -182,6 +187,8 @@ def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: b
     if not first:
         return
     _tell(outcome, as_json)
+    if outcome.state == "interrupted":
+        raise KeyboardInterrupt
     if outcome.problem:
         STDERR.print(
             f"given up: {outcome.problem}. The adapter is that of the last good checkpoint; "
@@ -189,9 +196,6 @@ def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: b
             highlight=False,
             soft_wrap=True,
         )
-        raise typer.Exit(1)
-    if outcome.state == "interrupted":
-        STDERR.print("go on with --resume", highlight=False)
         raise typer.Exit(1)
 
 

@@ -171,14 +171,21 @@ class Bar(TrainerCallback):  # type: ignore[misc]
         self.progress.stop()
 
 
+class Stopped(KeyboardInterrupt):
+    """A run was told to stop in the middle of a step: the model is that of the last whole one."""
+
+
 class StopOnSignal(TrainerCallback):  # type: ignore[misc]
-    """Ctrl-C and SIGTERM end the run after the rows in hand, with a checkpoint of the last whole
-    step; a second one, or one before the first step, ends it at once.
+    """Ctrl-C and SIGTERM end the run at once, with :class:`Stopped` where the model is whole.
+
+    Where it is not (its weights change just now), or several processes step together, the trainer
+    saves and stops after the step. A second signal, or one before the first step, ends the process.
     """
 
     def __init__(self) -> None:
         self.stopped: str | None = None
         self._training = False
+        self._whole = True
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopOnSignal:
@@ -193,16 +200,25 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         if self.stopped is not None or not self._training:
+            before = self._before[number]
+            if callable(before):
+                before(number, frame)
             raise KeyboardInterrupt
         self.stopped = signal.Signals(number).name
+        if self._whole and os.environ.get("WORLD_SIZE", "1") == "1":
+            raise Stopped
         # Not through a console: whatever runs now may be writing to it.
         os.write(2, _STOPPING)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """From now on there is something to keep."""
         self._training = True
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The weights change, and the step is counted after that."""
+        self._whole = False
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """As :meth:`on_step_end`: what the open step has gathered is given up.
@@ -215,6 +231,7 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         """Ask the trainer to save and stop."""
+        self._whole = True
         if self.stopped:
             control.should_save = state.global_step > 0
             control.should_training_stop = True

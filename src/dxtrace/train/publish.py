@@ -69,7 +69,7 @@ def check_publishable(folder: Path) -> list[Path]:
             "or name it with base.hub_id",
         )
     if not (folder / "README.md").is_file():
-        raise InputError(f"{folder}: has no card (README.md)")
+        raise InputError(f"{folder}: has no card (README.md); 'dxtrace card RUN' writes one")
     publishable = []
     for name in _SHARED:
         if (folder / name).is_file():

@@ -88,9 +88,11 @@ def train(
         if known is None:
             raise
         raise known from None
-    if int(os.environ.get("RANK", "0")) == 0:
+    first = int(os.environ.get("RANK", "0")) == 0
+    if first and outcome.state != "interrupted":
         for line in finish_run(folder):
             session.console.print(f"not made: {line}", highlight=False)
+    if first:
         atomic_write(folder / OUTCOME, json.dumps(outcome.to_json(), indent=1))
     return outcome
 

@@ -32,6 +32,7 @@ from dxtrace.train.callbacks import (
     Probe,
     SaveBest,
     StopOnSignal,
+    Stopped,
     StopWhenWorse,
     Watch,
 )
@@ -77,7 +78,10 @@ class Session:
                 file = checkpoint / "trainer_state.json"
                 trainer.state = TrainerState.load_from_json(str(file))
                 return self._finish(trainer, "done")
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            try:
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            except Stopped:
+                self._keep_last_step(trainer)
             if watch.problem:
                 return self._give_up(trainer, watch)
             state = "done"
@@ -90,6 +94,13 @@ class Session:
             if state != "interrupted" and self.prepared.dev and not _measured(trainer):
                 trainer.evaluate()
         return self._finish(trainer, state)
+
+    def _keep_last_step(self, trainer: ChainTrainer) -> None:
+        """Write a checkpoint of the last whole step of a run that was stopped in the next one."""
+        trainer.callback_handler.on_train_end(trainer.args, trainer.state, trainer.control)
+        step = trainer.state.global_step
+        if step and not checkpoints.is_whole(self.folder / "checkpoints" / f"checkpoint-{step}"):
+            trainer._save_checkpoint(trainer.model, trial=None)
 
     def _give_up(self, trainer: ChainTrainer, watch: Watch) -> Outcome:
         """Keep the last adapter that is known to be good.

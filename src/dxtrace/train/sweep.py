@@ -60,6 +60,7 @@ def sweep(
     With ``resume``, finished runs are kept and a broken one goes on.
 
     Raises:
+        KeyboardInterrupt: a run of it was interrupted; what is done is kept.
         InputError: the sweep, the recipe or the folder cannot be used. UnknownName: no such key.
     """
     key, values = parse_sweep(text)
@@ -98,7 +99,7 @@ def sweep(
             label[-1] if label else None,
         )
         if outcome.state == "interrupted":
-            break
+            raise KeyboardInterrupt
         atomic_write(done, json.dumps(asdict(trial)))
         trials.append(trial)
     return _conclude(trials, key, out)
