@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from dxtrace.cli import _interrupts
 from dxtrace.engines.llamacpp import interruptible
 
 #: A command that drops the exception of an interrupt and waits on.
@@ -32,7 +34,8 @@ cli.main([])
 """
 
 
-def test_a_command_that_swallows_an_interrupt_ends_all_the_same() -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_swallows_an_interrupt_ends_all_the_same(how: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", DEAF],
         stdout=subprocess.PIPE,
@@ -41,10 +44,54 @@ def test_a_command_that_swallows_an_interrupt_ends_all_the_same() -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
     assert said == "dxtrace: interrupted\n"
+
+
+#: Processes that have no time to begin: they are interrupted with their parent.
+POOL = """
+import time
+from dxtrace.compose.processes import map_in_order
+
+if __name__ == "__main__":
+    print("ready", flush=True)
+    try:
+        list(map_in_order(time.sleep, [60] * 8, 4))
+    except KeyboardInterrupt:
+        raise SystemExit(130)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_workers_that_begin_say_nothing_of_an_interrupt(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    script = tmp_path / "pool.py"
+    handled = f"import signal; signal.signal({int(how)}, signal.default_int_handler)\n"
+    script.write_text(handled + POOL)
+    with subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        os.killpg(process.pid, how)
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, "")
+
+
+def test_work_that_was_kept_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_interrupts, "_kept", [])
+    _interrupts.keep(tmp_path / "rows", "do it again")
+    assert _interrupts.line() == "dxtrace: interrupted\n"
+    (tmp_path / "rows").touch()
+    assert _interrupts.line() == "dxtrace: interrupted; do it again\n"
 
 
 def test_the_wait_for_a_library_can_be_interrupted() -> None:
