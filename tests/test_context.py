@@ -195,6 +195,124 @@ def test_a_denied_line_denies_the_next_only_if_it_opens_a_list(
                 assert bool(sentence.context.properties(index)) == denied
 
 
+FOUR = ("Hemoptysis", "Night sweats", "Weight loss", "Fever")
+
+
+def lines(row: str) -> str:
+    return "".join(row.format(symptom) + "\n" for symptom in FOUR)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pertinent negatives: {}.",
+        "Pertinent negatives include {}.",
+        "None of the following: {}.",
+        "Hardly any {}.",
+        "(-) {}.",
+        "-ve {}.",
+        "He denies&nbsp;{} &amp; chills.",
+    ],
+)
+def test_a_list_behind_a_denial_is_denied(text: str) -> None:
+    assert not affirmed(text.format(", ".join(FOUR).lower()))
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["absent", "denied", "(all negative)", ": none", "have not occurred", "did not occur", "-ve"],
+)
+def test_a_series_is_denied_behind_its_last_item(end: str) -> None:
+    assert not affirmed(f"Hemoptysis, night sweats, weight loss, and fever {end}.")
+
+
+def test_a_series_ends_before_a_verb() -> None:
+    assert "cough" in affirmed("He has had cough, and fever absent.")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "{} (no)", "{} (N)", "{} (neg)", "{} - no", "{} — no", "{},no", "{} -", "N: {}", "[N] {}", "No - {}",
+        "[_] {}", "{} [ ]", "{}: Y[ ] N[x]", "◻ {}", "❌ {}", "{} Y/N: N", "{}: Y / [N]", "{}: Y / **N**",
+        "{}: -", "{} no", "{}:", "{}: ____", "{}: unknown", "{}: not assessed", "Q: Any {}?\nA: No", "{}? No.",
+    ],
+)  # fmt: skip
+def test_a_row_of_a_form_that_is_not_affirmed_states_nothing(row: str) -> None:
+    assert not affirmed(lines(row))
+
+
+@pytest.mark.parametrize(
+    ("row", "word"),
+    [
+        ("Fever (yes)", "fever"),
+        ("Fever [x]", "fever"),
+        ("Fever: Y[x] N[ ]", "fever"),
+        ("Fever: [Y] / N", "fever"),
+        ("Any fever? Yes", "fever"),
+        ("Urine glucose: positive (negative)", "glucose"),
+        ("- aspirin 81 + clopidogrel 75", "aspirin"),
+        ("- biopsy - inflammatory cells ++", "inflammatory"),
+        ("+ poor diet - butter", "butter"),
+        ("WBC 11.9, stress?", "wbc"),
+        ("N/V and fever for 2 days", "fever"),
+    ],
+)
+def test_a_field_that_is_affirmed_stays_so(row: str, word: str) -> None:
+    assert word in affirmed(row)
+
+
+@pytest.mark.parametrize(
+    "opener", ["He denies:", "**Denies:**", "## Pertinent negatives", "None of the below:"]
+)
+@pytest.mark.parametrize(
+    "mark", ["- {}", "* {}", "1. {}", "2) {}", "iv. {}", "- any {} at all that was felt or seen"]
+)
+def test_every_item_of_a_denied_list_is_denied(opener: str, mark: str) -> None:
+    assert not affirmed(f"{opener}\n{lines(mark)}")
+    assert "cough" in affirmed(f"{opener}\n{lines(mark)}\nHe has a cough.")
+
+
+def test_a_list_with_plus_and_minus_is_signed() -> None:
+    found = affirmed("+ cough\n" + lines("- {}"))
+    assert "cough" in found and "fever" not in found
+    assert "fever" in affirmed("He has:\n" + lines("- {}"))
+    assert affirmed("+cough -hemoptysis -fever") == {"+", "cough"}
+    assert affirmed("cough (+), hemoptysis (-), fever (-)") >= {"cough"}
+
+
+def test_a_denial_goes_on_over_wrapped_lines() -> None:
+    assert not affirmed("He denies any hemoptysis or night\nsweats or weight\nloss or fever.")
+    assert not affirmed("He denies hemoptysis,\nnight sweats,\nweight loss\nand fever.")
+
+
+def affirmed(note: str) -> set[str]:
+    """Return the words of a note, but for cues and function words, of which nothing takes anything back."""
+    cues = {"he", "denies", "q", "a", "any", "s", "weight", "night"}
+    found = set()
+    for sentence in read_sentences(Case.from_text(note)):
+        if not sentence.quotable:
+            continue
+        for index, token in enumerate(sentence.tokens):
+            said = sentence.context.properties(index)
+            if (token.text.isalpha() or token.text == "+") and not said and token.text not in cues:
+                found.add(token.text)
+    return found & {
+        *SYMPTOMS,
+        "+",
+        "cough",
+        "chills",
+        "glucose",
+        "aspirin",
+        "inflammatory",
+        "butter",
+        "wbc",
+    }
+
+
+SYMPTOMS = {"hemoptysis", "sweats", "loss", "fever"}
+
+
 @pytest.mark.parametrize(
     ("note", "word", "expected"),
     [

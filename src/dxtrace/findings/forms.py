@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dxtrace.findings.scope import Property, Scope
 
+_MINUS = frozenset(["-", "–", "−", "—"])
 _NO = frozenset(
     [
         "n",
@@ -16,9 +17,6 @@ _NO = frozenset(
         "0",
         "false",
         "absent",
-        "-",
-        "–",
-        "−",
         "denied",
         "denies",
         "nil",
@@ -32,16 +30,32 @@ _UNSURE = frozenset(["suspected", "possible", "?", "unknown", "unsure"])
 _BOXES = {
     "☐": False,
     "□": False,
+    "◻": False,
+    "⬜": False,
+    "▢": False,
+    "○": False,
+    "◯": False,
     "✗": False,
     "✘": False,
     "☒": True,
     "☑": True,
     "✓": True,
     "✔": True,
+    "✅": True,
     "■": True,
+    "◼": True,
 }
+# What stands in a pair of brackets that is a box: whether that ticks it.
+_IN_BOX = {"x": True, "✓": True, "✔": True, "_": False}
 
-_ENDS_ITEM = frozenset([",", ";", ".", "|", "/", ")", "-"])
+_OPENING, _CLOSING = frozenset(["(", "["]), frozenset([")", "]"])
+_ENDS_ITEM = frozenset([",", ";", ".", "|", "/", ")", *_MINUS])
+_ENDS_FIELD = frozenset([",", ";", ".", "|"])
+
+_OPENING_REPLIES = frozenset([("n", ":"), ("no", ":"), *(("no", mark) for mark in _MINUS)])
+
+#: A sentence of no more words is one field of a form.
+_FIELD_WORDS = 6
 
 
 def form_scopes(words: Sequence[str]) -> Iterator[Scope]:
@@ -50,17 +64,24 @@ def form_scopes(words: Sequence[str]) -> Iterator[Scope]:
     Args:
         words: of a sentence, in lower case.
     """
+    if not words:
+        return
     yield from _box_scopes(words)
     yield from _reply_scopes(words)
+    yield from _choice_scopes(words)
+    yield from _bracket_scopes(words)
     yield from _sign_scopes(words)
 
 
 def _box_scopes(words: Sequence[str]) -> Iterator[Scope]:
-    """Yield denials by boxes: "[ ] fever", and "fever [ ] yes [x] no"."""
+    """Yield denials by boxes: "[ ] fever", "fever [ ]" and "fever [ ] yes [x] no"."""
     boxes = []
     for index in range(len(words)):
         for box in _box_at(words, index):
             boxes.append((index, *box))
+    if boxes and _stand_behind_labels(words, boxes):
+        yield from _boxes_behind(words, boxes)
+        return
     for place, (index, width, ticked) in enumerate(boxes):
         if place + 1 < len(boxes):
             end = boxes[place + 1][0]
@@ -82,15 +103,41 @@ def _box_at(words: Sequence[str], index: int) -> Iterator[tuple[int, bool]]:
     """Yield (width, ticked) of a box that stands at ``index``."""
     if words[index] in _BOXES:
         yield 1, _BOXES[words[index]]
-    elif words[index] in {"[", "("} and index + 1 < len(words):
-        if words[index + 1] in {"]", ")"}:
+    elif words[index] in _OPENING and index + 1 < len(words):
+        if words[index + 1] in _CLOSING:
             yield 2, False
-        elif words[index + 1] in {"x", "✓", "✔"} and words[index + 2 : index + 3] in (["]"], [")"]):
-            yield 3, True
+        elif words[index + 1] in _IN_BOX and _closes(words, index + 2):
+            yield 3, _IN_BOX[words[index + 1]]
+
+
+def _closes(words: Sequence[str], index: int) -> bool:
+    return index < len(words) and words[index] in _CLOSING
+
+
+def _stand_behind_labels(words: Sequence[str], boxes: Sequence[tuple[int, int, bool]]) -> bool:
+    """True if each box stands behind what it is for: "fever [ ]", "fever: Y[ ] N[x]"."""
+    last, width, _ = boxes[-1]
+    return boxes[0][0] > 0 and last + width >= len(words) - (words[-1] == ".")
+
+
+def _boxes_behind(
+    words: Sequence[str],
+    boxes: Sequence[tuple[int, int, bool]],
+) -> Iterator[Scope]:
+    begin = 0
+    for index, width, ticked in boxes:
+        meaning = _meaning(words[index - 1])
+        if words[index - 1] in _YES or meaning is not None:
+            if ticked and meaning is not None:
+                yield Scope(meaning, index - 1, index + width - 1, 0, index - 1)
+        elif not ticked:
+            start = max(begin, _begin_of_field(words, index))
+            yield Scope("denied", index, index + width - 1, start, index)
+        begin = index + width
 
 
 def _meaning(label: str) -> Property | None:
-    if label in _NO or label == "excluded":
+    if label in _NO or label in _MINUS or label == "excluded":
         return "denied"
     if label in _UNSURE:
         return "uncertain"
@@ -100,38 +147,57 @@ def _meaning(label: str) -> Property | None:
 def _begin_of_field(words: Sequence[str], index: int) -> int:
     """Return where the name of a field begins whose boxes begin before ``index``."""
     start = index
-    while start > 0 and words[start - 1] not in {";", ".", "|", ","}:
+    while start > 0 and words[start - 1] not in _ENDS_FIELD:
         start -= 1
     return start
 
 
 def _reply_scopes(words: Sequence[str]) -> Iterator[Scope]:
-    """Yield denials by a reply: "cough: no", "cough | no", "nausea Y / vomiting N"."""
-    both = "y" in words and "n" in words
+    """Yield denials by a reply: "cough: no", "cough | no", "cough no", "nausea Y / vomiting N"."""
+    zeros = _count_replies(words, "0")
+    # "N: fever", "No - fever".
+    if tuple(words[:2]) in _OPENING_REPLIES:
+        yield Scope("denied", 0, 1, 2, len(words))
     for index in range(1, len(words)):
-        if words[index] not in _NO:
+        word, before = words[index], words[index - 1]
+        if word not in _NO | _MINUS:
             continue
-        ends = (
-            index + 1 >= len(words)
-            or words[index + 1] in _ENDS_ITEM
-            or words[index - 1] in {":", "="}
-        )
-        marked = words[index - 1] in {":", "|", "=", "[", "-", "–"} and words[index] not in {
-            "-",
-            "–",
-        }
-        slashed = both and words[index] == "n"
-        if ends and (marked or slashed):
-            if marked:
-                before = index - 1
-            else:
-                before = index
-            yield Scope("denied", index, index, _begin_of_label(words, before), index)
+        is_value = before in {":", "="}
+        ends = _ends_item(words, index)
+        if word in _MINUS:
+            replies = is_value and ends
+        else:
+            marked = is_value or before in {"|", "[", *_MINUS}
+            bare = word in {"no", "n"} or (word == "0" and zeros > 1)
+            replies = (ends or is_value) and (marked or (bare and before[-1:].isalpha()))
+        if replies:
+            end = index
+            if not before[-1:].isalpha():
+                end = index - 1
+            yield Scope("denied", index, index, _begin_of_label(words, end), index)
+
+
+def _ends_item(words: Sequence[str], index: int) -> bool:
+    return index + 1 >= len(words) or words[index + 1] in _ENDS_ITEM
+
+
+def _count_replies(words: Sequence[str], reply: str) -> int:
+    """Return how often a word stands behind another and ends its item: "fever 0, cough 0"."""
+    count = 0
+    for index in range(1, len(words)):
+        if words[index] == reply and words[index - 1].isalpha() and _ends_item(words, index):
+            count += 1
+    return count
 
 
 def _begin_of_label(words: Sequence[str], end: int) -> int:
-    """Return where the label of a reply begins: behind the reply, the mark or the number before it."""
+    """Return where the label of a reply begins: behind the reply, the mark or the number before it.
+
+    "Y/N" before it asks, and is no reply.
+    """
     start = end
+    if words[max(0, end - 2) : end] in (["y", "n"], ["yes", "no"]):
+        start = end - 2
     while start > 0:
         word = words[start - 1]
         if word in _NO | _YES | _ENDS_ITEM | {":", "="} or word.isdigit():
@@ -140,21 +206,107 @@ def _begin_of_label(words: Sequence[str], end: int) -> int:
     return start
 
 
-def _sign_scopes(words: Sequence[str]) -> Iterator[Scope]:
-    """Yield denials by a minus in brackets, before or behind: "(-) chills", "chills (-)"."""
+_MARKS = frozenset([*_OPENING, *_CLOSING, "*", "_"])
+
+
+def _choice_scopes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield what a choice of which one is marked says: "fever: Y / [N]", "fever: **Y** / N".
+
+    One of which none is marked leaves the field open.
+    """
+    for index in range(1, len(words)):
+        if words[index] not in {"y", "yes"}:
+            continue
+        end = index + 1
+        while end < len(words) and (words[end] in _MARKS or words[end] == "/"):
+            end += 1
+        if end >= len(words) or words[end] not in {"n", "no"}:
+            continue
+        marks_yes = words[index - 1] in _MARKS
+        marks_no = words[end - 1] in _MARKS - _CLOSING and not marks_yes
+        answered = words[end + 1 : end + 2] == [":"]
+        if marks_no:
+            yield Scope("denied", index, end, _begin_of_field(words, index), index)
+        elif not marks_yes and not answered and ":" in words[:index]:
+            yield Scope("uncertain", index, end, _begin_of_field(words, index), index)
+
+
+def _bracket_scopes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield denials in brackets, before or behind: "(-) chills", "chills (-)", "chills (no)"."""
+    leading = words[0] in _OPENING
     for index in range(len(words) - 2):
-        if words[index] not in {"(", "["} or words[index + 1] not in {"-", "–", "−"}:
+        if words[index] not in _OPENING:
             continue
-        if words[index + 2] not in {")", "]"}:
+        reply = index + 1
+        both = words[reply] in {"all", "both"}
+        reply += both
+        if not _closes(words, reply + 1):
             continue
-        opens = index == 0 or words[index - 1] in {",", ";", ":", "|", "/"}
+        square_zero = words[index] == "[" and words[reply] == "0"
+        if words[reply] not in (_NO - {"0", "normal"}) | _MINUS and not square_zero:
+            continue
+        close = reply + 1
+        opens = leading or words[index - 1] in {",", ";", ":", "|"}
         if opens:
-            end = index + 3
-            while end < len(words) and words[end] not in {",", ";", ".", "(", "|"}:
+            end = close + 1
+            while end < len(words) and words[end] not in _ENDS_FIELD - {","} | {"(", "[", "+"}:
                 end += 1
-            yield Scope("denied", index, index + 2, index + 3, end)
-        else:
+            yield Scope("denied", index, close, close + 1, end)
+        elif words[index - 1] not in _YES | {"/"} and not words[index - 1][:1].isdigit():
             start = index
-            while start > 0 and words[start - 1] not in {",", ";", ".", ")", "|"}:
+            stops = {";", ".", ")", "|"} if both else {",", ";", ".", ")", "|"}
+            while start > 0 and words[start - 1] not in stops:
                 start -= 1
-            yield Scope("denied", index, index + 2, start, index)
+            yield Scope("denied", index, close, start, index)
+
+
+def _sign_scopes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield denials by a minus without brackets.
+
+    Before what it denies: "+cough -fever", "cough, -fever"; or behind: "cough + fever -", "fever-, chills-".
+    """
+    if words[:1] == ["−"]:
+        yield Scope("denied", 0, 0, 1, len(words))
+        return
+    signs = []
+    for index, word in enumerate(words):
+        if word == "+" or word in _MINUS:
+            signs.append(index)
+    plus = any(words[index] == "+" for index in signs)
+    minus = [index for index in signs if words[index] != "+"]
+    if not minus:
+        return
+    listed = [index for index in minus if words[index - 1 : index] in ([","], [";"])]
+    # One minus behind a bullet that is a plus is a dash: "+ poor diet - butter".
+    many = len(minus) > 1 or bool(listed)
+    leading = signs[0] == 0 and many and (words[0] == "+" or bool(listed))
+    for index in minus:
+        after = words[index + 1 : index + 2]
+        if not leading and _is_trailing(words, index, len(minus) > 1 or plus):
+            start = index
+            while start > 0 and words[start - 1] not in _ENDS_FIELD | _MINUS | {"+"}:
+                start -= 1
+            yield Scope("denied", index, index, start, index)
+        elif leading or (index in listed and after and after[0].isalpha()):
+            end = index + 1
+            while end < len(words) and words[end] not in _ENDS_FIELD | _MINUS | {"+"}:
+                end += 1
+            yield Scope("denied", index, index, index + 1, end)
+
+
+def _is_trailing(words: Sequence[str], index: int, many: bool) -> bool:
+    """True for a minus behind what it denies; ``many``: it is not the only sign."""
+    if index == 0 or not words[index - 1].isalpha():
+        return False
+    if many and (
+        _ends_with_minus(words) or index + 1 >= len(words) or words[index + 1] in _ENDS_FIELD
+    ):
+        return True
+    alone = index + 1 >= len(words) or words[index + 1 :] == ["."]
+    return alone and len(words) <= _FIELD_WORDS
+
+
+def _ends_with_minus(words: Sequence[str]) -> bool:
+    if words[-1] == ".":
+        return words[-2] in _MINUS
+    return words[-1] in _MINUS

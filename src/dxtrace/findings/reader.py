@@ -4,12 +4,14 @@ they are.
 
 from __future__ import annotations
 
+import bisect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dxtrace.findings.columns import Columns, earlier_columns, is_row, without_earlier
 from dxtrace.findings.context import Context, patient_by_relation, read_context
+from dxtrace.findings.lists import denied_items, opens_denial
 from dxtrace.findings.measurements import read_measurements
 from dxtrace.findings.quantities import Measurement
 from dxtrace.findings.scope import Property, Scope
@@ -28,12 +30,12 @@ _TEACHING_LABEL = re.compile(
     r"|teaching|handout|leaflet",
     re.IGNORECASE,
 )
-# A line that opens a list of what is denied: it ends in a colon, or with the denial itself, perhaps with the first
-# item on the next. "No tremor" at the end of a line denies the tremor, and nothing below it.
-_OPENS_DENIAL = re.compile(
-    r"\b(?:denie[sd]|denying|negative for|no|without|absent|not (?:have|had|report\w*))\b"
-    r"(?:[^.;:]{0,80}:|(?:[ \t]+(?:any|all|of|the|these|following|symptoms?|signs?))*"
-    r"(?:[ \t]*\r?\n[^.;:\n]{0,60})?)\s*\Z",
+# A question of a form that has no answer: nothing is stated.
+_NO_ANSWER = re.compile(
+    r"[^:.;\n]{2,60}:\s*(?:_+|\.{3,}|-{2,}|\*+|\?+|n/?a|unknown|unclear|unsure|deferred|blank"
+    r"|(?:not|un)[ -]?(?:able to )?(?:assess|ask|know|record|document|avail|test|done|examin|applic|obtain|recall"
+    r"|stated|specified)\w*"
+    r"|could not be \w+)?[\s.]*\Z",
     re.IGNORECASE,
 )
 _INLINE_HEADING = re.compile(r"(?<=[.;] )(?P<words>[A-Z][A-Za-z/&]*(?: [A-Za-z/&]+){0,4}):(?=\s)")
@@ -41,7 +43,7 @@ _INLINE_HEADING = re.compile(r"(?<=[.;] )(?P<words>[A-Z][A-Za-z/&]*(?: [A-Za-z/&
 _GAP, _ROW_END = r"\S(?:\t|  |\s*\||\s*\.{3,})\s*", r"\s*(?:[.|]\s*)?\Z"
 # A row of a form: what is asked, a gap, and a no.
 _ROW_OF_NO = re.compile(
-    rf"{_GAP}(?:n|no|neg|negative|0|-|\u2013|false|absent|none|denie[sd]|nil){_ROW_END}",
+    rf"(?:{_GAP}|\A[^,;:.|]{{2,40}}[,;])(?:n|no|neg|negative|0|-|\u2013|false|absent|none|denie[sd]|nil){_ROW_END}",
     re.IGNORECASE,
 )
 # ... and one whose answer is a relative.
@@ -88,7 +90,7 @@ def read_sentences(
         case: the case.
         keep: half-open ranges of the note to read (default: all of it).
     """
-    state = _State(patient_by_relation(case.note))
+    state = _State(patient_by_relation(case.note), denied_items(case.note))
     for whole_start, whole_end in sentences(case.note):
         for start, end in _at_inline_headings(case.note, whole_start, whole_end):
             if keep is None or any(a < end and start < b for a, b in keep):
@@ -113,10 +115,11 @@ def _at_inline_headings(note: str, start: int, end: int) -> Iterator[tuple[int, 
 @dataclass
 class _State:
     """What an earlier line says about the next: who the patient is to the teller, under which label it
-    stands, and whether a denied list is open.
+    stands, and whether a denied list is open. ``denied``: the items of marked lists that deny them.
     """
 
-    patient: str = ""
+    patient: str
+    denied: Sequence[tuple[int, int]]
     section: str = ""
     family: bool = False
     teaching: bool = False
@@ -146,6 +149,11 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
         context = _with_scope(context, "family", len(tokens))
     if _ROW_OF_RELATIVE.search(text):
         context = _with_scope(context, "family", len(tokens))
+    inner = len(context.scopes)
+    context = _with_denied_items(context, tokens, state.denied)
+    if len(context.scopes) > inner:
+        # A list of items with a mark ends by itself.
+        state.denying = False
     listed = state.denying and start <= state.denial_until and _is_item(case.note, start, end)
     row_of_no = _marked_no(text, state) or _ROW_OF_NO.search(text) is not None
     if listed or row_of_no:
@@ -158,7 +166,8 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
         _open_denial(case.note, start, end, state)
         if text.rstrip().endswith(",") and _denies_to_its_end(context, len(tokens)):
             state.denying, state.denial_until = True, end + _LIST_GAP
-    quotable = not state.teaching and not context.hypothetical
+    unanswered = _NO_ANSWER.match(text) is not None
+    quotable = not (state.teaching or context.hypothetical or unanswered)
     clauses = tuple(_clause_numbers(tokens))
     return Sentence(
         start_of_words,
@@ -217,6 +226,22 @@ def _with_scope(context: Context, property: Property, count: int) -> Context:
     return Context((*context.scopes, scope), context.no_result, context.hypothetical)
 
 
+def _with_denied_items(
+    context: Context,
+    tokens: Sequence[Token],
+    denied: Sequence[tuple[int, int]],
+) -> Context:
+    """Return a context in which the tokens of denied items are denied."""
+    scopes = list(context.scopes)
+    first = bisect.bisect_left(denied, tokens[0].start, key=lambda item: item[1])
+    for start, end in denied[first:]:
+        inside = [index for index, token in enumerate(tokens) if start <= token.start < end]
+        if not inside:
+            break
+        scopes.append(Scope("denied", -1, -1, inside[0], inside[-1] + 1))
+    return Context(tuple(scopes), context.no_result, context.hypothetical)
+
+
 def _read_label(text: str, state: _State) -> int:
     """Return how long the label of a section is that the sentence opens with; note what the label
     says.
@@ -265,7 +290,7 @@ def _is_item(note: str, start: int, end: int) -> bool:
 def _open_denial(note: str, start: int, end: int, state: _State) -> None:
     """Note whether a line opens a list, item by item, of what the patient denies."""
     line = note[start:end].rstrip()
-    opens = _OPENS_DENIAL.search(line) is not None and not line.endswith(".")
+    opens = opens_denial(line)
     following = note[end : end + 4]
     state.denying = opens and ("\n" in following or "\r" in following or line.endswith(":"))
     state.denial_until = end + 4 if state.denying else -1

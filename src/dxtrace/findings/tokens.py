@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
 
 _APOSTROPHE = "(?:â€™|[´`?’'ʼ＇\ufffd])"
 
 # Words begin with a letter and may hold digits ("hba1c"); a number never carries its unit ("10mm"
 # is two tokens).
 _TOKEN = re.compile(
-    r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)"  # 12,000
+    r"&(?:[a-zA-Z]{2,8}|#\d{1,6});"  # a character as HTML writes it
+    r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)"  # 12,000
     r"|\d+(?:[.,·]\d+)?(?!\d)"  # 7.2, and 7,2 as much of the world writes it
     r"|\d+"
     # "didn't", also with an apostrophe that a wrong encoding has mangled.
@@ -46,6 +48,8 @@ def tokenise(text: str, offset: int = 0) -> list[Token]:
         joins_words = match[0] in "-/‐‑" and _joins(text, start - 1, end, match[0])
         if not joins_words:
             word = _NOT.sub("n't", match[0].lower()).translate(_PLAIN)
+            if word.startswith("&") and len(word) > 1:
+                word = unescape(word).strip()
             # A character that takes no room, alone, is no word.
             if word:
                 tokens.append(Token(word, start + offset, end + offset))

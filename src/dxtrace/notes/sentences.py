@@ -26,6 +26,9 @@ _ABBREVIATION = re.compile(
 
 # Abbreviations that often end a sentence: they do when a capitalised word follows ("after 20 min.
 # He slept").
+# The number of an item of a list that runs on below what opened it ("He denies:\n1. fever").
+_NUMBERED = re.compile(r"\n[ \t]*(?:\d{1,2}|[a-z]|[ivx]{1,4})\.\Z")
+
 _MEASURE = re.compile(
     r"\b(?:etc|min|max|hrs?|wks?|mo|yrs?|[ap]\.?m|q\.?d|[bt]\.?i\.?d|p\.?o|i\.?v|p\.?r\.?n|neg|pos)\.\Z",
     re.IGNORECASE,
@@ -75,6 +78,20 @@ _HEADING_ALONE = re.compile(r"\s*([A-Za-z][A-Za-z /&]{1,40}):\s*\Z")
 _COLUMNS = re.compile(r"\S(?:\s{2,}|\t|\s*\.{3,}\s*)\S")
 
 
+# A line that ends with the answer to what it asks: "Fever,no", "Fever - no", "Fever -".
+_REPLIED = re.compile(
+    r"[\w)](?:[ \t]*(?:[,;:=|]|[-\u2013\u2014])[ \t]*(?:no|none|negative|absent|denied)|[ \t][-+\u2212])\s*\Z",
+    re.IGNORECASE,
+)
+
+
+# Two lines that end so are two rows: "Fever no", "Cough yes".
+_ENDS_WITH_REPLY = re.compile(r"[ \t](?:no|yes)\Z", re.IGNORECASE)
+
+
+_JOINS = re.compile(r"\b(?:or|nor)\b|\A\s*and\b", re.IGNORECASE)
+
+
 _CONTINUES = re.compile(
     r"(?:[,\-\u2013/(&+]|\b(?:and|or|nor|but|of|the|an?|no|not|denie[sd]|deny|denying|without|with|for|to|in|on|at|by|from|as"
     r"|is|are|was|were|has|had|have|his|her|that|which|any|including|negative|absent|mild|moderate|severe))\s*\Z",
@@ -93,6 +110,8 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
                 continue  # dots that lead from one column to the next
             following = WORD.match(note, stop, end)
             if match[0][0] == "." and _abbreviated(note, begin, match.start() + 1, following):
+                continue
+            if match[0] == "." and _NUMBERED.search(note, begin, stop):
                 continue
             if following and _goes_on_after(note, match, following, small):
                 continue
@@ -150,14 +169,15 @@ def _paragraphs(note: str) -> Iterator[tuple[int, int]]:
     else:
         width = 0
     open_start: int | None = None
-    denying = False
+    denying = cued = False
     for index, (start, end) in enumerate(lines):
         if open_start is None:
-            open_start, denying = start, False
+            open_start, denying, cued = start, False, False
         text = note[start:end].rstrip()
         denying = denying or (_opens_list(text) and section_named(text) is None)
+        cued = cued or has_cue(text)
         follows = lines[index + 1] if index + 1 < len(lines) else None
-        if follows is None or not _goes_on(note, (start, end), follows, width, denying):
+        if follows is None or not _goes_on(note, (start, end), follows, width, denying, cued):
             if note[open_start:end].strip():
                 yield open_start, end
             open_start = None
@@ -177,7 +197,9 @@ def _goes_on(
     follows: tuple[int, int],
     width: int,
     denying: bool,
+    cued: bool,
 ) -> bool:
+    """True if the line ``follows`` goes on with what ``line`` says; ``cued``: what goes on holds a cue."""
     gap = note[line[1] : follows[0]]
     if len(gap) > 1 and gap != "\r\n":
         return False
@@ -193,6 +215,8 @@ def _goes_on(
         or not text.strip()
         or _tabular(text)
         or _tabular(nxt)
+        or _REPLIED.search(text[-TAIL:])
+        or (_ENDS_WITH_REPLY.search(text[-TAIL:]) and _ENDS_WITH_REPLY.search(nxt.rstrip()[-TAIL:]))
     ):
         return False
     if _CONTINUES.search(text[-TAIL:]):
@@ -201,7 +225,11 @@ def _goes_on(
         return False
     full = len(text) >= max(45, 0.7 * width) and width <= 140
     starts_low = nxt.lstrip()[:1].islower()
-    return (full and (starts_low or len(text) >= 0.85 * width)) or (starts_low and has_cue(text))
+    # "He denies fever or night\nsweats or weight\nloss": the cue stands two lines above.
+    goes_on = cued and _JOINS.search(nxt) is not None
+    return (full and (starts_low or len(text) >= 0.85 * width)) or (
+        starts_low and (has_cue(text) or goes_on)
+    )
 
 
 def _tabular(line: str) -> bool:
