@@ -127,7 +127,7 @@ def order(ready: Any) -> list[int]:
     """Return the order in which the run reads its rows."""
     from dxtrace.train.trainer import StepSampler
 
-    return list(StepSampler(ready.train.lengths, 8, ready.recipe.run.seed))
+    return list(StepSampler(ready.train, 8, ready.recipe.run.seed))
 
 
 def main() -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.training import changes, make_model, make_small_corpus
+from support.training import changes, losses, make_model, make_small_corpus
 
 from dxtrace.compose.processes import map_in_order, usable_cores
 from dxtrace.corpus import make_corpus, read_teaching, teaching, write_jsonl
 from dxtrace.errors import InputError
 from dxtrace.models import store
-from dxtrace.train import Prepared, load_recipe, prepare
+from dxtrace.train import Prepared, corpora, encoded, examples, load_recipe, prepare, train
 from dxtrace.train.examples import Example
+from dxtrace.train.preflight import run_preflight
 from dxtrace.train.rows import Rows, write_rows
+from dxtrace.train.shards import ShardedRows
 
 pytest.importorskip("trl", reason="needs the extra 'train'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers, about each other
@@ -55,14 +60,44 @@ def test_a_corpus_does_not_depend_on_how_many_processes_compose_it(
     assert digests[0] == digests[1]
 
 
-lengths = st.lists(st.integers(1, 2000), min_size=1, max_size=200)
+@dataclass
+class Known:
+    """Rows of known lengths that come in parts of a size."""
+
+    lengths: list[int]
+    size: int = 10**9
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def parts(self) -> Iterator[tuple[int, list[int]]]:
+        for start in range(0, len(self.lengths), self.size):
+            yield start, self.lengths[start : start + self.size]
 
 
-@given(lengths, st.integers(1, 32), st.integers(0, 3))
-def test_every_row_is_read_once_an_epoch(lengths: list[int], step: int, seed: int) -> None:
+lengths = st.lists(st.integers(1, 2000), min_size=1, max_size=100)
+
+
+@given(lengths, st.integers(1, 32), st.integers(0, 3), st.sampled_from((1, 7, 64)))
+def test_every_row_is_read_once_an_epoch(
+    lengths: list[int],
+    step: int,
+    seed: int,
+    size: int,
+) -> None:
     from dxtrace.train.trainer import StepSampler
 
-    assert sorted(StepSampler(lengths, step, seed)) == list(range(len(lengths)))
+    sampler = StepSampler(Known(lengths, size), step, seed)
+    assert sorted(sampler) == list(range(len(lengths)))
+
+
+def test_a_step_is_asked_for_no_part_that_comes_later() -> None:
+    from dxtrace.train.trainer import StepSampler
+
+    sampler = StepSampler(Known([7] * 100, 20), 8, 0)
+    order = list(sampler)
+    assert set(order[:16]) <= set(range(20))
+    assert set(order[16:40]) <= set(range(40))
 
 
 def test_batches_hold_rows_of_like_length() -> None:
@@ -72,12 +107,26 @@ def test_batches_hold_rows_of_like_length() -> None:
 
     rng = random.Random(1)
     lengths = [rng.randint(100, 760) for _ in range(4096)]
-    order = [lengths[row] for row in StepSampler(lengths, 32, 0)]
-    batches = [order[start : start + 32] for start in range(0, len(order), 32)]
-    padded = sum(max(batch) * len(batch) for batch in batches)
-    assert padded < 1.08 * sum(lengths)
-    means = [sum(batch) / 32 for batch in batches]
-    assert means != sorted(means) and means != sorted(means, reverse=True)
+    for size in (4096, 1000):
+        order = [lengths[row] for row in StepSampler(Known(lengths, size), 32, 0)]
+        batches = [order[start : start + 32] for start in range(0, len(order), 32)]
+        padded = sum(max(batch) * len(batch) for batch in batches)
+        assert padded < 1.08 * sum(lengths)
+        means = [sum(batch) / 32 for batch in batches]
+        assert means != sorted(means) and means != sorted(means, reverse=True)
+
+
+def test_an_error_while_rows_are_made_ahead_is_raised_where_they_are_read(tmp_path: Path) -> None:
+    def make(number: int) -> Generator[list[Example]]:
+        yield [Example("case", (1, 2, 3), 1, 1, 0.0, 1.0)]
+        raise InputError("a case is too long")
+
+    rows = ShardedRows(tmp_path, [1, 1], make)
+    (tmp_path / "about.json").touch()
+    assert rows[0].id == "case"
+    with pytest.raises(InputError, match="too long"):
+        rows[1]
+    rows.close()
 
 
 def test_rows_come_back_from_a_file(tmp_path: Path) -> None:
@@ -131,3 +180,66 @@ def test_of_other_peoples_notes_nothing_is_kept(own_home: Path, model: Path) -> 
     assert len(ready.train) == 24
     shutil.rmtree(own_home / "models", ignore_errors=True)
     assert not [path for path in own_home.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a corpus of more than 40 cases be composed as it is read, 20 cases at a time."""
+    monkeypatch.setenv("DXTRACE_THREADS", "1")
+    monkeypatch.setattr(corpora, "LARGEST_WRITTEN", 40)
+    monkeypatch.setattr(examples, "CHUNK", 10)
+    monkeypatch.setattr(encoded, "SHARD", 20)
+
+
+LARGE = ("data.teaching_size=100", "data.limit=75", "data.label_only=0.3", "data.chains=0.5")
+
+
+@pytest.mark.slow
+def test_a_large_corpus_is_composed_as_the_run_comes_to_it(
+    own_home: Path,
+    model: Path,
+    small_shards: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    sets = changes(model, Path("teaching"), *LARGE, "batch=8", "accumulation=1", "steps=4")
+    recipe = load_recipe("smollm2-135m-cpu", sets)
+    first = prepare(recipe)
+    made = sorted(file.name for file in own_home.rglob("train-*.arrow"))
+    assert made == ["train-00000.arrow"]
+    assert not list((own_home / "corpora").rglob("*.jsonl"))
+    assert ", the first 26 rows" in "\n".join(run_preflight(first).lines())
+    train(first, tmp_path / "run")
+    before = losses(tmp_path / "run")
+    # On with the run from its second step, its rows lost: they are made again.
+    for file in (*own_home.rglob("train-*.arrow"), *own_home.rglob("about.json")):
+        file.unlink()
+    (tmp_path / "run/checkpoints/checkpoint-4/trainer_state.json").unlink()
+    again = prepare(recipe)
+    train(again, tmp_path / "run", resume=True)
+    assert losses(tmp_path / "run") == pytest.approx(before, abs=1e-4)
+    rows = list(again.train)
+    again.train.close()
+    monkeypatch.setattr(corpora, "LARGEST_WRITTEN", 1000)
+    written = prepare(recipe)
+    assert rows == list(written.train)
+    assert list(again.dev) == list(written.dev)
+
+
+@pytest.mark.slow
+def test_of_a_large_corpus_a_case_that_is_left_out_gives_its_place_away(
+    own_home: Path,
+    model: Path,
+    small_shards: None,
+) -> None:
+    short = ("data.max_tokens=900", "data.too_long=drop", "data.label_only=0")
+    other = f"data.dev={model.parent / 'corpus'}:dev"
+    sets = changes(model, Path("teaching"), *LARGE, *short, other)
+    ready = prepare(load_recipe("smollm2-135m-cpu", sets))
+    assert ready.encoded.report.dropped
+    assert len(list(ready.train)) == 75
+    ready.train.close()
+    assert ready.dev
+    assert {row.id for row in ready.dev} <= json.loads(ready.encoded.split)["dev"].keys()
+    kept = [file for file in own_home.rglob("*.json") if "case-3-" in file.read_text("utf-8")]
+    assert not kept  # the corpus to measure on is somebody else's

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +31,9 @@ from dxtrace.provenance import CorpusInfo, Provenance, sha256_of, version
 
 #: The splits of the corpus. ``hard`` and ``stories`` come besides the size asked for.
 SPLITS = ("train", "dev", "test", "hard", "stories")
+
+#: What the corpus is called, whatever its size.
+NAME = "dxtrace teaching corpus"
 
 LICENCE = "Apache-2.0"
 
@@ -98,7 +102,9 @@ def make_corpus(
     """
     if size < 1:
         raise CorpusError(f"a corpus has at least 1 case, not {size}")
-    planned = _planned(size, seed)
+    planned = []
+    for split, numbers in deal_numbers(size, seed).items():
+        planned.append(_Plan(split, numbers))
     total = sum(len(plan.numbers) for plan in planned)
     writer = _Writer(Path(out), seed, total, progress, ray)
     with writing(out, CorpusError):
@@ -135,25 +141,22 @@ class _Row:
     line: bytes
 
 
-def _planned(size: int, seed: int) -> list[_Plan]:
-    """Deal the cases to the splits before any is composed: a patient and a diagnosis are known."""
+def deal_numbers(size: int, seed: int) -> dict[str, Sequence[int]]:
+    """Return the numbers of the cases of every split of the corpus that these settings compose.
+
+    Nothing is composed for it: a patient and a diagnosis are known before.
+    """
     composer = Composer(seed)
     cases: list[tuple[str, str, str]] = []
     for number in range(size):
         name = composer.name(number)
         cases.append((name, f"patient-{name}", composer.diagnosis(number)))
     dealt = split_by_patient(cases, seed=seed)
-    numbers: dict[str, list[int]] = {}
-    for split in SHARES:
-        numbers[split] = []
+    numbers = {split: array("L") for split in SHARES}
     for number, (name, _, _) in enumerate(cases):
         numbers[dealt[name]].append(number)
-    plans = []
-    for split in SHARES:
-        plans.append(_Plan(split, numbers[split]))
-    plans.append(_Plan("hard", range(hard_size(size))))
-    plans.append(_Plan("stories", range(story_size(size))))
-    return plans
+    sizes = {"hard": hard_size(size), "stories": story_size(size)}
+    return {**numbers, **{split: range(count) for split, count in sizes.items()}}
 
 
 @lru_cache(maxsize=1)
@@ -161,20 +164,36 @@ def _composer(seed: int) -> Composer:
     return Composer(seed)
 
 
+@dataclass(frozen=True)
+class CaseNumber:
+    """A case of a teaching corpus before it is composed: all that decides what it says."""
+
+    seed: int
+    split: str
+    number: int
+
+    def compose(self) -> AnnotatedCase:
+        """Return the case, with its split as a tag.
+
+        Raises:
+            KnowledgeError, DxtraceError: as :meth:`dxtrace.compose.Composer.case`.
+        """
+        composer = _composer(self.seed)
+        if self.split == "stories":
+            case = composer.story(self.number)
+        else:
+            case = composer.case(self.number, hard=self.split == "hard")
+        return replace(case, tags={**case.tags, "split": self.split})
+
+
 def _compose(task: _Task) -> list[_Row]:
     """Return the rows of a task; runs in a process of its own."""
-    composer = _composer(task.seed)
     rows: list[_Row] = []
     for number in task.plan.numbers:
-        if task.plan.split == "stories":
-            case = composer.story(number)
-        else:
-            case = composer.case(number, hard=task.plan.split == "hard")
-        case = replace(case, tags={**case.tags, "split": task.plan.split})
+        case = CaseNumber(task.seed, task.plan.split, number).compose()
+        diagnosis = ""
         if case.gold:
             diagnosis = case.gold.diagnosis
-        else:
-            diagnosis = ""
         rows.append(_Row(case.id, diagnosis, case.tags["style"], row_bytes(case)))
     return rows
 
@@ -246,8 +265,8 @@ class _Writer:
     def finish(self, size: int) -> CorpusInfo:
         """Write the card and the manifest."""
         info = CorpusInfo(
-            "dxtrace teaching corpus",
-            _corpus_id(size, self._seed),
+            NAME,
+            corpus_id(size, self._seed),
             self._whole.hexdigest(),
             LICENCE,
         )
@@ -330,12 +349,13 @@ def corpus_files(folder: str | Path) -> list[Path]:
 def is_corpus(folder: str | Path, size: int, seed: int) -> bool:
     """Return whether the corpus in ``folder`` is the one that these settings compose."""
     try:
-        return corpus_info(folder).id == _corpus_id(size, seed)
+        return corpus_info(folder).id == corpus_id(size, seed)
     except CorpusError:
         return False
 
 
-def _corpus_id(size: int, seed: int) -> str:
+def corpus_id(size: int, seed: int) -> str:
+    """Return the name of the corpus that these settings compose."""
     return f"teaching-{version()}-s{seed}-n{size}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import islice
@@ -19,6 +19,7 @@ from dxtrace.corpus import (
     split_by_patient,
 )
 from dxtrace.corpus.base import CREDENTIALED
+from dxtrace.corpus.teaching import LICENCE, NAME, CaseNumber, corpus_id, deal_numbers
 from dxtrace.errors import InputError
 from dxtrace.files import writing
 from dxtrace.models import store
@@ -29,6 +30,13 @@ from dxtrace.train.recipe import Data
 
 #: Stands in a recipe for the open teaching corpus, composed on the first run.
 TEACHING = "teaching"
+
+#: Most cases of the teaching corpus that are composed and written before a run; of a larger one
+#: the cases are composed as the run comes to them.
+LARGEST_WRITTEN = 100_000
+
+#: What decides the cases of the teaching corpus, besides size and seed.
+_COMPOSED_BY = ("compose", "knowledge", "notes", "chain", "corpus/split.py")
 
 #: Endings of the files that make what a fingerprint is of.
 _SOURCES = (".py", ".yaml", ".json")
@@ -47,6 +55,27 @@ class StoredCases:
 
     def __iter__(self) -> Iterator[AnnotatedCase]:
         return islice(read_teaching(self.folder, self.split), self.count)
+
+
+@dataclass(frozen=True)
+class NumberedCases:
+    """Cases of a split of a teaching corpus that nobody has composed: each is when it is read."""
+
+    seed: int
+    split: str
+    numbers: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[AnnotatedCase]:
+        for place in self.places():
+            yield place.compose()
+
+    def places(self, first: int = 0) -> Iterator[CaseNumber]:
+        """Yield the cases from the one at ``first`` on, none of them composed."""
+        for index in range(first, len(self.numbers)):
+            yield CaseNumber(self.seed, self.split, self.numbers[index])
 
 
 @dataclass(frozen=True)
@@ -83,6 +112,8 @@ def read_cases(data: Data, seed: int, report: store.Report | None = None) -> Cas
     spec = data.train
     if not spec:
         raise InputError("the recipe names no corpus: --data PATH, or data.train in the recipe")
+    if spec == TEACHING and data.teaching_size > LARGEST_WRITTEN:
+        return _numbered(data)
     if spec == TEACHING:
         spec = f"teaching:{_teaching(data, report)}"
     kind, path, split = parse_spec(spec)
@@ -132,7 +163,7 @@ def _teaching(data: Data, report: store.Report | None) -> Path:
     """Return the folder of the composed corpus; it is composed once, and kept by what goes into it."""
     from filelock import FileLock
 
-    made_by = fingerprint("compose", "knowledge", "notes", "chain", "corpus/split.py")
+    made_by = fingerprint(*_COMPOSED_BY)
     name = f"teaching-{made_by[:12]}-s{data.teaching_seed}-n{data.teaching_size}"
     folder = store.home() / "corpora" / name
     with writing(folder):
@@ -163,6 +194,33 @@ def _stored(folder: Path, data: Data) -> Cases:
         (corpus_info(folder),),
         "the corpus' own development split",
         composed=True,
+    )
+
+
+def _numbered(data: Data) -> Cases:
+    """Return the training cases of a corpus that is composed as it is read, and those to measure on:
+    of its development split, or of another corpus.
+    """
+    numbers = deal_numbers(data.teaching_size, data.teaching_seed)
+    name = corpus_id(data.teaching_size, data.teaching_seed)
+    # Its cases' own hash is not known before all are composed: this is of what composes them.
+    decides = f"{name} {fingerprint(*_COMPOSED_BY)}"
+    digest = hashlib.sha256(decides.encode()).hexdigest()
+    info = CorpusInfo(NAME, name, digest, LICENCE)
+    train = NumberedCases(data.teaching_seed, "train", numbers["train"][: data.limit])
+    if data.dev is None:
+        dev = NumberedCases(data.teaching_seed, "dev", numbers["dev"])
+        return Cases(train, dev, (info,), "the corpus' own development split", composed=True)
+    other = open_corpus(data.dev)
+    marked = any(case.tags.get(CREDENTIALED) == "true" for case in other.annotated)
+    return Cases(
+        train,
+        other.annotated,
+        (info, other.info),
+        data.dev,
+        len(other.problems),
+        marked or other.info.credentialed,
+        dev_corpus=other.info,
     )
 
 

@@ -9,22 +9,40 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from itertools import islice
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import cycle, islice
 from pathlib import Path
 
+from dxtrace.compose.processes import usable_cores
 from dxtrace.errors import InputError
 from dxtrace.files import atomic_write, writing
 from dxtrace.models import store
 from dxtrace.notes.annotated import AnnotatedCase
-from dxtrace.train.corpora import Cases, fingerprint
-from dxtrace.train.examples import CaseStream, Example, Report, encode_cases, load_tokenizer
+from dxtrace.train.corpora import Cases, NumberedCases, fingerprint
+from dxtrace.train.examples import (
+    CHUNK,
+    CaseStream,
+    Deal,
+    Example,
+    Report,
+    encode_cases,
+    encode_wanted,
+    load_tokenizer,
+)
 from dxtrace.train.recipe import Data, Recipe
 from dxtrace.train.rows import Rows, write_rows
+from dxtrace.train.shards import ShardedRows, write_shard
 
 #: Most sets of rows that are kept; those used least recently go first.
 _KEPT = 8
+
+#: Cases of a shard, whole tasks: enough to shuffle among, and made in half a minute on one core.
+SHARD = 40 * CHUNK
+
+#: Most processes that compose and encode beside a run: a GPU that reads a hundred small cases a
+#: second needs two.
+_PROCESSES = 4
 
 _NOTHING = (
     "the corpus holds no case to train on: each needs a gold chain, and must fit data.max_tokens"
@@ -39,7 +57,7 @@ class Encoded:
     the rows are kept, if they are.
     """
 
-    train: Rows
+    train: Rows | ShardedRows
     dev: Rows
     report: Report
     dev_report: Report
@@ -65,14 +83,18 @@ def encode(
         InputError: no case is left to train on, or the rows cannot be kept. ModelError: there is no
             such tokenizer.
     """
-    work = _Work(recipe, cases, tokenizer, report)
-    if not cases.composed:
+    work: _Work | _ShardedWork = _Work(recipe, cases, tokenizer, report)
+    if isinstance(cases.train, NumberedCases):
+        if cases.dev_corpus is not None:
+            return work.measured_elsewhere()
+        work = _ShardedWork(recipe, cases, cases.train, tokenizer, report)
+    elif not cases.composed:
         return work.in_memory()
     folder = store.home() / "rows" / work.key()
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         _fill(folder, work)
-    return _open(folder)
+    return work.open(folder)
 
 
 def _fill(folder: Path, work: _Work) -> None:
@@ -95,18 +117,6 @@ def _prune(folder: Path) -> None:
     for file in kept[:-_KEPT]:
         shutil.rmtree(file.parent, ignore_errors=True)
         file.parent.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def _open(folder: Path) -> Encoded:
-    about = json.loads((folder / "about.json").read_text("utf-8"))
-    return Encoded(
-        Rows.open(folder / "train.arrow"),
-        Rows.open(folder / "dev.arrow"),
-        Report(**about["train"]),
-        Report(**about["dev"]),
-        (folder / "split.json").read_text("utf-8"),
-        folder,
-    )
 
 
 class _Noted:
@@ -151,6 +161,7 @@ class _Work:
         tokenizer = load_tokenizer(self._tokenizer)
         parts = {
             "made by": fingerprint("notes", "chain", "train/examples.py", "train/rows.py"),
+            "sharded": isinstance(self._cases.train, NumberedCases),
             "corpora": [info.sha256 for info in self._cases.corpora],
             "cases": [len(self._train), len(self._dev)],
             "data": self._recipe.data.model_dump(mode="json", exclude={"train", "dev"}),
@@ -166,14 +177,50 @@ class _Work:
         dev = Rows.in_memory(self._dev_rows())
         return Encoded(train, dev, self._counts, self._dev_counts, self._split())
 
+    def measured_elsewhere(self) -> Encoded:
+        """Encode composed cases to train on, which are kept, and others to measure on, into memory."""
+        composed = replace(
+            self._cases,
+            dev=(),
+            corpora=self._cases.corpora[:1],
+            dev_corpus=None,
+        )
+        kept = encode(self._recipe, composed, self._tokenizer, self._report)
+        dev = Rows.in_memory(self._dev_rows())
+        split = json.loads(kept.split) | {"dev": self._dev.hashes}
+        return replace(
+            kept,
+            dev=dev,
+            dev_report=self._dev_counts,
+            split=json.dumps(split, indent=1),
+        )
+
     def write(self, folder: Path) -> None:
         """Encode into a new folder."""
         folder.mkdir()
-        write_rows(folder / "train.arrow", self._rows())
+        self._write_train(folder)
         write_rows(folder / "dev.arrow", self._dev_rows())
         atomic_write(folder / "split.json", self._split())
         about = {"train": asdict(self._counts), "dev": asdict(self._dev_counts)}
         atomic_write(folder / "about.json", json.dumps(about))
+
+    def open(self, folder: Path) -> Encoded:
+        """Return what :meth:`write` left in a folder."""
+        about = json.loads((folder / "about.json").read_text("utf-8"))
+        return Encoded(
+            self._open_train(folder),
+            Rows.open(folder / "dev.arrow"),
+            Report(**about["train"]),
+            Report(**about["dev"]),
+            (folder / "split.json").read_text("utf-8"),
+            folder,
+        )
+
+    def _open_train(self, folder: Path) -> Rows | ShardedRows:
+        return Rows.open(folder / "train.arrow")
+
+    def _write_train(self, folder: Path) -> None:
+        write_rows(folder / "train.arrow", self._rows())
 
     def _rows(self) -> Iterator[Example]:
         data = self._recipe.data
@@ -198,6 +245,82 @@ class _Work:
 
     def _split(self) -> str:
         return json.dumps({"train": self._train.hashes, "dev": self._dev.hashes}, indent=1)
+
+
+class _ShardedWork(_Work):
+    """Composes and encodes the cases of a run a shard at a time; before it starts, the first."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        cases: Cases,
+        train: NumberedCases,
+        tokenizer: str,
+        report: store.Report | None,
+    ) -> None:
+        super().__init__(recipe, cases, tokenizer, report)
+        self._numbered = train
+        self._deal = Deal(recipe.data, len(train), recipe.run.seed)
+
+    def _open_train(self, folder: Path) -> ShardedRows:
+        sizes = []
+        for first in range(0, len(self._numbered), SHARD):
+            sizes.append(self._size(first))
+        return ShardedRows(folder, sizes, self._make)
+
+    def _write_train(self, folder: Path) -> None:
+        made = self._make(0)
+        write_shard(folder, 0, next(made))
+        made.close()
+
+    def _size(self, first: int) -> int:
+        """Return how many rows the shard has that begins at the case ``first``."""
+        last = min(first + SHARD, len(self._numbered))
+        return sum(1 + self._deal.label_rows(number) for number in range(first, last))
+
+    def _make(self, number: int) -> Generator[list[Example]]:
+        """Yield the rows of the shards from ``number`` on.
+
+        How many rows there are has to be known before they are made: the place of a case that is
+        left out is taken by another of its shard.
+
+        Raises:
+            InputError: all cases of a shard are left out, or one that must not be.
+        """
+        first = number * SHARD
+        places = self._numbered.places(first)
+        wanted = self._deal.wanted(places, first)
+        processes = min(usable_cores(), _PROCESSES)
+        rows: list[Example] = []
+        done = 0
+        for some, counts in encode_wanted(self._tokenizer, self._recipe.data, wanted, processes):
+            rows += some
+            done += counts.cases
+            if number == 0:
+                self._counts.add(counts)
+                self._tell(done)
+            if done < SHARD and first + done < len(self._numbered):
+                continue
+            if not rows:
+                raise InputError(_NOTHING)
+            size = self._size(first)
+            yield list(islice(cycle(rows), size))
+            first += done
+            number += 1
+            rows, done = [], 0
+
+    def _tell(self, done: int) -> None:
+        if self._report:
+            self._report("composing the first cases", done / min(SHARD, len(self._numbered)))
+
+    def _split(self) -> str:
+        """Return what decides the training cases: their notes are not known yet."""
+        train = {
+            "corpus": self._cases.corpora[0].id,
+            "split": self._numbered.split,
+            "cases": len(self._numbered),
+        }
+        return json.dumps({"train": train, "dev": self._dev.hashes}, indent=1)
 
 
 def plain(data: Data) -> Data:

@@ -9,7 +9,7 @@ answer is never cut.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from dxtrace.chain import Answer
 from dxtrace.compose.processes import map_in_order, usable_cores
+from dxtrace.corpus.teaching import CaseNumber
 from dxtrace.errors import InputError, ModelError
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.prompt import (
@@ -34,7 +35,7 @@ from dxtrace.train.recipe import Data
 IGNORED = -100
 
 #: Cases that one task encodes, and so many that starting a process pays.
-_CHUNK = 50
+CHUNK = 50
 _WORTH_A_PROCESS = 1000
 
 
@@ -224,14 +225,40 @@ class CaseStream(Protocol):
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class Wanted:
     """A case to encode: whether its chain is learnt, and how many rows it has besides that end
     after the diagnosis.
     """
 
-    case: AnnotatedCase
+    case: AnnotatedCase | CaseNumber
     chain: bool
     label_rows: int
+
+
+class Deal:
+    """Which cases' chains are learnt, and which cases have more rows: drawn before any is read."""
+
+    def __init__(self, data: Data, count: int, seed: int) -> None:
+        """Draw for ``count`` cases."""
+        numbers = range(count)
+        without = round((1 - data.chains) * count)
+        self._without_chain = set(random.Random(f"{seed}/chains").sample(numbers, without))
+        whole, part = divmod(round(data.label_only * count), max(1, count))
+        self._label_rows = whole
+        self._once_more = set(random.Random(seed).sample(numbers, part))
+
+    def wanted(
+        self,
+        cases: Iterable[AnnotatedCase | CaseNumber],
+        first: int = 0,
+    ) -> Iterator[Wanted]:
+        """Yield what is to be made of cases; ``first`` is the number of the first one."""
+        for number, case in enumerate(cases, first):
+            yield Wanted(case, number not in self._without_chain, self.label_rows(number))
+
+    def label_rows(self, number: int) -> int:
+        """Return how many rows of a case end after the diagnosis, besides its own."""
+        return self._label_rows + (number in self._once_more)
 
 
 @dataclass(frozen=True)
@@ -240,7 +267,7 @@ class _Task:
 
     tokenizer: str
     data: Data
-    wanted: tuple[_Wanted, ...]
+    wanted: tuple[Wanted, ...]
 
 
 def encode_cases(
@@ -262,32 +289,38 @@ def encode_cases(
     Raises:
         InputError: as :meth:`Encoder.example`; the processes could not be started.
     """
-    tasks = _tasks(tokenizer, data, cases, seed)
+    wanted = Deal(data, len(cases), seed).wanted(cases)
     processes = max(1, min(usable_cores(), len(cases) // _WORTH_A_PROCESS))
-    for rows, counts in map_in_order(_encode, tasks, processes):
+    for rows, counts in encode_wanted(tokenizer, data, wanted, processes):
         report.add(counts)
         yield from rows
 
 
-def _tasks(
+def encode_wanted(
     tokenizer: str,
     data: Data,
-    cases: CaseStream,
-    seed: int,
-) -> Iterator[_Task]:
-    numbers = range(len(cases))
-    without = round((1 - data.chains) * len(cases))
-    without_chain = set(random.Random(f"{seed}/chains").sample(numbers, without))
-    whole, part = divmod(round(data.label_only * len(cases)), max(1, len(cases)))
-    once_more = set(random.Random(seed).sample(numbers, part))
-    some: list[_Wanted] = []
-    for number, case in enumerate(cases):
-        label_rows = whole + (number in once_more)
-        some.append(_Wanted(case, number not in without_chain, label_rows))
-        if len(some) == _CHUNK:
+    wanted: Iterable[Wanted],
+    processes: int,
+) -> Iterator[tuple[list[Example], Report]]:
+    """Yield rows, and what became of their cases, :data:`CHUNK` cases at a time.
+
+    A case that is only a number is composed in the process that encodes it.
+
+    Raises:
+        InputError: as :func:`encode_cases`.
+    """
+    yield from map_in_order(_encode, _tasks(tokenizer, data, wanted), processes)
+
+
+def _tasks(tokenizer: str, data: Data, wanted: Iterable[Wanted]) -> Iterator[_Task]:
+    some: list[Wanted] = []
+    for one in wanted:
+        some.append(one)
+        if len(some) == CHUNK:
             yield _Task(tokenizer, data, tuple(some))
             some = []
-    yield _Task(tokenizer, data, tuple(some))
+    if some:
+        yield _Task(tokenizer, data, tuple(some))
 
 
 def _encode(task: _Task) -> tuple[list[Example], Report]:
@@ -296,10 +329,13 @@ def _encode(task: _Task) -> tuple[list[Example], Report]:
     report = Report()
     rows: list[Example] = []
     for wanted in task.wanted:
-        found = [encoder.example(wanted.case, report, chain=wanted.chain)]
+        case = wanted.case
+        if isinstance(case, CaseNumber):
+            case = case.compose()
+        found = [encoder.example(case, report, chain=wanted.chain)]
         if found[0] is not None:
             for _ in range(wanted.label_rows):
-                found.append(encoder.example(wanted.case, chain=False))
+                found.append(encoder.example(case, chain=False))
         rows += [row for row in found if row is not None]
     return rows, report
 

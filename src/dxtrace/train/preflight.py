@@ -54,6 +54,7 @@ class Preflight:
     """Everything known before the first step; :meth:`lines` is what a user reads."""
 
     rows: int
+    looked_at: int
     cases: int
     prompt: tuple[int, int, int]
     answer: tuple[int, int, int]
@@ -94,11 +95,14 @@ class Preflight:
     def lines(self) -> list[str]:
         """Return the report, one line a fact."""
         memory = self.memory
+        first = ""
+        if self.looked_at < self.rows:
+            first = f", the first {self.looked_at:,} rows"
         lines = [
             f"cases: {self.cases:,} to train on ({self.rows:,} rows), {self.dev_cases:,} to measure ({self.held_out})",
-            f"tokens a case, median / 95 % / most: prompt {_three(self.prompt)}, answer {_three(self.answer)}; "
-            f"longest row {self.longest:,}",
-            f"too long (data.too_long={self.policy}): {_some('shortened', self.shortened)}, "
+            f"tokens a case{first}, median / 95 % / most: prompt {_three(self.prompt)}, "
+            f"answer {_three(self.answer)}; longest row {self.longest:,}",
+            f"too long{first} (data.too_long={self.policy}): {_some('shortened', self.shortened)}, "
             + _some("dropped", self.dropped),
             f"steps: {self.steps:,} in {self.epochs:.2f} epochs, {self.tokens:,} tokens to read",
             f"adapter: {self.trainable:,} parameters, 32-bit",
@@ -127,16 +131,17 @@ class Preflight:
 def run_preflight(prepared: Prepared, timed: Timed | None = None) -> Preflight:
     """Return the preflight of a run; no weights are needed."""
     report = prepared.encoded.report
-    rows = prepared.train
+    rows = prepared.train.sample
     lengths = rows.lengths
     recipe = prepared.recipe
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     per_step = recipe.optimiser.batch * recipe.optimiser.accumulation * processes
-    epochs = prepared.steps * per_step / len(rows)
+    epochs = prepared.steps * per_step / len(prepared.train)
     trainable, memory = estimate_memory(prepared)
     return Preflight(
-        rows=len(rows),
-        cases=report.encoded,
+        rows=len(prepared.train),
+        looked_at=len(rows),
+        cases=prepared.count_cases(),
         prompt=_summary(rows.prompts),
         answer=_summary(lengths - rows.prompts),
         longest=int(lengths.max()),
@@ -216,7 +221,7 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
     else:
         small = size
     batch = recipe.optimiser.batch
-    tokens = batch * int(prepared.train.lengths.max())
+    tokens = batch * int(prepared.train.sample.lengths.max())
     config = config.get_text_config()
     layer = tokens * (12 * config.hidden_size + 5 * config.intermediate_size) * size
     deep = config.num_hidden_layers
@@ -224,7 +229,7 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
     if recipe.run.recompute:
         kept = layer + deep * tokens * config.hidden_size * size
     # The head reads targets in pieces of 512 (see kernels.sparse_head).
-    targets = min(512, batch * int(prepared.train.targets.max()))
+    targets = min(512, batch * int(prepared.train.sample.targets.max()))
     memory = Memory(
         weights=round(linear * small + (whole - linear) * size),
         adapter=16 * trainable,

@@ -17,6 +17,7 @@ from dxtrace.train.encoded import Encoded
 from dxtrace.train.precision import ChosenPrecision, Device
 from dxtrace.train.recipe import Recipe
 from dxtrace.train.rows import Rows
+from dxtrace.train.shards import ShardedRows
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Prepared:
     start: Path | None = None
 
     @property
-    def train(self) -> Rows:
+    def train(self) -> Rows | ShardedRows:
         """The rows to train on."""
         return self.encoded.train
 
@@ -41,6 +42,12 @@ class Prepared:
     def dev(self) -> Rows:
         """The rows to measure on, the shortest first."""
         return self.encoded.dev
+
+    def count_cases(self) -> int:
+        """Return how many cases are trained on; of those not composed yet, all are counted."""
+        if isinstance(self.train, ShardedRows):
+            return len(self.cases.train)
+        return self.encoded.report.encoded
 
     @property
     def steps(self) -> int:

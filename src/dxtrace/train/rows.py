@@ -71,6 +71,23 @@ class Rows(Sequence[Example]):
 
         return cls(pa.Table.from_batches(_batches(rows), _schema()))
 
+    @property
+    def sample(self) -> Rows:
+        """The rows that a preflight looks at: all of them."""
+        return self
+
+    def parts(self) -> Iterator[tuple[int, Any]]:
+        """Yield the rows that are shuffled together: the number of the first one, and the lengths
+        of all.
+        """
+        yield 0, self.lengths
+
+    def make_ahead(self) -> None:
+        """Make what the trainer needs next: nothing, the rows are all there."""
+
+    def close(self) -> None:
+        """Stop making rows: none are made."""
+
     @cached_property
     def lengths(self) -> Any:
         """Tokens of every row (int32)."""

@@ -59,6 +59,13 @@ class Session:
 
     def run(self, checkpoint: Path | None) -> Outcome:
         """Train, from ``checkpoint`` if there is one, and keep the best adapter."""
+        self.prepared.train.make_ahead()
+        try:
+            return self._run(checkpoint)
+        finally:
+            self.prepared.train.close()
+
+    def _run(self, checkpoint: Path | None) -> Outcome:
         metrics = MetricsFile(self.folder / "metrics.jsonl")
         with StopOnSignal() as stop, warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)
@@ -132,7 +139,7 @@ class Session:
         trainer = ChainTrainer(
             model=model,
             args=self.arguments(),
-            train_dataset=prepared.train.dataset,
+            rows=prepared.train,
             eval_dataset=prepared.dev.dataset if prepared.dev else None,
             data_collator=Collator(tokenizer.pad_token_id),
             processing_class=tokenizer,
@@ -181,7 +188,7 @@ class Session:
         """
         trainer = self.trainer([])
         trainer.model.train()
-        lengths = self.prepared.train.lengths
+        lengths = self.prepared.train.sample.lengths
         by_length = np.argsort(lengths, kind="stable")
         middle = int(by_length[len(by_length) // 2])
         batch = self.recipe.optimiser.batch
@@ -201,7 +208,7 @@ class Session:
 
     def _time_pass(self, trainer: ChainTrainer, number: int, count: int) -> float:
         """Return the seconds that a row, read ``count`` times at once, takes forward and back."""
-        row = self.prepared.train.dataset[number]
+        row = self.prepared.train.sample.dataset[number]
         batch = trainer.data_collator([row] * count)
         started = time.perf_counter()
         inputs = trainer._prepare_inputs(batch)

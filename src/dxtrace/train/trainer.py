@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import torch
 from trl import SFTTrainer
@@ -61,23 +61,33 @@ class Collator:
         }
 
 
+class Parts(Protocol):
+    """Rows that become known part by part."""
+
+    def __len__(self) -> int: ...
+
+    def parts(self) -> Iterator[tuple[int, Any]]:
+        """Yield the number of the first row of a part, and the lengths of its rows."""
+        ...
+
+
 class StepSampler(torch.utils.data.Sampler[int]):
     """Shuffles rows by seed and epoch; which rows a step sees does not depend on how it is cut.
 
-    Rows are shuffled, and those of :data:`WINDOW` steps sorted by length before they are dealt to
-    their steps, so that a batch holds rows of like length and little padding; the steps of a window
-    are shuffled again. One process with batch 8, one with batch 1 and 8 micro-batches, and two with
-    4 see the same rows in a step.
+    The rows of a part are shuffled, and those of :data:`WINDOW` steps sorted by length before they
+    are dealt to their steps, so that a batch holds rows of like length and little padding; the
+    steps of a window are shuffled again. One process with batch 8, one with batch 1 and 8
+    micro-batches, and two with 4 see the same rows in a step.
     """
 
-    def __init__(self, lengths: Sequence[int], step: int, seed: int) -> None:
-        self.lengths = lengths
+    def __init__(self, rows: Parts, step: int, seed: int) -> None:
+        self.rows = rows
         self.step = step
         self.seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self.rows)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of this epoch."""
@@ -85,35 +95,53 @@ class StepSampler(torch.utils.data.Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         rng = random.Random(f"{self.seed}/{self.epoch}")
-        order = list(range(len(self.lengths)))
-        rng.shuffle(order)
+        left: list[tuple[int, int]] = []
+        for first, lengths in self.rows.parts():
+            part = list(enumerate(lengths, first))
+            rng.shuffle(part)
+            waiting = left + part
+            last = first + len(part) == len(self)
+            whole = len(waiting) - len(waiting) % self.step
+            # What fills no step goes to the next part; the epoch's last step may be a small one.
+            if last:
+                whole = len(waiting)
+            left = waiting[whole:]
+            yield from self._dealt(waiting[:whole], rng)
+
+    def _dealt(self, waiting: list[tuple[int, int]], rng: random.Random) -> Iterator[int]:
+        """Deal (row, length) pairs to steps, window by window."""
         window = WINDOW * self.step
-        for start in range(0, len(order), window):
+        for start in range(0, len(waiting), window):
             rows = sorted(
-                order[start : start + window],
-                key=lambda row: (-self.lengths[row], row),
+                waiting[start : start + window],
+                key=lambda pair: (-pair[1], pair[0]),
             )
-            steps: list[list[int]] = []
-            for first in range(0, len(rows), self.step):
-                steps.append(rows[first : first + self.step])
-            partial: list[list[int]] = []
-            if len(steps[-1]) < self.step:  # the epoch's last step may be a small one
+            steps: list[list[tuple[int, int]]] = []
+            for place in range(0, len(rows), self.step):
+                steps.append(rows[place : place + self.step])
+            partial: list[list[tuple[int, int]]] = []
+            if len(steps[-1]) < self.step:
                 partial.append(steps.pop())
             rng.shuffle(steps)
             for step in steps + partial:
-                yield from step
+                for row, _ in step:
+                    yield row
 
 
 class ChainTrainer(SFTTrainer):  # type: ignore[misc]
     """See the module's text.
 
-    ``autocast`` is the dtype of matrix products where accelerate sets none, or None.
+    ``rows`` are those to train on; ``autocast`` is the dtype of matrix products where accelerate
+    sets none, or None.
     """
 
-    def __init__(self, *args: Any, autocast: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, rows: Any, autocast: Any = None, **kwargs: Any) -> None:
+        self._rows = rows
         self._sums = {mode: _no_sums() for mode in ("train", "eval")}
         self._autocast = autocast
-        super().__init__(*args, **kwargs)
+        # TRL takes nothing but a Dataset, and looks at its first row.
+        super().__init__(*args, train_dataset=rows.sample.dataset, **kwargs)
+        self.train_dataset = rows.dataset
         base = self.model.get_base_model()
         if self.args.device.type == "cpu":
             add_target_head(base)
@@ -127,17 +155,13 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         self.accelerator.native_amp = True
         self.accelerator.state._mixed_precision = "fp16"
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:
-        if train_dataset is None:
-            rows = self.train_dataset
-        else:
-            rows = train_dataset
+    def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:  # noqa: ARG002
         step = (
             self.args.train_batch_size
             * self.args.gradient_accumulation_steps
             * self.args.world_size
         )
-        return StepSampler(rows.data.column("length").to_numpy(), step, self.args.seed)
+        return StepSampler(self._rows, step, self.args.seed)
 
     def compute_loss(
         self,
