@@ -186,6 +186,37 @@ def test_two_postures_make_a_fall_of_pressure(text: str, fall: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "gap"),
+    [
+        ("BP right arm 196/104, left arm 190/100.", 6),
+        ("BP L arm 128/70, R arm 176/92.", 48),
+        ("RUE 170/90, LUE 128/78.", 42),
+        ("Systolic pressure was 182 mmHg in the right arm and 140 in the left.", 42),
+        ("Blood pressure 150/80 in the left arm and 118/70 in the right arm, pulse 96.", 32),
+    ],
+)
+def test_two_arms_make_a_gap_of_pressure(text: str, gap: float) -> None:
+    assert [one.low for one in read(text) if one.quantity == "arm_gap"] == [gap]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BP 130/80 and 100/60.",
+        "Right calf 42 cm, left calf 38 cm, BP 130/80.",
+        "BP in both arms 150/90.",
+        "Right arm strength 5, left arm strength 4.",
+    ],
+)
+def test_no_arms_no_gap(text: str) -> None:
+    assert "arm_gap" not in measured(text)
+
+
+def test_the_arm_may_stand_between_a_pressure_and_its_name() -> None:
+    assert measured("BP R arm 182/90")["sbp"] == 182
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "BP 130/80 and 100/60.",
@@ -195,3 +226,45 @@ def test_two_postures_make_a_fall_of_pressure(text: str, fall: float) -> None:
 )
 def test_no_posture_no_fall(text: str) -> None:
     assert "postural_fall" not in measured(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "98.6 145/90 88 16 99%RA",
+        "98.6, 145/90, 88, 16, 99% on RA",
+        "37.0 88 145/90 16 99%",
+        "T98.6 BP145/90 HR88 RR16 SpO299%",
+    ],
+)
+def test_a_row_of_vital_signs_needs_no_names(text: str) -> None:
+    found = measured(text)
+    names = ("temp", "sbp", "dbp", "hr", "rr", "spo2")
+    assert [round(found[name], 1) for name in names] == [37.0, 145, 90, 88, 16, 99]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Advair 100/50 one puff twice a day",
+        "Losartan/HCTZ 100/25 mg daily",
+        "Visual acuity 20/40 on the right",
+        "Seen on 12/31, flat 101/45",
+        "GCS 15/15, sensation 120/50/40",
+    ],
+)
+def test_two_numbers_with_a_slash_need_not_be_a_pressure(text: str) -> None:
+    assert "sbp" not in measured(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"),
+    [
+        ("FEV1 2.6 L (71 %), after salbutamol 3.2 L (88 %).", 23),
+        ("FEV1 rose from 2.10 to 2.14 L after albuterol.", 2),
+        ("Post bronchodilator FEV1 2.5 L, before 2.0 L.", 25),
+        ("FEV1 1,450 mL, post-bronchodilator 1,720 mL.", 19),
+    ],
+)
+def test_two_volumes_make_a_reversibility(text: str, percent: float) -> None:
+    assert round(measured(text)["reversibility"]) == percent

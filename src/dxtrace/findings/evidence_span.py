@@ -144,9 +144,17 @@ def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
     first, last = _balanced(sentence, match, first, last)
     start, end = tokens[first].start, tokens[last].end
     text = " ".join(note[start:end].split())
-    if len(text) > MAX_QUOTE or sum(char.isalpha() for char in text) < 2:
+    if not _has_words(text):
+        # A bare pressure is read in its row: "98.6 165/90 88 16 99%RA".
+        start, end = tokens[0].start, tokens[-1].end
+        text = " ".join(note[start:end].split())
+    if len(text) > MAX_QUOTE or not _has_words(text):
         return None
     return Quote(text, start, end)
+
+
+def _has_words(text: str) -> bool:
+    return sum(char.isalpha() for char in text) >= 2
 
 
 def _qualified_from_outside(sentence: Sentence, match: Match) -> bool:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from dxtrace.findings.differences import read_differences
 from dxtrace.findings.numbers import is_number, number, word_lists
-from dxtrace.findings.posture import read_postural_falls
 from dxtrace.findings.quantities import (
     Measurement,
     Quantity,
@@ -24,6 +24,7 @@ from dxtrace.findings.quantities import (
 )
 from dxtrace.findings.times import read_ages, read_durations
 from dxtrace.findings.tokens import Token
+from dxtrace.findings.vitals import read_vitals
 
 # What may stand between the name of a quantity and its number.
 _FILLERS = frozenset(word_lists()["fillers"])
@@ -135,7 +136,10 @@ def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> li
     for token in tokens:
         words.append(token.text)
     values = [*named, *unnamed, *read_ages(words), *read_durations(words)]
-    values += read_postural_falls(words)
+    values += read_differences(words)
+    for vital in read_vitals(words):
+        if vital.quantity not in known:
+            values.append(vital)
     if _OTHER_FLUID.search(text):
         values = [value for value in values if value.quantity not in _OF_BLOOD]
     return values

@@ -133,7 +133,7 @@ class PatternIndex:
                 past_allowed,
                 clauses,
             )
-            if match:
+            if match and not _contradicted(pattern, measured):
                 result.append(match)
         return result
 
@@ -361,6 +361,19 @@ def _holds(
     if person == "patient":
         return not said & {"family", "other"} and (past_allowed or "past" not in said)
     return True
+
+
+def _contradicted(pattern: Pattern, measured: Iterable[Measurement]) -> bool:
+    """True if the sentence measures what the pattern forbids."""
+    for limit in pattern.forbidden:
+        if not isinstance(limit, Limit):
+            continue
+        for measurement in measured:
+            if measurement.quantity == limit.quantity and measurement.meets(
+                limit.op, limit.low, limit.high
+            ):
+                return True
+    return False
 
 
 def _forbidden(pattern: Pattern, words: Sequence[str], first: int, last: int) -> bool:

@@ -1,8 +1,8 @@
 """What a clause must say to state a finding: a small language and its reader.
 
 ``cough* & week*|chronic`` asks for one word of each group; ``[hr > 100]`` for a measurement;
-``~ulcer`` for a word that is denied or called normal; ``-lead`` forbids one; ``@up`` stands for a
-list of words. Every other word has to be affirmed, in this patient: what
+``~ulcer`` for a word that is denied or called normal; ``-lead`` forbids one, ``-[hr < 60]`` a value;
+``@up`` stands for a list of words. Every other word has to be affirmed, in this patient: what
 :mod:`dxtrace.findings.context` says about the words decides.
 """
 
@@ -123,8 +123,9 @@ class PatternReader:
         if choice is None:
             if not written:
                 raise KnowledgeError(f"pattern {text!r}: an empty alternative")
-            if written.startswith("["):
-                choice = Choice((_limit(written, text),))
+            if written.removeprefix("-").startswith("["):
+                limit = _limit(written.removeprefix("-"), text)
+                choice = Choice((limit,), forbidden=written.startswith("-"))
             else:
                 choice = self._words_choice(written, text)
             self._choices[written] = choice

@@ -16,10 +16,14 @@ _TOKEN = re.compile(
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)"  # 12,000
     r"|\d+(?:[.,·]\d+)?(?!\d)"  # 7.2, and 7,2 as much of the world writes it
     r"|\d+"
+    # A vital sign and its value: "T98.2 BP164/98 HR88".
+    r"|\b(?:t(?=(?:9\d|10\d|3[4-9]|4[01])(?:\.\d)?\b)|bp(?=\d{2,3}/\d)|(?:hr|rr|spo2|sao2|o2sat|sats?)(?=\d{2,3}\b)"
+    r"|p(?!53)(?=(?:[5-9]\d|1\d\d)\b))"
     # "didn't", also with an apostrophe that a wrong encoding has mangled.
     rf"|[^\W\d_]+n{_APOSTROPHE}t\b"
     "|[^\\W\\d_](?:[\\w\u00ad\u200b]|['’](?=[^\\W\\d_]))*"
     r"|\S",
+    re.IGNORECASE,
 )
 _NOT = re.compile(rf"n{_APOSTROPHE}t\Z")
 _PLAIN = str.maketrans("áàâäãéèêëíìîïóòôöúùûüçñ’", "aaaaaeeeeiiiioooouuuucn'", "\u00ad\u200b")
