@@ -8,11 +8,9 @@ from typing import Any
 
 import typer
 from mkdocs.structure.files import File, Files
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 from dxtrace.cli import app
-from dxtrace.train.recipe import Recipe
+from dxtrace.train import recipe
 
 #: Columns of a printed help.
 WIDTH = 96
@@ -63,17 +61,15 @@ def recipe_page() -> str:
         "`--set KEY=VALUE` changes a key and may be repeated; the part before the point may be "
         "left out where no other part has a key of that name.",
     ]
-    for name, field in Recipe.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            parts += [f"## {name}", (kind.__doc__ or "").replace("``", "`"), table(name, kind)]
+    for name, model in recipe.parts().items():
+        parts += [f"## {name}", (model.__doc__ or "").replace("``", "`"), table(name)]
     return "\n\n".join(parts)
 
 
-def table(part: str, model: type[BaseModel]) -> str:
+def table(part: str) -> str:
     """Return the keys of one part of a recipe as a table."""
     rows = ["| key | default | what it decides |", "|---|---|---|"]
-    for name, field in model.model_fields.items():
-        default = "needed" if field.default is PydanticUndefined else f"`{field.default}`"
-        rows.append(f"| `{part}.{name}` | {default} | {field.description or ''} |")
+    for key in recipe.recipe_keys():
+        if key.name.startswith(f"{part}."):
+            rows.append(f"| `{key.name}` | `{key.default}` | {key.about} |")
     return "\n".join(rows)

@@ -98,6 +98,14 @@ def test_arbitrary_json_raises_only_case_error(data: object) -> None:
         ),
         ("\ufeffChief Complaint: cough", {"chief_complaint": "cough"}),
         ("Medications: aspirin\nAllergies: none", {"past_medical_history": "aspirin\nnone"}),
+        (
+            "Chief Complaint:\nleg swelling\n\nMajor Surgical or Invasive Procedure:\nnone\n",
+            {"chief_complaint": "leg swelling", "past_medical_history": "none"},
+        ),
+        (
+            "Medications on Admission:\naspirin\nDischarge Diagnosis:\nheart failure",
+            {"past_medical_history": "aspirin", "pertinent_results": "heart failure"},
+        ),
         ("no heading at all", {"history_of_present_illness": "no heading at all"}),
     ],
 )
@@ -285,6 +293,9 @@ def test_errors_never_hold_the_note(tmp_path: Path) -> None:
         with pytest.raises(CaseError) as caught:
             read_case(tmp_path / name)
         assert "canary" not in str(caught.value)
+    with pytest.raises(CaseError, match="standard input") as caught:
+        read_case("A canary with 120/80 has joint pain for a week.")
+    assert "canary" not in str(caught.value)
 
 
 HUGE = {

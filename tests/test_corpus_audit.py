@@ -260,6 +260,8 @@ def test_show_marks_the_evidence_and_warns_of_credentialed_notes(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    assert call("show", str(rows_file)) == 0
+    assert "c3\t" in capsys.readouterr().out
     assert call("show", str(rows_file), "c3") == 0
     captured = capsys.readouterr()
     assert "[1]word90 word91" in captured.out

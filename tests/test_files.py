@@ -71,7 +71,8 @@ def test_only_a_line_feed_ends_a_row(tmp_path: Path) -> None:
     ("data", "reason"),
     [
         (b'{"a": \xff}', "not UTF-8 text"),
-        (b'{"a": ', "not valid JSON (column 7)"),
+        (b'{"a": ', "not valid JSON (column 7); each line is one whole object"),
+        (b'{"a": 1,, "b": 2}', "not valid JSON (column 9)"),
         (b"[" * 100_000, "nested too deep"),
         (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "nested too deep"),
         (b"1" * 5000, "a number too long"),

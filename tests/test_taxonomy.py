@@ -91,6 +91,23 @@ def test_a_misspelt_name_gets_suggestions() -> None:
         TAXONOMY.category("Hart Failure")
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("anterior STEMI", ["STEMI-ACS"]),
+        ("type 2 diabetes mellitus, poorly controlled", ["Type II Diabetes"]),
+        ("asthma or COPD", ["Asthma", "COPD"]),
+        ("lupus", []),
+    ],
+)
+def test_a_longer_name_suggests_the_diagnoses_in_it(said: str, meant: list[str]) -> None:
+    with pytest.raises(UnknownName) as caught:
+        TAXONOMY.find(said)
+    if meant:
+        assert caught.value.suggestions == meant
+    assert TAXONOMY.names_within(said) == meant
+
+
 @given(st.text(max_size=300))
 def test_any_name_is_found_or_unknown(name: str) -> None:
     for look in (TAXONOMY.find, TAXONOMY.category):

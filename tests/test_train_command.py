@@ -9,7 +9,7 @@ import pytest
 from support.commands import run
 
 from dxtrace.models.opening import shipped_adapter
-from dxtrace.train.recipe import load_recipe, recipe_names, to_yaml
+from dxtrace.train.recipe import load_recipe, recipe_keys, recipe_names, to_yaml
 
 ADAPTER = shipped_adapter("smollm2-135m") or Path()
 
@@ -44,6 +44,18 @@ def test_a_recipe_is_shown_to_be_copied(
     copy = tmp_path / "mine.yaml"
     copy.write_text(out)
     assert load_recipe(copy) == load_recipe("smollm2-135m-cpu")
+
+
+def test_every_key_is_told_with_its_default_and_what_it_decides(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, _ = run(capsys, "train", "keys")
+    assert code == 0
+    for key in recipe_keys():
+        assert f"{key.name} = {key.default}\n    {key.about}\n" in out
+        assert key.about
+        if key.default != "needed":
+            load_recipe("smollm2-135m-cpu", [f"{key.name}={key.default}"])
 
 
 @pytest.mark.parametrize("arguments", [("nosuch",), ("show",), ("show", "nosuch")])

@@ -95,6 +95,23 @@ def test_any_corpus_is_a_library(
     assert '"reference":true' in page
 
 
+def test_cases_with_a_diagnosis_of_their_own_are_a_library(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """Path and category do not make an answer of an annotated case; nor does the folder around it."""
+    tree = {"diagnosis": "SLE", "category": "Lupus", "path": ["Suspected Lupus", "SLE"]}
+    step = {"rationale": "It is typical.", "evidence": "cavity"}
+    file = tmp_path / "mine" / "own.jsonl"
+    file.parent.mkdir()
+    file.write_text(json.dumps(OWN | tree | {"steps": [step]}))
+    for source in (file, file.parent):
+        code, _, err = run(capsys, "view", source, "--out", tmp_path / "page.html", "--force")
+        assert code == 0, err
+        page = (tmp_path / "page.html").read_text("utf-8")
+        assert '"reference":true' in page and '"SLE"' in page
+
+
 def test_what_is_no_corpus_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, err = run(capsys, "view", f"nosuch:{tmp_path}", "--out", tmp_path / "page.html")
     assert code == 2

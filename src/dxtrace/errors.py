@@ -53,10 +53,16 @@ class KnowledgeError(InputError):
 class UnknownName(InputError):
     """A name that is not in a closed list. Attributes: ``name``, ``suggestions``."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        known: Iterable[str],
+        suggestions: Iterable[str] = (),
+    ) -> None:
         known = list(known)
         self.name = name
-        self.suggestions = suggest(name, known)
+        self.suggestions = list(suggestions) or suggest(name, known)
         hint = ""
         if self.suggestions:
             hint = f"; did you mean {' or '.join(map(repr, self.suggestions))}?"

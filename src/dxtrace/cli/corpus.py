@@ -33,7 +33,7 @@ from dxtrace.corpus import (
 )
 from dxtrace.corpus.audit import Tokens
 from dxtrace.corpus.split_manifest import MANIFEST, is_split
-from dxtrace.corpus.teaching import corpus_files, is_corpus
+from dxtrace.corpus.teaching import corpus_files, is_corpus, read_manifest
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.files import refuse_to_replace
 from dxtrace.knowledge.taxonomy import Taxonomy
@@ -52,7 +52,13 @@ Spec = Annotated[
         help=f"PATH[:split] or NAME:PATH[:split]; NAME is one of {', '.join(NAMES)}.",
     ),
 ]
-CaseId = Annotated[str, typer.Argument(help="The case's id, or its last part.")]
+CaseId = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[ID]",
+        help="The case's id, or its last part; without it all ids are listed.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Knowledge = Annotated[
@@ -88,7 +94,10 @@ def make(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     size: Annotated[
         int,
-        typer.Option(min=1, help="Cases in train, dev and test; the hard test comes besides."),
+        typer.Option(
+            min=1,
+            help="Cases in train, dev and test; 200 or more hard ones and 50 stories come besides.",
+        ),
     ] = 3000,
     seed: Annotated[int, typer.Option(help="Another seed, other cases.")] = 0,
     force: Force = False,
@@ -111,6 +120,8 @@ def make(
             ray,
         )
     print(f"{out}: {info.id}, SHA-256 {info.sha256}")
+    for name, count in read_manifest(out)["counts"].items():
+        print(f"{out}:{name}  {count:,} cases")
 
 
 @app.command("audit", epilog=example("corpus audit"))
@@ -198,9 +209,12 @@ def stats(
 
 
 @app.command("show", epilog=example("corpus show"))
-def show_case(spec: Spec, id: CaseId, json_: AsJson = False) -> None:
+def show_case(spec: Spec, id: CaseId = None, json_: AsJson = False) -> None:
     """Show one case with its evidence marked."""
     corpus = open_corpus(spec)
+    if id is None:
+        _list_cases(corpus, json_)
+        return
     case = _find(corpus, id)
     if corpus.info.credentialed:
         STDERR.print(Text(CREDENTIALED_RULE, style="yellow"))
@@ -277,6 +291,18 @@ def _tokens(model: str) -> Tokens:
     with reporting() as report:
         engine = open_model(model, adapter="none", report=report).engine
     return lambda notes: [len(ids) for ids in engine.encode(notes)]
+
+
+def _list_cases(corpus: Corpus, as_json: bool) -> None:
+    """Print the id of each case, and its diagnosis if it has one."""
+    diagnoses = {}
+    for case in corpus.cases:
+        diagnoses[case.id] = case.gold.diagnosis if case.gold else None
+    if as_json:
+        print(json.dumps(diagnoses, indent=1, ensure_ascii=False))
+        return
+    for id, diagnosis in diagnoses.items():
+        print(f"{clean(id)}\t{clean(diagnosis or '')}".rstrip())
 
 
 def _find(corpus: Corpus, id: str) -> AnnotatedCase:

@@ -93,15 +93,8 @@ def serve(
     settings = Settings(loaded, rules, dict(examples()), waiting, answer_s)
     if url is not None:
         STDERR.print(f"notes go on to {url}", highlight=False, markup=False)
-    if ":" in host:
-        shown = f"[{host}]"
-    else:
-        shown = host
-    STDERR.print(
-        f"dxtrace serves http://{shown}:{place.getsockname()[1]}/ (stop with Ctrl-C)",
-        highlight=False,
-        markup=False,
-    )
+    address = f"http://{_name_of(host)}:{place.getsockname()[1]}/"
+    STDERR.print(f"dxtrace serves {address} (stop with Ctrl-C)", highlight=False, markup=False)
     make_server(create_app(settings), host, port).run(sockets=[place])
 
 
@@ -160,6 +153,15 @@ def examples() -> Iterator[tuple[str, str]]:
             if case.text_of("chief_complaint"):
                 yield title_of(case), case.note
                 break
+
+
+def _name_of(host: str) -> str:
+    """Return a host as an address says it: every address of this machine is its name."""
+    if host in ("", "0.0.0.0", "::"):
+        return socket.gethostname()
+    if ":" in host:
+        return f"[{host}]"
+    return host
 
 
 def _is_local(host: str) -> bool:

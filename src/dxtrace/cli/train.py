@@ -44,7 +44,7 @@ def train(
         typer.Argument(
             metavar="RECIPE",
             help="A recipe's name, a .yaml file or a run to go on with; 'list' tells what there is, "
-            "'show NAME' prints one.",
+            "'show NAME' prints one, 'keys' tells what each key decides.",
         ),
     ],
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="After 'show'.")] = None,
@@ -82,8 +82,14 @@ def train(
     """
     from dxtrace.train.recipe import load_recipe
 
-    if recipe in ("list", "show"):
-        print(_recipes() if recipe == "list" else _recipe_text(name), end="")
+    if recipe == "list":
+        print(_recipes(), end="")
+        return
+    if recipe == "show":
+        print(_recipe_text(name), end="")
+        return
+    if recipe == "keys":
+        print(_keys(), end="")
         return
     if name is not None:
         raise InputError(f"{name[:80]!r}: one recipe is trained at a time")
@@ -116,6 +122,16 @@ def _recipes() -> str:
     for name in recipe_names():
         about = " ".join(load_recipe(name).about.split())
         lines.append(f"{name}\n    {about}\n")
+    return "".join(lines)
+
+
+def _keys() -> str:
+    """Return every key of a recipe with its default and what it decides."""
+    from dxtrace.train.recipe import recipe_keys
+
+    lines = []
+    for key in recipe_keys():
+        lines.append(f"{key.name} = {key.default}\n    {key.about}\n")
     return "".join(lines)
 
 

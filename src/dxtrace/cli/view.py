@@ -123,19 +123,24 @@ def _is_corpus(source: str) -> bool:
         kind = guess_kind(path)
     except CorpusError:
         return False
-    if kind == "jsonl" and path.is_file():
-        return not _holds_results(path)
-    return kind not in ("jsonl", "notes")
+    if kind == "jsonl":
+        files = [path] if path.is_file() else sorted(path.glob("*.jsonl"))
+        return not any(_holds_results(file) for file in files)
+    return kind != "notes"
 
 
-def _holds_results(path: Path) -> bool:
+#: A row of ours says one of these, whether a case was answered or not; an annotated case does not.
+_OF_ANSWERS = {"differential", "error", "schema", "status"}
+
+
+def _holds_results(file: Path) -> bool:
     """Return whether a row of a JSONL file is an answer, or says why there is none."""
-    for line in read_jsonl(path):
+    for line in read_jsonl(file):
         try:
             row = line.parse()
         except RowError:
             continue
-        if isinstance(row, dict) and row.keys() & {"differential", "category", "error"}:
+        if isinstance(row, dict) and row.keys() & _OF_ANSWERS:
             return True
     return False
 

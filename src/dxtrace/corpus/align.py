@@ -72,10 +72,10 @@ def unknown_name(kind: str, name: str, note: str, taxonomy: Taxonomy) -> str:
     if 0 < len(name) <= 60 and not of_note:
         shown = f" {replace_surrogates(name)!r}"
     hint = ""
-    close = suggest(name, [node.name for node in taxonomy.nodes])
+    close = taxonomy.names_within(name) or suggest(name, [node.name for node in taxonomy.nodes])
     if close:
         choices = " or ".join(map(repr, close))
-        hint = f"; did you mean {choices}?"
+        hint = f" (did you mean {choices}?)"
     return f"the {kind}{shown} is not in the taxonomy{hint}"
 
 

@@ -51,7 +51,11 @@ class Line:
                 raise UnusableError(f"longer than {MAX_ROW_BYTES:,} bytes")
             return decode_json(self.data)
         except UnusableError as error:
-            raise RowError(self.place, str(error)) from None
+            reason = str(error)
+            text = self.data.strip()
+            if not (text.startswith(b"{") and text.endswith(b"}")):
+                reason += "; each line is one whole object"
+            raise RowError(self.place, reason) from None
 
 
 def read_jsonl(path: Path, kind: type[InputError] = InputError) -> Iterator[Line]:

@@ -183,7 +183,7 @@ class Taxonomy:
             for node in self.nodes:
                 known += [node.name, *node.aliases]
             known += [category.name for category in self.categories]
-            raise UnknownName("diagnosis", name, known)
+            raise UnknownName("diagnosis", name, known, self.names_within(name))
         return found
 
     def get(self, name: str) -> Node | None:
@@ -191,6 +191,22 @@ class Taxonomy:
         suggestions take.
         """
         return self._nodes.get(_key(name))
+
+    def names_within(self, text: str) -> list[str]:
+        """Return the diagnoses that a longer name holds: STEMI-ACS for "anterior STEMI".
+
+        The longest name that stands in it counts alone: "type 2 diabetes" is no "diabetes".
+        """
+        words = _key(text).split()
+        for length in range(len(words), 0, -1):
+            found = []
+            for start in range(len(words) - length + 1):
+                node = self._nodes.get(" ".join(words[start : start + length]))
+                if node is not None and node.final:
+                    found.append(node.name)
+            if found:
+                return list(dict.fromkeys(found))
+        return []
 
     def get_category(self, name: str) -> Category | None:
         """Look a category up like :meth:`category`; None if there is none."""

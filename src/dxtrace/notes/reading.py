@@ -102,7 +102,7 @@ def read_case(path: str | Path) -> Case:
 
 
 def _read_bytes(path: Path) -> bytes:
-    if len(str(path)) > 1000 or "\n" in str(path):
+    if len(str(path)) > 1000 or "\n" in str(path) or _is_sentence(path):
         raise CaseError(
             "this is no name of a file; give a file, or '-' and the case on standard input",
         )
@@ -119,6 +119,11 @@ def _read_bytes(path: Path) -> bytes:
         else:
             reason = str(error)
         raise CaseError(f"{path}: cannot be read ({reason})") from None
+
+
+def _is_sentence(path: Path) -> bool:
+    """Return whether a name that no file has reads like the text of a note."""
+    return len(str(path).split()) > 3 and not path.suffix[1:].isalnum() and not path.exists()
 
 
 def _case_from_text_or_json(text: str, place: str, id: str, json_file: bool = False) -> Case:

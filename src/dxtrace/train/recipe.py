@@ -6,12 +6,15 @@ kind their place.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from dxtrace.errors import InputError, UnknownName
 from dxtrace.files import parse_yaml_strictly, read_yaml
@@ -43,7 +46,7 @@ class Base(_Part):
     )
     adapter: str | None = Field(
         default=None,
-        description="folder of an adapter to go on from, `shipped` for the one that ships; None for a new one",
+        description="folder of an adapter to go on from, `shipped` for the one that ships; null for a new one",
     )
 
 
@@ -56,7 +59,7 @@ class Data(_Part):
     )
     dev: str | None = Field(
         default=None,
-        description="corpus of the development cases; None for the dev split beside train",
+        description="corpus of the development cases; null for the dev split beside train",
     )
     limit: int | None = Field(default=None, ge=1, description="use only the first N training cases")
     teaching_size: int = Field(
@@ -173,7 +176,7 @@ class Run(_Part):
         description="fused layers for Llama models on CPUs; the same result to rounding",
     )
     seed: int = Field(default=0, description="of order, dropout and new weights")
-    threads: int | None = Field(default=None, ge=1, description="CPU threads; None for one a core")
+    threads: int | None = Field(default=None, ge=1, description="CPU threads; null for one a core")
     log_every: int = Field(default=10, ge=1, description="steps between two lines of metrics.jsonl")
     eval_every: int = Field(
         default=100,
@@ -209,6 +212,42 @@ class Recipe(_Part):
     lora: Lora = Lora()
     optimiser: Optimiser = Optimiser()
     run: Run = Run()
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a recipe: its name, its default ("needed" without one), and what it decides."""
+
+    name: str
+    default: str
+    about: str
+
+
+def parts() -> dict[str, type[BaseModel]]:
+    """Return the parts of a recipe that hold keys, by name."""
+    found: dict[str, type[BaseModel]] = {}
+    for name, field in Recipe.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found[name] = kind
+    return found
+
+
+def recipe_keys() -> list[Key]:
+    """Return every key that a part of a recipe holds, in the order of the recipe."""
+    keys = []
+    for part, model in parts().items():
+        for name, field in model.model_fields.items():
+            keys.append(Key(f"{part}.{name}", _default(field), field.description or ""))
+    return keys
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    if isinstance(field.default, str):
+        return field.default
+    return json.dumps(field.default)
 
 
 def recipe_folder() -> Path:
@@ -291,17 +330,13 @@ def _value(key: str, text: str) -> Any:
 
 def _keys() -> dict[str, list[str]]:
     """Return every key of a recipe with its parts: full names, and leaves that are unique."""
-    full: dict[str, list[str]] = {}
-    for name, field in Recipe.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            full |= {f"{name}.{leaf}": [name, leaf] for leaf in kind.model_fields}
-        else:
-            full[name] = [name]
+    full = {name: [name] for name in Recipe.model_fields if name not in parts()}
+    for key in recipe_keys():
+        full[key.name] = key.name.split(".")
     leaves = []
-    for parts in full.values():
-        leaves.append(parts[-1])
-    return full | {parts[-1]: parts for parts in full.values() if leaves.count(parts[-1]) == 1}
+    for place in full.values():
+        leaves.append(place[-1])
+    return full | {place[-1]: place for place in full.values() if leaves.count(place[-1]) == 1}
 
 
 def _place(key: str) -> list[str]:
