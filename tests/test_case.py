@@ -16,14 +16,14 @@ from support.strategies import json_values, texts
 from dxtrace.errors import CaseError
 from dxtrace.notes.case import MAX_CHARACTERS, Case
 from dxtrace.notes.reading import case_from_json, read_case, read_cases
-from dxtrace.notes.sections import SECTIONS, find_sections, section_named
+from dxtrace.notes.sections import ALL_SECTIONS, find_sections, section_named
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def sections_of(text: str) -> dict[str, str]:
     case = Case.from_text(text)
-    return {name: case.text_of(name) for name in SECTIONS if case.text_of(name)}
+    return {name: case.text_of(name) for name in ALL_SECTIONS if case.text_of(name)}
 
 
 @given(texts())
@@ -40,11 +40,11 @@ def test_any_text_gives_sections_inside_the_note_or_one_clear_line(text: str) ->
     end = 0
     for section in case.sections:
         assert end <= section.start <= section.end <= len(text)
-        assert section.name in SECTIONS
+        assert section.name in ALL_SECTIONS
         end = section.end
 
 
-@given(st.dictionaries(st.sampled_from(SECTIONS), texts(), max_size=6))
+@given(st.dictionaries(st.sampled_from(ALL_SECTIONS), texts(), max_size=6))
 def test_sections_are_found_again_in_their_rendering(parts: dict[str, str]) -> None:
     try:
         case = Case.from_sections(parts)
@@ -97,20 +97,81 @@ def test_arbitrary_json_raises_only_case_error(data: object) -> None:
             {"history_of_present_illness": "55F with cough", "family_history": "none"},
         ),
         ("\ufeffChief Complaint: cough", {"chief_complaint": "cough"}),
-        ("Medications: aspirin\nAllergies: none", {"past_medical_history": "aspirin\nnone"}),
+        ("Medications: aspirin\nAllergies: none", {"medications": "aspirin", "allergies": "none"}),
         (
             "Chief Complaint:\nleg swelling\n\nMajor Surgical or Invasive Procedure:\nnone\n",
             {"chief_complaint": "leg swelling", "past_medical_history": "none"},
         ),
         (
             "Medications on Admission:\naspirin\nDischarge Diagnosis:\nheart failure",
-            {"past_medical_history": "aspirin", "pertinent_results": "heart failure"},
+            {"medications": "aspirin", "pertinent_results": "heart failure"},
         ),
         ("no heading at all", {"history_of_present_illness": "no heading at all"}),
+        (
+            "Chest pain. PMH: gout. ALLERGIES: codeine. PHYSICAL EXAM: thin.",
+            {
+                "history_of_present_illness": "Chest pain.",
+                "past_medical_history": "gout.",
+                "allergies": "codeine.",
+                "physical_exam": "thin.",
+            },
+        ),
+        (
+            "Seen again. Brain MRI: a mass",
+            {"history_of_present_illness": "Seen again. Brain MRI: a mass"},
+        ),
     ],
 )
 def test_headings_as_they_are_typed(text: str, expected: dict[str, str]) -> None:
     assert sections_of(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [
+        ("Meds on admission", "medications"),
+        ("Medications on Admission", "medications"),
+        ("Discharge Medications", "medications"),
+        ("HOME MEDS", "medications"),
+        ("Drug history", "medications"),
+        ("Allergies/ADRs", "allergies"),
+        ("Allergies and Intolerances", "allergies"),
+        ("ADVERSE REACTIONS", "allergies"),
+        ("Discharge Instructions", "discharge_instructions"),
+        ("Follow-up", "discharge_instructions"),
+        ("Followup Instructions", "discharge_instructions"),
+        ("Return precautions", "discharge_instructions"),
+    ],
+)
+def test_headings_of_medicines_allergies_and_instructions(heading: str, name: str) -> None:
+    assert sections_of(f"HPI: cough\n{heading}:\nOne\nTwo\n\nExam: thin") == {
+        "history_of_present_illness": "cough",
+        name: "One\nTwo",
+        "physical_exam": "thin",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rest", "more"),
+    [
+        ("\nmetoprolol 25 mg", True),
+        (",\nMetoprolol", True),
+        ("\n- metoprolol", True),
+        (" daily. Metoprolol 25 mg daily.", True),
+        ("\nShort of breath at rest.", False),
+        (". He smokes.", False),
+    ],
+)
+def test_a_list_of_medicines_ends_where_the_patient_is_told_of(rest: str, more: bool) -> None:
+    case = Case.from_text(f"PMH: gout\nMeds: aspirin{rest}")
+    last = case.note.rstrip().split(" ")[-1]
+    name = case.section_at(case.note.rindex(last))
+    assert name == ("medications" if more else "past_medical_history")
+
+
+def test_an_item_about_allergies_ends_with_its_line() -> None:
+    text = "PMH:\n- gout\n- allergy: penicillin (rash)\n- hypertension"
+    assert sections_of(text)["past_medical_history"] == "- gout\n- hypertension"
 
 
 def test_a_section_is_known_by_offset() -> None:

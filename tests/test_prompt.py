@@ -18,7 +18,7 @@ from dxtrace.errors import CaseError, ModelError
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import CUE, DATE, SYSTEM, answer_segments, prompt_parts, readable
 from dxtrace.notes.reading import read_case
-from dxtrace.notes.sections import SECTIONS
+from dxtrace.notes.sections import ALL_SECTIONS
 from dxtrace.notes.sentences import sentences
 from dxtrace.notes.truncation import fit
 
@@ -147,7 +147,7 @@ def test_what_is_read_never_exceeds_the_budget(note: str, budget: int, count: ob
         assert readable(note[start:stop]) in fitted.text
         end = stop
     if fitted.left_out:
-        assert set(fitted.left_out) <= set(SECTIONS) and all(
+        assert set(fitted.left_out) <= set(ALL_SECTIONS) and all(
             number > 0 for number in fitted.left_out.values()
         )
     else:

@@ -298,3 +298,37 @@ def test_a_type_is_named_if_it_is_more_likely_than_not(type_share: float, named:
     given = {"Severe COPD": type_share} | dict.fromkeys(others, (1 - type_share) / len(others))
     moved = leave_open(nodes, [given.get(name, 0.0) for name in names], 2 / 3)
     assert names[moved.index(max(moved))] == named
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "Medications: albuterol as needed for wheezing and cough.",
+        "Discharge Medications:\n1. docusate sodium 100 mg BID\n2. ondansetron for nausea and vomiting",
+        "Allergies: penicillin (wheeze, shortness of breath), lisinopril (cough)",
+        "Allergies/ADRs:\naspirin\ncodeine - nausea and vomiting",
+        "ADRs: lisinopril (cough).",
+        "Discharge Instructions:\nYou came with pain.\n\nChest pain, dyspnea or melena: come back.",
+        "Follow-up:\nCardiology, for palpitations and tremor.",
+        "Counselled re symptoms of stroke: facial droop, slurred speech.",
+        "Safety-netted re: melena and coffee ground vomiting.",
+        "Typical features of Graves disease are tremor, weight loss and goiter.",
+        "Monitor for melena, hematemesis.",
+        "FHx positive for migraine with aura; atrial fibrillation; peptic ulcer.",
+        "His boss was diagnosed with tuberculosis.",
+        "Her 4-year-old has fever, cough and wheezing.",
+        "PGM: goiter, tremor.",
+    ],
+)
+def test_what_is_not_of_the_patient_now_is_no_complaint_or_sign(note: str) -> None:
+    kinds = set()
+    for statement in recogniser().read(Case.from_text(note)).statements:
+        if statement.premise.of == "patient":
+            kinds.add(statement.premise.kind)
+    assert not kinds & {"symptom", "sign", "lab", "proof"}
+
+
+def test_a_drug_that_is_taken_may_be_evidence() -> None:
+    assert "gastritis/nsaid-use" in stated("Meds on admission:\n- ibuprofen 400 mg TID")
+    assert "asthma/nonallergic-nsaid" in stated("Allergies: aspirin (bronchospasm)")
+    assert not stated("Allergies: aspirin, ibuprofen, lisinopril")

@@ -34,6 +34,7 @@ from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import prompt_parts
 from dxtrace.notes.quotes import has_quote, span_of
+from dxtrace.notes.sections import find_sections
 from dxtrace.notes.sentences import sentences
 from dxtrace.notes.truncation import Fitted, fit
 
@@ -265,10 +266,14 @@ class Reasoner:
 
 def _about_the_patient(text: str) -> str:
     """Return a text without the sentences that are not about the patient: what the model reads."""
+    advice = []
+    for section in find_sections(text):
+        if section.name == "discharge_instructions":
+            advice.append((section.start, section.end))
     kept = []
     last = 0
     for start, end in sentences(text):
-        if is_aside(text[start:end]):
+        if is_aside(text[start:end]) or any(a < end and start < b for a, b in advice):
             kept.append(text[last:start])
             last = end
     kept.append(text[last:])

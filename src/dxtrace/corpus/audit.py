@@ -18,7 +18,7 @@ from dxtrace.corpus.split_manifest import diagnosis_of
 from dxtrace.knowledge import leaked_names
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
-from dxtrace.notes.sections import SECTIONS
+from dxtrace.notes.sections import ALL_SECTIONS
 from dxtrace.provenance import CREDENTIALED_RULE, CorpusInfo
 
 #: Counts the tokens of each note.
@@ -279,7 +279,7 @@ def _sections(cases: Iterable[AnnotatedCase]) -> dict[str, int]:
         if case.gold:
             found.update(step.evidence.section for step in case.gold.steps)
     sections = {}
-    for name in SECTIONS:
+    for name in ALL_SECTIONS:
         sections[name] = found[name]
     return sections
 

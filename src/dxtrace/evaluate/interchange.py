@@ -15,7 +15,7 @@ from dxtrace.evaluate.metrics.direct import evaluation_file
 from dxtrace.evaluate.scoring import Scored
 from dxtrace.files import atomic_write
 from dxtrace.notes.annotated import AnnotatedCase
-from dxtrace.notes.sections import SECTIONS
+from dxtrace.notes.sections import SECTIONS, published_section
 
 
 def prediction_file(account: Account) -> dict[str, Any]:
@@ -71,9 +71,7 @@ def _published_chain(account: Account) -> tuple[str, ...]:
 
 
 def _section(observation: Observation) -> str:
-    if observation.section in SECTIONS:
-        return f"input{SECTIONS.index(observation.section) + 1}"
-    return "input2"
+    return f"input{SECTIONS.index(published_section(observation.section or '')) + 1}"
 
 
 def _triples(observations: Iterable[Observation]) -> list[tuple[str, str, str | None]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dxtrace.findings.scope import Property, Scope
 from dxtrace.findings.scopes import find_scopes
-from dxtrace.findings.text_kinds import NO_RESULT, RESULT, TEACHING, talks_to_a_model
+from dxtrace.findings.text_kinds import NO_RESULT, REACTION, RESULT, TEACHING, talks_to_a_model
 from dxtrace.findings.tokens import Token, reference_tokens
 
 
@@ -23,6 +23,7 @@ class Context:
     scopes: tuple[Scope, ...]
     no_result: bool
     hypothetical: bool
+    reaction: bool = False
 
     def properties(self, index: int, ignore: frozenset[int] = frozenset()) -> set[Property]:
         """Return what is said about a token; cues of which a token is in ``ignore`` say nothing."""
@@ -93,4 +94,5 @@ def read_context(
             re.search(r"\b(?:pending|awaited|inconclusive)\b", text, re.IGNORECASE) is not None
         )
     hypothetical = TEACHING.search(text) is not None or talks_to_a_model(text)
-    return Context(tuple(scopes), no_result, hypothetical)
+    reaction = REACTION.search(text) is not None
+    return Context(tuple(scopes), no_result, hypothetical, reaction)

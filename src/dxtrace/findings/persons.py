@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
+from dxtrace.findings.numbers import is_number
 from dxtrace.findings.reach import END, VERBS, affirms, begin_of_subject, cue_lists
 from dxtrace.findings.scope import Property, Scope
 
@@ -11,10 +13,13 @@ _RELATIVES = frozenset(cue_lists()["relatives"])
 _OTHERS = frozenset(cue_lists()["others"])
 # A person who tells of the patient, or does something with them, is not the one who has it.
 _TELLS = frozenset(cue_lists()["tells"])
+_TIME_UNITS = frozenset(cue_lists()["time_units"])
+_HEADINGS = frozenset(["fh", "fhx", "famhx", "heredity", "hereditary", "relatives"])
 
 
 def person_scopes(words: Sequence[str]) -> Iterator[Scope]:
     """Yield the scopes of relatives and others who have something; not of those who only tell."""
+    yield from _child_scopes(words)
     for index, word in enumerate(words):
         plain = word.removesuffix("'s")
         kind: Property | None = None
@@ -35,8 +40,25 @@ def person_scopes(words: Sequence[str]) -> Iterator[Scope]:
             index,
             index,
             _begin_of_person(words, index),
-            _end_of_person(words, index + 1, kind),
+            _end_of_person(words, index + 1, kind, _is_heading(words, index)),
         )
+
+
+def _is_heading(words: Sequence[str], index: int) -> bool:
+    """True for a word that heads what the whole family has: "FHx: stroke; epilepsy"."""
+    if words[index] in _HEADINGS:
+        return True
+    following = words[index + 1 : index + 2]
+    return words[index] == "family" and following in (["history"], ["hx"], [":"])
+
+
+def _child_scopes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield the scopes of children who are named by their age: "her 4-year-old has a fever"."""
+    for index in range(len(words) - 4):
+        named = words[index + 2].startswith("year") and words[index + 3] == "old"
+        if words[index] in _OWNERS and named and words[index + 4] in VERBS:
+            end = _end_of_person(words, index + 4, "other", False)
+            yield Scope("other", index + 1, index + 3, index + 1, end)
 
 
 # How many words may stand between "his" and "brother" ("her 11-year-old son"), and which of them are no adjectives.
@@ -97,14 +119,27 @@ def _of_person(words: Sequence[str], index: int) -> bool:
     return any(word in {"in", "of"} for word in words[max(0, index - 3) : index])
 
 
-def _end_of_person(words: Sequence[str], start: int, kind: Property) -> int:
+def _tells_of_patient(words: Sequence[str], start: int) -> bool:
+    """True if a new statement begins behind a comma; "memory loss for 3 years" is one more that a relative had."""
+    if not affirms(words, start):
+        return False
+    part = list(words[start:])
+    if "," in part:
+        part = part[: part.index(",")]
+    lasts = any(is_number(one) and two in _TIME_UNITS for one, two in pairwise(part))
+    return not lasts or bool(VERBS.intersection(part))
+
+
+def _end_of_person(words: Sequence[str], start: int, kind: Property, heads: bool) -> int:
     # "His roommate was admitted with dyspnea, orthopnea ...": a subject has all of the list.
     alone = kind == "other" and not (start < len(words) and words[start] in VERBS)
     for index in range(start, len(words)):
         if words[index] == "," and words[index + 1 : index + 2] == ["who"]:
             continue
-        if words[index] == "," and (alone or affirms(words, index + 1)):
+        if words[index] == "," and (alone or _tells_of_patient(words, index + 1)):
             return index
+        if words[index] == ";" and heads and not affirms(words, index + 1):
+            continue
         if words[index] in {";", "."} or (
             words[index] in END and words[index] not in {"who", "which"}
         ):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dxtrace.findings.columns import Columns, earlier_columns, is_row, without_earlier
 from dxtrace.findings.context import Context, patient_by_relation, read_context
@@ -38,7 +38,6 @@ _NO_ANSWER = re.compile(
     r"|could not be \w+)?[\s.]*\Z",
     re.IGNORECASE,
 )
-_INLINE_HEADING = re.compile(r"(?<=[.;] )(?P<words>[A-Z][A-Za-z/&]*(?: [A-Za-z/&]+){0,4}):(?=\s)")
 # What parts a row's question from its answer, and what may end the row.
 _GAP, _ROW_END = r"\S(?:\t|  |\s*\||\s*\.{3,})\s*", r"\s*(?:[.|]\s*)?\Z"
 # A row of a form: what is asked, a gap, and a no.
@@ -91,25 +90,11 @@ def read_sentences(
         keep: half-open ranges of the note to read (default: all of it).
     """
     state = _State(patient_by_relation(case.note), denied_items(case.note))
-    for whole_start, whole_end in sentences(case.note):
-        for start, end in _at_inline_headings(case.note, whole_start, whole_end):
-            if keep is None or any(a < end and start < b for a, b in keep):
-                sentence = _read(case, start, end, state)
-                if sentence is not None:
-                    yield sentence
-
-
-def _at_inline_headings(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the parts of a sentence, cut before headings that stand within it: "... for 2 h.
-
-    FAMILY HISTORY: ...".
-    """
-    begin = start
-    for match in _INLINE_HEADING.finditer(note, start, end):
-        if match.start() > begin and section_named(match["words"]) is not None:
-            yield begin, match.start()
-            begin = match.start()
-    yield begin, end
+    for start, end in sentences(case.note):
+        if keep is None or any(a < end and start < b for a, b in keep):
+            sentence = _read(case, start, end, state)
+            if sentence is not None:
+                yield sentence
 
 
 @dataclass
@@ -167,7 +152,10 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
         if text.rstrip().endswith(",") and _denies_to_its_end(context, len(tokens)):
             state.denying, state.denial_until = True, end + _LIST_GAP
     unanswered = _NO_ANSWER.match(text) is not None
-    quotable = not (state.teaching or context.hypothetical or unanswered)
+    advice = state.teaching or section == "discharge_instructions"
+    quotable = not (advice or context.hypothetical or unanswered)
+    if section == "allergies":
+        context = replace(context, reaction=True)
     clauses = tuple(_clause_numbers(tokens))
     return Sentence(
         start_of_words,
@@ -223,7 +211,7 @@ def _marked_no(text: str, state: _State) -> bool:
 def _with_scope(context: Context, property: Property, count: int) -> Context:
     """Return a context with one scope more, over all of a sentence of ``count`` tokens."""
     scope = Scope(property, -1, -1, 0, count)
-    return Context((*context.scopes, scope), context.no_result, context.hypothetical)
+    return replace(context, scopes=(*context.scopes, scope))
 
 
 def _with_denied_items(
@@ -239,7 +227,7 @@ def _with_denied_items(
         if not inside:
             break
         scopes.append(Scope("denied", -1, -1, inside[0], inside[-1] + 1))
-    return Context(tuple(scopes), context.no_result, context.hypothetical)
+    return replace(context, scopes=tuple(scopes))
 
 
 def _read_label(text: str, state: _State) -> int:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from dxtrace import knowledge
 from dxtrace.findings.evidence_span import quote_of
 from dxtrace.findings.lexicon import Lexicon
-from dxtrace.findings.pattern_index import PatternIndex
+from dxtrace.findings.pattern_index import Match, PatternIndex
 from dxtrace.findings.patterns import Limit, Pattern, PatternReader
 from dxtrace.findings.reader import Sentence, read_sentences
 from dxtrace.findings.similarity import FindingIndex, terms
@@ -57,6 +57,9 @@ CONTRARY_NATS = {"veto": 6.0, "strong": 2.0}
 #: Kinds of findings that are results: a test that is pending, or named without its result, states
 #: none of them.
 _RESULTS = frozenset({"lab", "imaging", "procedure", "criterion", "proof", "contrary"})
+
+#: What a medicine that is taken may be evidence of.
+_OF_MEDICINES = frozenset({"risk_factor", "procedure", "criterion", "proof"})
 
 _Matrix = NDArray[np.float64]
 
@@ -129,8 +132,9 @@ class FindingRecogniser:
         measured: list[tuple[int, int, str]] = []
         silent: list[tuple[int, int]] = []
         for sentence in read_sentences(case, keep):
-            if not sentence.quotable:
+            if not sentence.quotable or sentence.section == "allergies":
                 silent.append((sentence.start, sentence.end))
+            if not sentence.quotable:
                 continue
             for measurement in sentence.measurements:
                 start = sentence.tokens[measurement.first].start
@@ -187,6 +191,8 @@ class FindingRecogniser:
             else:
                 kind = "contrary"
             if sentence.context.no_result and kind in _RESULTS:
+                continue
+            if not _may_state(sentence, match, kind):
                 continue
             quote = quote_of(note, sentence, match)
             if quote is not None:
@@ -292,6 +298,17 @@ class FindingRecogniser:
             ):
                 below.append(place)
         return math.log(float(self._ratios[number, below].mean()))
+
+
+def _may_state(sentence: Sentence, match: Match, kind: str) -> bool:
+    """True if a sentence may state a finding of this kind of the patient now.
+
+    A list of medicines tells what is taken, not the complaints that it is taken for. Of a drug that is not borne
+    the name alone says nothing; with what it does it may.
+    """
+    if sentence.context.reaction:
+        return kind == "risk_factor" and len(set(match.tokens)) > 1
+    return sentence.section != "medications" or kind in _OF_MEDICINES
 
 
 def limited_quantities(patterns: Sequence[Pattern]) -> frozenset[str]:

@@ -21,13 +21,30 @@ RESULT = re.compile(
     r"|positive|negative|detected|identified|indicat(?:es|ed|ing)|suggest\w*|grew|yield\w*|with)\b",
     re.IGNORECASE,
 )
+#: A drug that is not borne: what it does is no finding of the patient now. What is breathed in or eaten is not meant.
+REACTION = re.compile(
+    r"\b(?:allergic to (?!(?:\w+ ){0,2}(?:cats?|dogs?|dust|mites?|pollens?|grass|mou?lds?|nuts?|peanuts?|animals?"
+    r"|danders?|birch|ragweed|foods?|shellfish|eggs?|latex)\b)"
+    r"|(?:drug|medication|penicillin|sulfa|sulpha|nsaid|aspirin|codeine|opioid|contrast|antibiotic|statin)"
+    r" (?:allerg|intoleran)\w+"
+    r"|adverse (?:drug )?(?:reaction|effect|event)s?|adrs?|side[ -]effects?|nkda)\b",
+    re.IGNORECASE,
+)
 #: Advice to the patient, and what is true of an illness in general.
 TEACHING = re.compile(
     r"\b(?:return (?:to the|if|for)|call (?:your|the|if|911|us)|if you (?!press|push|touch|look|ask|listen)"
     r"|you (?:should|may|have|are|can|were|had)|your (?:doctor|symptoms|blood|heart|medic\w+)"
     r"|seek (?:care|medical|help)|warning signs?|symptoms (?:of|include|may)|signs of .{0,40} include"
     r"|risk factors (?:for|include)|patients (?:with|who)|can cause|is caused by|education|leaflet|handout"
-    r"|educated (?:on|about)|counsel\w+ (?:on|about|regarding)|instructions?)\b",
+    r"|educated (?:on|about)|counsel\w+ (?:on|about|regarding|re)|instructions?"
+    r"|warned (?:of|about|that|re)|instructed to|safety[ -]?net\w*|return precautions|rt(?:ed|c) (?:if|for|with)"
+    r"|(?:advised|told|instructed) (?:\w+ ){0,2}to (?:watch|look|monitor|return|seek|call|report|come back|go to|bring)"
+    r"|red flags? (?:\w+ ){0,2}(?:explained|discussed|reviewed|given)"
+    r"|(?:discussed|explained|reviewed) (?:the )?(?:possible |potential |common )?(?:side effects|signs|symptoms|risks)"
+    r"|(?:typical|common|classic) (?:features|symptoms|signs) (?:of|are|include)|information (?:sheet|leaflet)"
+    r"|patients (?:\w+ly )?(?:often|usually|typically|commonly|may)"
+    r"|should (?:he|she|they) (?:develop|have|experience|get|notice))\b"
+    r"|\A\W*(?:explained|warned|counsel\w+|educated|reassured|taught|advised|safety|(?:to )?monitor)\b",
     re.IGNORECASE,
 )
 #: Text that talks to a language model or shows its marks: never evidence.

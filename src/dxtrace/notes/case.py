@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from dxtrace.errors import CaseError
 from dxtrace.notes.sections import (
-    SECTIONS,
+    ALL_SECTIONS,
     TITLES,
     Section,
     find_sections,
@@ -56,7 +56,7 @@ class Case:
         parts: list[str] = []
         spans: list[Section] = []
         length = 0
-        for name in SECTIONS:
+        for name in ALL_SECTIONS:
             text = sections.get(name, "").strip("\r\n")
             if not is_visible(text) or text.strip().lower() == "none":
                 continue

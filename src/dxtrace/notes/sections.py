@@ -1,9 +1,15 @@
-"""The six sections of a note, and the headings that open them."""
+"""The sections of a note, and the headings that open them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from dxtrace.files import packaged_yaml
 
 #: The sections of a note, in order: DiReCT's input1 to input6.
 SECTIONS = (
@@ -21,196 +27,34 @@ SECTIONS = (
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 
 
-TITLES = {name: name.replace("_", " ").title().replace(" Of ", " of ") for name in SECTIONS}
+#: Sections that say little of the patient now: what is taken, what was not borne, what was advised.
+FURTHER_SECTIONS = ("medications", "allergies", "discharge_instructions")
+
+#: All sections, in the order of a note that is written from them.
+ALL_SECTIONS = (*SECTIONS, *FURTHER_SECTIONS)
+
+TITLES = {name: name.replace("_", " ").title().replace(" Of ", " of ") for name in ALL_SECTIONS}
 
 
-_HEADINGS: dict[str, tuple[str, ...]] = {
-    "chief_complaint": (
-        "chief complaint",
-        "chief complaints",
-        "chief concern",
-        "presenting complaint",
-        "presenting complaints",
-        "presenting problem",
-        "reason for visit",
-        "reason for consult",
-        "reason for consultation",
-        "reason for admission",
-        "reason for referral",
-        "cc",
-        "pc",
-        "c/o",
-        "chief_complaint",
-        "triage complaint",
-    ),
-    "history_of_present_illness": (
-        "history of present illness",
-        "history of presenting illness",
-        "history of the present illness",
-        "hpi",
-        "history of presenting complaint",
-        "hpc",
-        "present illness",
-        "history",
-        "hx",
-        "subjective",
-        "interval history",
-        "case presentation",
-        "presentation",
-        "clinical history",
-        "review of systems",
-        "ros",
-        "clinical presentation",
-        "history of present illness (hpi)",
-        "narrative",
-        "case",
-        "summary",
-        "patient presentation",
-        "hopi",
-        "symptoms",
-    ),
-    "past_medical_history": (
-        "past medical history",
-        "past history",
-        "medical history",
-        "pmh",
-        "pmhx",
-        "pmhx/pshx",
-        "pmh/psh",
-        "past medical hx",
-        "past medical and surgical history",
-        "past medical/surgical history",
-        "past surgical history",
-        "psh",
-        "pshx",
-        "surgical history",
-        "medications",
-        "home medications",
-        "medications on admission",
-        "major surgical or invasive procedure",
-        "major surgical or invasive procedures",
-        "discharge medications",
-        "current medications",
-        "meds",
-        "home meds",
-        "drug history",
-        "dh",
-        "allergies",
-        "all",
-        "social history",
-        "social hx",
-        "sh",
-        "shx",
-        "sochx",
-        "personal history",
-        "comorbidities",
-        "background",
-        "past medical history (pmh)",
-        "obstetric history",
-        "immunizations",
-        "pmh/meds",
-        "pmhx/meds",
-        "soc hx",
-    ),
-    "family_history": (
-        "family history",
-        "family hx",
-        "fh",
-        "fhx",
-        "famhx",
-        "fam hx",
-        "family medical history",
-    ),
-    "physical_exam": (
-        "physical exam",
-        "physical examination",
-        "examination",
-        "exam",
-        "pe",
-        "on examination",
-        "o/e",
-        "objective",
-        "vital signs",
-        "vitals",
-        "vs",
-        "admission exam",
-        "admission physical exam",
-        "discharge exam",
-        "discharge physical exam",
-        "clinical examination",
-        "p/e",
-        "physical",
-        "physical findings",
-        "general examination",
-        "initial vitals",
-        "obs",
-    ),
-    "pertinent_results": (
-        "pertinent results",
-        "results",
-        "labs",
-        "laboratory",
-        "laboratory data",
-        "laboratory results",
-        "lab results",
-        "laboratory findings",
-        "laboratory studies",
-        "investigations",
-        "imaging",
-        "studies",
-        "data",
-        "diagnostics",
-        "diagnostic studies",
-        "diagnostic tests",
-        "tests",
-        "test results",
-        "radiology",
-        "ecg",
-        "ekg",
-        "cxr",
-        "chest x-ray",
-        "ct",
-        "mri",
-        "echocardiogram",
-        "echo",
-        "tte",
-        "microbiology",
-        "pathology",
-        "imaging studies",
-        "admission labs",
-        "bloods",
-        "labs/imaging",
-        "labs and imaging",
-        "labs/studies",
-        "work-up",
-        "workup",
-        "ancillary studies",
-        "egd",
-        "assessment",
-        "impression",
-        "assessment and plan",
-        "a/p",
-        "plan",
-        "hospital course",
-        "brief hospital course",
-        "discharge labs",
-        "discharge diagnosis",
-        "discharge diagnoses",
-        "discharge condition",
-        "discharge disposition",
-        "discharge instructions",
-        "followup instructions",
-        "follow-up instructions",
-        "course",
-        "ed course",
-    ),
-}
+@cache
+def _headings() -> dict[str, list[str]]:
+    """Return the headings of each section, in small letters, and which are everyday words
+    (``headings.yaml``).
+    """
+    lists: dict[str, list[str]] = packaged_yaml("dxtrace.notes", "headings.yaml")
+    return lists
 
 
-_SECTION_OF = {
-    **{heading: section for section, headings in _HEADINGS.items() for heading in headings},
-    **{f"input{number}": section for number, section in enumerate(SECTIONS, 1)},
-}
+@cache
+def _section_of() -> dict[str, str]:
+    """Return the section that each heading opens."""
+    sections = {}
+    for name in ALL_SECTIONS:
+        for heading in _headings()[name]:
+            sections[heading] = name
+    for number, name in enumerate(SECTIONS, 1):
+        sections[f"input{number}"] = name
+    return sections
 
 
 # Every repetition is possessive, so that a line of a million marks or blanks is read once.
@@ -234,44 +78,29 @@ _RESULT_LABEL = re.compile(
 )
 
 
-# Headings that are everyday words: a heading only with a colon, or alone on a line in capitals or
-# marked as a heading.
-_EVERYDAY = {
-    "history",
-    "case",
-    "summary",
-    "exam",
-    "data",
-    "all",
-    "course",
-    "plan",
-    "background",
-    "results",
-    "symptoms",
-    "presentation",
-    "physical",
-    "tests",
-    "imaging",
-    "studies",
-    "impression",
-    "assessment",
-    "objective",
-    "obs",
-    "pe",
-    "ct",
-    "sh",
-    "dh",
-    "pc",
-    "echo",
-    "labs",
-    "narrative",
-    "medications",
-    "ecg",
-    "ekg",
-    "mri",
-    "cxr",
-    "egd",
-}
+_TESTS = {"ecg", "ekg", "cxr", "ct", "mri", "tte", "echo", "egd", "echocardiogram"}
+
+_INLINE_HEADING = re.compile(
+    r"(?:(?<=[.;)] )|(?<=[a-z0-9] )(?=[A-Z]{3}))(?P<words>[A-Z][A-Za-z/&-]*(?: [A-Za-z/&]+){0,4}):(?=\s)",
+)
+
+
+# Lines of a list of medicines: more of it, the dose of one, one that is not ended; and one of the patient again.
+_LINE = re.compile(r"[^\n\r]+")
+_SENTENCE = re.compile(r"\.\s+(?=[A-Z])")
+_BULLET = re.compile(r"\s*[-*\u2022+\u2013>]\s")
+_MORE_OF_LIST = re.compile(r"\s*(?:[a-z]|[-*\u2022+\u2013>]|\(?\d{1,2}[.)]\s)")
+_DOSE = re.compile(
+    r"\d\s?(?:mg|mcg|\u00b5g|g|units?|iu|ml|puffs?|tab\w*|caps?\w*)\b"
+    r"|\b(?:daily|nightly|twice|bid|tid|qid|qd|qhs|qam|prn|po|inhaler|tablets?|hives|rash|anaphylaxis|swelling|causes?)\b",
+    re.IGNORECASE,
+)
+_UNENDED = re.compile(r"(?:[,;(/&+]|\b(?:and|or|with|for))\s*\Z", re.IGNORECASE)
+_OF_PATIENT = re.compile(
+    r"\s*(?:(?:he|she|they|the patient|patient|pt|on (?:exam\w*|arrival|admission|presentation)|today|there (?:is|was)"
+    r"|bp|hr|temp\w*|spo2|t \d|lungs|heart|abdomen|presents?|presented|an? \d+)\b|\d{1,3}[ -]?(?:yo|y/o|year|[mf])\b)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -286,12 +115,47 @@ class Section:
 def section_named(heading: str) -> str | None:
     """Return the section that a heading or a JSON key stands for, or None."""
     key = re.sub(r"\s+", " ", heading.replace("_", " ").strip(" :*#-").lower())
-    return _SECTION_OF.get(key) or _SECTION_OF.get(key.replace(" ", "_"))
+    return _section_of().get(key) or _section_of().get(key.replace(" ", "_"))
 
 
 def find_sections(text: str) -> list[Section]:
     """Split a note at its headings. Text before the first heading is history of present illness."""
-    marks: list[tuple[int, int, str]] = []
+    marks = _all_headings(text)
+    sections: list[Section] = []
+    if marks:
+        first = marks[0].start
+    else:
+        first = len(text)
+    if is_visible(text[:first]):
+        sections.append(_trimmed(text, 0, first, "history_of_present_illness"))
+    ends = [mark.start for mark in marks[1:]] + [len(text)]
+    before = "history_of_present_illness"
+    for mark, end in zip(marks, ends, strict=False):
+        stop = end
+        if mark.name in {"medications", "allergies"}:
+            stop = _end_of_list(text, mark, end)
+        else:
+            before = mark.name
+        if is_visible(text[mark.end : stop]):
+            sections.append(_trimmed(text, mark.end, stop, mark.name))
+        if is_visible(text[stop:end]):
+            if before in {"family_history", "discharge_instructions"}:
+                before = "history_of_present_illness"
+            sections.append(_trimmed(text, stop, end, before))
+    return sections or [_trimmed(text, 0, len(text), "history_of_present_illness")]
+
+
+class _Mark(NamedTuple):
+    """A heading: where it stands, and the section that it opens."""
+
+    start: int
+    end: int
+    name: str
+
+
+def _line_headings(text: str) -> Iterator[_Mark]:
+    """Yield the headings that begin a line."""
+    everyday = frozenset(_headings()["everyday"])
     for match in _LINE_HEADING.finditer(text):
         words = match["words"].strip()
         name = section_named(words)
@@ -300,23 +164,74 @@ def find_sections(text: str) -> list[Section]:
         if name is None:
             continue
         plain = not words.isupper() and not any(mark in match["lead"] for mark in ("#", "**", "__"))
-        if not match["mark"] and words.lower() in _EVERYDAY and plain:
+        if not match["mark"] and words.lower() in everyday and plain:
             continue
         if match["mark"] not in ("", ":", "\uff1a") and not words.isupper():
             continue
-        marks.append((match.start(), match.end(), name))
-    sections: list[Section] = []
-    if marks:
-        first = marks[0][0]
-    else:
-        first = len(text)
-    if is_visible(text[:first]):
-        sections.append(_trimmed(text, 0, first, "history_of_present_illness"))
-    ends = [start for start, _, _ in marks[1:]] + [len(text)]
-    for (_, start, name), end in zip(marks, ends, strict=False):
-        if is_visible(text[start:end]):
-            sections.append(_trimmed(text, start, end, name))
-    return sections or [_trimmed(text, 0, len(text), "history_of_present_illness")]
+        yield _Mark(match.start(), match.end(), name)
+
+
+def _all_headings(text: str) -> list[_Mark]:
+    """Return all headings, in order; none within another."""
+    found = list(_line_headings(text))
+    for start, end in inline_headings(text, 0, len(text)):
+        found.append(_Mark(start, end, section_named(text[start:end]) or ""))
+    marks: list[_Mark] = []
+    for mark in sorted(found):
+        if not marks or mark.start >= marks[-1].end:
+            marks.append(mark)
+    return marks
+
+
+def inline_headings(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield where headings stand within a line, with their colon: "... for 2 h. FAMILY HISTORY: ..."."""
+    for match in _INLINE_HEADING.finditer(text, start, end):
+        words = match["words"]
+        # "... the brain MRI: a mass ..." is one thing said.
+        runs_on = words.lower() in _TESTS and text[match.start() - 2] not in ".;)"
+        if section_named(words) is not None and not runs_on:
+            yield match.span()
+
+
+def _end_of_list(text: str, heading: _Mark, end: int) -> int:
+    """Return where a list of medicines or allergies ends that begins behind its heading.
+
+    One on the heading's line goes on over sentences and lines that look like more of it; one below the heading goes
+    on until a line tells of the patient again.
+    """
+    lines = []
+    for match in _LINE.finditer(text, heading.end, end):
+        if is_visible(match[0]):
+            lines.append(match.span())
+    if not lines:
+        return end
+    inline = not re.search(r"[\n\r]", text[heading.end : lines[0][0]])
+    if not inline:
+        for start, stop in lines[1:]:
+            if _OF_PATIENT.match(text[start:stop]):
+                return start
+        return end
+    begin = lines[0][0]
+    for match in _SENTENCE.finditer(text, *lines[0]):
+        if begin > lines[0][0] and not _DOSE.search(text[begin : match.start()]):
+            return begin
+        begin = match.end()
+    if begin > lines[0][0] and not _DOSE.search(text[begin : lines[0][1]]):
+        return begin
+    # The item of a list is followed by others: "- allergies: none".
+    item = _BULLET.match(text[heading.start : heading.end]) is not None
+    for (start, stop), (following, last) in pairwise(lines):
+        if not _goes_on(text[start:stop], text[following:last], item):
+            return following
+    return end
+
+
+def _goes_on(line: str, following: str, item: bool) -> bool:
+    """True if a line looks like more of a list of medicines; ``item``: its heading is an item of a list."""
+    if item and _BULLET.match(following):
+        return False
+    more = _MORE_OF_LIST.match(following) or _DOSE.search(following)
+    return more is not None or _UNENDED.search(line) is not None
 
 
 def _trimmed(text: str, start: int, end: int, name: str) -> Section:
@@ -330,3 +245,12 @@ def _trimmed(text: str, start: int, end: int, name: str) -> Section:
 def is_visible(text: str) -> bool:
     """True if a text holds more than white space and characters of no width."""
     return any(not (char.isspace() or char in INVISIBLE) for char in text)
+
+
+def published_section(name: str) -> str:
+    """Return the one of DiReCT's six sections in which the text of a section stands there."""
+    if name in SECTIONS:
+        return name
+    if name in {"medications", "allergies"}:
+        return "past_medical_history"
+    return "history_of_present_illness"

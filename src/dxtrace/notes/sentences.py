@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from dxtrace.notes.cues import has_cue
-from dxtrace.notes.sections import section_named
+from dxtrace.notes.sections import inline_headings, section_named
 
 # No abbreviation, closing mark or last word is longer than this: enough to look at for what ends a
 # line or a sentence.
@@ -102,7 +102,7 @@ _CONTINUES = re.compile(
 def sentences(note: str) -> Iterator[tuple[int, int]]:
     """Yield half-open ranges of the sentences of a note: lists by item, wrapped lines joined."""
     small = _is_in_small_letters(note)
-    for start, end in _paragraphs(note):
+    for start, end in _parts(note):
         begin = start
         for match in _SENTENCE_END.finditer(note, start, end):
             stop = match.end()
@@ -119,6 +119,17 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
             begin = stop
         if note[begin:end].strip():
             yield begin, end
+
+
+def _parts(note: str) -> Iterator[tuple[int, int]]:
+    """Yield ranges of paragraphs, cut before headings that stand within a line."""
+    for start, end in _paragraphs(note):
+        begin = start
+        for heading, _ in inline_headings(note, start, end):
+            if heading > begin:
+                yield begin, heading
+                begin = heading
+        yield begin, end
 
 
 def _is_in_small_letters(note: str) -> bool:

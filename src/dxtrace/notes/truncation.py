@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import readable
-from dxtrace.notes.sections import SECTIONS
+from dxtrace.notes.sections import ALL_SECTIONS
 from dxtrace.notes.sentences import sentences
 
 #: Share of the room that each section gets when a note does not fit, before what is left over is
@@ -18,8 +18,11 @@ _SHARES = {
     "history_of_present_illness": 0.35,
     "pertinent_results": 0.28,
     "physical_exam": 0.20,
-    "past_medical_history": 0.10,
+    "past_medical_history": 0.08,
+    "medications": 0.02,
     "family_history": 0.02,
+    "allergies": 0.0,
+    "discharge_instructions": 0.0,
 }
 
 
@@ -81,7 +84,7 @@ def fit(case: Case, count: Count, budget: int) -> Fitted:
     if len(whole) <= _CHARACTERS_A_TOKEN * budget and count([whole])[0] <= budget:
         return Fitted(whole, ((0, len(case.note)),), {})
     pieces = {}
-    for name in SECTIONS:
+    for name in ALL_SECTIONS:
         pieces[name] = _pieces(case, name, count, budget)
     text, kept = _fill(case, pieces, count, budget)
     left_out = _left_out(case, kept)
@@ -90,14 +93,14 @@ def fit(case: Case, count: Count, budget: int) -> Fitted:
 
 def _left_out(case: Case, kept: Sequence[Range]) -> dict[str, int]:
     """Return how many characters of each section are gone, where it is more than white space."""
-    total = dict.fromkeys(SECTIONS, 0)
-    held = dict.fromkeys(SECTIONS, 0)
+    total = dict.fromkeys(ALL_SECTIONS, 0)
+    held = dict.fromkeys(ALL_SECTIONS, 0)
     for section in case.sections:
         total[section.name] += section.end - section.start
     for start, end in kept:
         held[case.section_at(start)] += end - start
     left_out: dict[str, int] = {}
-    for name in SECTIONS:
+    for name in ALL_SECTIONS:
         gone = total[name] - held[name]
         if gone > 0.01 * total[name]:
             left_out[name] = gone
@@ -121,7 +124,7 @@ def _fill(
     while True:
         room = _token_budget(wanted, total)
         kept: list[Range] = []
-        for name in SECTIONS:
+        for name in ALL_SECTIONS:
             kept += _head_and_tail(pieces[name], room[name])
         kept.sort()
         text = _render(case, kept)
@@ -199,7 +202,7 @@ def _cut(sentence: str) -> list[tuple[int, int]]:
 def _token_budget(wanted: dict[str, int], budget: int) -> dict[str, int]:
     """Return the room of each section: its share, then what others leave, by importance."""
     room: dict[str, int] = {}
-    for name in SECTIONS:
+    for name in ALL_SECTIONS:
         room[name] = min(wanted[name], int(_SHARES[name] * budget))
     for name in _SHARES:
         spare = budget - sum(room.values())

@@ -7,6 +7,9 @@ const SECTION_NAMES = {
   family_history: "Family history",
   physical_exam: "Physical exam",
   pertinent_results: "Pertinent results",
+  medications: "Medications",
+  allergies: "Allergies",
+  discharge_instructions: "Discharge instructions",
 };
 const NARROW = matchMedia("(max-width: 59.99rem)");
 
