@@ -26,6 +26,7 @@ from dxtrace.engines.base import (
     token_tree,
 )
 from dxtrace.engines.guard import check_grammar
+from dxtrace.engines.hub import hub_or_cache, why_not_loaded
 from dxtrace.errors import EngineError, ModelError
 from dxtrace.notes.prompt import with_start_token
 
@@ -272,16 +273,15 @@ def load_pretrained(model: str) -> tuple[Any, Any]:
     else:
         dtype = torch.float32
     path = Path(model)
-    try:
-        if path.suffix == ".gguf":
-            return _from_gguf(path, dtype)
-        tokenizer = AutoTokenizer.from_pretrained(model)
-        return tokenizer, AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = type(error).__name__
-        if not path.exists():
-            reason = "the hub cannot be reached, or there is no such model"
-        raise ModelError(f"{model}: transformers cannot load this model ({reason})") from None
+    with hub_or_cache(model):
+        try:
+            if path.suffix == ".gguf":
+                return _from_gguf(path, dtype)
+            tokenizer = AutoTokenizer.from_pretrained(model)
+            return tokenizer, AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            reason = why_not_loaded(model, error)
+            raise ModelError(f"{model}: transformers cannot load this model ({reason})") from None
 
 
 def _from_gguf(path: Path, dtype: Any) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dxtrace.engines.base import PromptPart
+from dxtrace.engines.hub import hub_or_cache, why_not_loaded
 from dxtrace.errors import ModelError
 from dxtrace.notes.prompt import with_start_token
 
@@ -96,13 +97,14 @@ def _fetched(source: str) -> Path:
     """Return the folder of the files of a hub id, from the hub's cache or the hub."""
     from huggingface_hub import snapshot_download
 
-    try:
-        return Path(snapshot_download(source, allow_patterns=list(_FILES)))
-    except Exception as error:  # a hub that cannot be reached, no such model, no hub id
-        raise ModelError(
-            f"{source}: its tokenizer is not here and cannot be fetched ({type(error).__name__}); "
-            "name the model's folder with --model",
-        ) from None
+    with hub_or_cache(source):
+        try:
+            return Path(snapshot_download(source, allow_patterns=list(_FILES)))
+        except Exception as error:  # a hub that cannot be reached, no such model, no hub id
+            raise ModelError(
+                f"{source}: its tokenizer cannot be loaded ({why_not_loaded(source, error)}); "
+                "name the model's folder with --model",
+            ) from None
 
 
 def _read_config(file: Path) -> Mapping[str, Any]:

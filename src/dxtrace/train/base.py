@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dxtrace.engines.hub import hub_or_cache, why_not_loaded
 from dxtrace.errors import InputError, MissingExtra, ModelError
 from dxtrace.files import named_path
 from dxtrace.models import shipped_adapter
@@ -38,16 +39,15 @@ def load_base(
     if base.quantisation == "nf4":
         options["quantization_config"] = _nf4(precision)
         options["device_map"] = {"": torch.cuda.current_device() if device == "cuda" else device}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(located.where)
-        model = AutoModelForCausalLM.from_pretrained(located.where, **options)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        known = Path(located.where).exists()
-        if known:
-            reason = type(error).__name__
-        else:
-            reason = "the hub cannot be reached, or there is no such model"
-        raise ModelError(f"{base.model}: transformers cannot load this model ({reason})") from None
+    with hub_or_cache(located.where):
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(located.where)
+            model = AutoModelForCausalLM.from_pretrained(located.where, **options)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            reason = why_not_loaded(located.where, error)
+            raise ModelError(
+                f"{base.model}: transformers cannot load this model ({reason})",
+            ) from None
     if tokenizer.eos_token_id is None:
         raise ModelError(f"{base.model}: its tokenizer names no end-of-turn token (eos_token)")
     model.config.use_cache = False

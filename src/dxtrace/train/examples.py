@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
-from pathlib import Path
 from typing import Any, Protocol
 
 from dxtrace.chain import Answer
 from dxtrace.compose.processes import map_in_order, usable_cores
 from dxtrace.corpus.teaching import CaseNumber
+from dxtrace.engines.hub import hub_or_cache, why_not_loaded
 from dxtrace.errors import InputError, ModelError
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.prompt import (
@@ -349,10 +349,9 @@ def load_tokenizer(where: str) -> Any:
     """
     from transformers import AutoTokenizer
 
-    try:
-        return AutoTokenizer.from_pretrained(where)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = "the hub cannot be reached, or has no such model"
-        if Path(where).exists():
-            reason = type(error).__name__
-        raise ModelError(f"{where}: its tokenizer cannot be loaded ({reason})") from None
+    with hub_or_cache(where):
+        try:
+            return AutoTokenizer.from_pretrained(where)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            reason = why_not_loaded(where, error)
+            raise ModelError(f"{where}: its tokenizer cannot be loaded ({reason})") from None

@@ -290,7 +290,10 @@ def load_recipe(recipe: str | Path, changes: Sequence[str] = ()) -> Recipe:
     data = read_yaml(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: a recipe is a mapping of keys to values")
-    return resolve(apply_changes(data, changes), str(path))
+    place = str(recipe)
+    if changes:
+        place += f" with {' '.join(changes)}"
+    return resolve(apply_changes(data, changes), place)
 
 
 def apply_changes(data: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
