@@ -8,6 +8,7 @@ from dxtrace.findings.context import read_context
 from dxtrace.findings.reader import read_sentences
 from dxtrace.findings.tokens import tokenise
 from dxtrace.notes.case import Case
+from dxtrace.notes.sentences import sentences
 
 
 @pytest.mark.parametrize(
@@ -339,3 +340,17 @@ def test_a_relative_may_be_the_patient(note: str, word: str, expected: str | Non
 def test_a_note_in_small_letters_has_sentences() -> None:
     note = "pain in my arm since monday. doctor gave me pills. i feel sick"
     assert len(list(read_sentences(Case.from_text(note)))) == 3
+
+
+@pytest.mark.parametrize(
+    ("note", "first"),
+    [
+        ("Hemiplegia, gaze to L. BP 214/118.", "Hemiplegia, gaze to L."),
+        ("Oxygen at 2 L. 4 days of worse breath.", "Oxygen at 2 L."),
+        ("TRAb 14 IU/L (<1.75). hCG negative.", "TRAb 14 IU/L (<1.75)."),
+        ("Seen by Dr. L. Brown on the ward. He left.", "Seen by Dr. L. Brown on the ward."),
+    ],
+)
+def test_a_litre_and_a_side_are_no_initials(note: str, first: str) -> None:
+    start, end = next(sentences(note))
+    assert note[start:end].strip() == first

@@ -26,6 +26,9 @@ NOTE = """Chief Complaint: Swollen ankles.
 She needs three pillows to sleep and wakes breathless at night. Pitting edema to both knees. Bibasilar crackles.
 The echocardiogram shows an ejection fraction of 30%. She denies chest pain. WBC 8.1."""
 
+NORMAL_TROPONIN = "pulmonary-embolism/troponin-normal"
+RAISED_TROPONIN = "pulmonary-embolism/troponin-raised"
+
 
 def stated(note: str) -> dict[str, list[str]]:
     """Return the quotes for each finding that a note states."""
@@ -73,6 +76,30 @@ def test_every_statement_is_the_text_of_the_note() -> None:
         ("Sputum AFB sent.", "tuberculosis/afb-smear", False),
         ("Sputum smear: acid-fast bacilli 2+.", "tuberculosis/afb-smear", True),
         ("Troponin pending.", "acute-coronary-syndrome/troponin-i-rise", False),
+        # What one thing is, is not said of the next.
+        ("The echo was normal and the troponin was raised.", NORMAL_TROPONIN, False),
+        ("ECG normal and troponin raised, BNP normal.", NORMAL_TROPONIN, False),
+        ("The scan showed clots and the troponin is awaited.", RAISED_TROPONIN, False),
+        ("Normal ECG and troponin.", NORMAL_TROPONIN, True),
+        ("Troponin, CK and BNP were normal.", NORMAL_TROPONIN, True),
+        ("The heart ultrasound was normal and the troponin too.", NORMAL_TROPONIN, True),
+        ("The heart ultrasound was normal and the troponin too.", RAISED_TROPONIN, False),
+        ("ECG was normal and so was the troponin.", NORMAL_TROPONIN, True),
+        # Two values decide what their difference is called.
+        ("BP right arm 196/104, left arm 190/100.", "aortic-dissection/arm-difference", False),
+        ("BP right arm 196/104, left arm 150/90.", "aortic-dissection/arm-difference", True),
+        (
+            "FEV1 rose from 2.10 to 2.14 L after albuterol.",
+            "asthma/bronchodilator-reversibility",
+            False,
+        ),
+        (
+            "FEV1 rose from 2.10 to 2.52 L after albuterol.",
+            "asthma/bronchodilator-reversibility",
+            True,
+        ),
+        ("VS: 98.6 165/95 88 16 99%RA", "hypertension/single-elevated-reading", True),
+        ("VS: 98.6 125/75 88 16 99%RA", "hypertension/single-elevated-reading", False),
         ("Night sweats: N", "tuberculosis/night-sweats", False),
         ("His mother has night sweats.", "tuberculosis/night-sweats", False),
         ("If you notice night sweats, call your doctor.", "tuberculosis/night-sweats", False),
@@ -332,3 +359,16 @@ def test_a_drug_that_is_taken_may_be_evidence() -> None:
     assert "gastritis/nsaid-use" in stated("Meds on admission:\n- ibuprofen 400 mg TID")
     assert "asthma/nonallergic-nsaid" in stated("Allergies: aspirin (bronchospasm)")
     assert not stated("Allergies: aspirin, ibuprofen, lisinopril")
+
+
+@pytest.mark.parametrize(
+    ("note", "speaks_against"),
+    [
+        ("Chest pain. Coronary angiography: normal coronaries.", True),
+        ("Chest pain. Cath 2016 clean.", False),
+        ("Chest pain. Angiogram three years ago: normal coronaries.", False),
+    ],
+)
+def test_a_result_of_years_ago_speaks_against_nothing(note: str, speaks_against: bool) -> None:
+    contrary = recogniser().read(Case.from_text(note)).contrary
+    assert ("clean-coronaries" in [item.contrary.id for item in contrary]) == speaks_against

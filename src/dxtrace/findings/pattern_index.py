@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dxtrace.findings.context import Context
+from dxtrace.findings.numbers import word_lists
 from dxtrace.findings.patterns import Alternative, Choice, Limit, Pattern, Words
 from dxtrace.findings.quantities import Measurement
 from dxtrace.findings.scope import Property
@@ -248,6 +249,13 @@ _COMPOUNDS = frozenset(
 )
 
 
+# What something is, if it stands behind it.
+_QUALITIES = frozenset(word_lists()["qualities"])
+_OPENS_PHRASE = frozenset(word_lists()["opens_phrase"])
+_CONJUNCTIONS = frozenset([",", ";", "and", "but", "while", "whereas", "though"])
+_LIKEWISE = frozenset(["too", "also", "likewise", "similarly", "well", "as", "so", "both", "all"])
+
+
 def _is_compound(words: Sequence[str], start: int) -> bool:
     return (
         words[start] in {"high", "low"}
@@ -287,6 +295,7 @@ def _assign(
                 groups[group],
                 key=lambda span: (
                     not _holds(span, context, frozenset(), person, past_allowed),
+                    _crosses_predicates([*chosen, span], words),
                     _overlaps(span, chosen),
                     _distance(span, chosen),
                 ),
@@ -301,7 +310,7 @@ def _assign(
         if ";" in words[first:last]:
             continue
         # One word cannot be two: "pressure" is not both the blood pressure and the chest pressure.
-        if _repeated_words(chosen):
+        if _repeated_words(chosen) or _crosses_predicates(chosen, words):
             continue
         cues = _tokens_of([span for span in chosen if isinstance(span.alternative, Words)])
         if not all(_holds(span, context, cues, person, past_allowed) for span in chosen):
@@ -326,6 +335,35 @@ def _repeated_words(chosen: Sequence[Span]) -> bool:
         if isinstance(span.alternative, Words):
             spans.append((span.first, span.last))
     return len(set(spans)) < len(spans)
+
+
+def _crosses_predicates(chosen: Sequence[Span], words: Sequence[str]) -> bool:
+    """True if a quality is taken from one thing and given to the next: in "the echo was normal and the
+    troponin was raised", no troponin is normal.
+    """
+    for quality in chosen:
+        if not _is_predicate(words, quality):
+            continue
+        for other in chosen:
+            # "Troponin raised, BNP normal": the first has a quality of its own.
+            behind = words[other.last + 1 : quality.first]
+            own = behind[:1] if behind[:1] != ["was"] else behind[1:2]
+            if _QUALITIES.issuperset(own) and own and _CONJUNCTIONS.intersection(behind):
+                return True
+            between = words[quality.last + 1 : other.first]
+            if not _CONJUNCTIONS.intersection(between) or _LIKEWISE.intersection(between):
+                continue
+            if not _LIKEWISE.intersection(words[other.last + 1 : other.last + 3]):
+                return True
+    return False
+
+
+def _is_predicate(words: Sequence[str], span: Span) -> bool:
+    """True for a quality that stands behind what it belongs to: "ECG normal", and no "normal ECG"."""
+    if not isinstance(span.alternative, Words) or words[span.first] not in _QUALITIES:
+        return False
+    before = words[span.first - 1] if span.first else ""
+    return before.isalpha() and before not in _OPENS_PHRASE
 
 
 def _overlaps(span: Span, chosen: Sequence[Span]) -> bool:

@@ -163,6 +163,9 @@ def _covered(words: Sequence[str], phrases: tuple[tuple[str, ...], ...]) -> Iter
 
 _CONFIRMED = frozenset(cue_lists()["confirmed"])
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_MONTHS = frozenset(
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+)
 
 
 def _normal_scopes(words: Sequence[str], first: int, last: int) -> Iterator[Scope]:
@@ -190,12 +193,44 @@ def _normal_scopes(words: Sequence[str], first: int, last: int) -> Iterator[Scop
         "completely",
         "entirely",
     }
-    if predicate or (
-        ends_phrase(words, last) and first > 0 and before not in {",", "and", "a", "the"}
-    ):
+    # "ECG normal and troponin raised": it stands behind what it is said of.
+    behind = ends_phrase(words, last) and first > 0 and before not in _OPENS_PHRASE
+    if predicate or behind:
         yield Scope("normal", first, last, begin_of_subject(words, first), first)
-    if not predicate or before in {":", "otherwise"}:
+    if not (predicate or behind) or before in {":", "otherwise"}:
         yield Scope("normal", first, last, last + 1, end_of_phrase(words, last + 1))
+    end = _end_of_likewise(words, last + 1)
+    if end:
+        yield Scope("normal", first, last, last + 1, end)
+
+
+_OPENS_PHRASE = frozenset([",", "and", "or", "a", "an", "the", "with", "of"])
+
+_LIKEWISE = frozenset(["too", "also", "likewise", "similarly"])
+
+#: So many words behind "normal" may be normal "too".
+_MOST_LIKEWISE = 6
+
+
+def _end_of_likewise(words: Sequence[str], begin: int) -> int | None:
+    """Return where the words end of which the same is said as of those before: "normal and the
+    troponin too", "normal, as was the troponin"; None if there are none.
+    """
+    if words[begin : begin + 1] in ([","], [";"]):
+        begin += 1
+    rest = list(words[begin : begin + _MOST_LIKEWISE])
+    if rest[1:2] in (["was"], ["were"], ["is"], ["are"]) and rest[0] in {"as", "so"}:
+        return end_of_phrase(words, begin + 2)
+    if rest[:1] != ["and"]:
+        return None
+    if rest[1:2] == ["so"] and rest[2:3] in (["was"], ["were"], ["is"], ["are"]):
+        return end_of_phrase(words, begin + 3)
+    for index, word in enumerate(rest):
+        if word in _LIKEWISE or (word == "as" and rest[index + 1 : index + 2] == ["well"]):
+            return begin + index
+        if word in {",", ";", "."}:
+            return None
+    return None
 
 
 def _year_scopes(words: Sequence[str]) -> Iterator[Scope]:
@@ -217,10 +252,12 @@ def _year_scopes(words: Sequence[str]) -> Iterator[Scope]:
 
 def _overtaken_scopes(words: Sequence[str]) -> Iterator[Scope]:
     """Yield the scopes of results of earlier tests: "a film taken on entry had been normal", "CT last
-    year was normal".
+    year was normal", "cath 2016: clean".
     """
-    for first, last in _find(words, _EARLIER):
+    for first, last in [*_find(words, _EARLIER), *_bare_years(words)]:
         begin, end = _part_around(words, first, last)
+        if words[end : end + 1] == [":"]:
+            _, end = _part_around(words, end + 1, end)
         part = words[begin:end]
         if _OVERTAKEN.intersection(part) and not _BEGINS_ILLNESS.intersection(part):
             yield Scope("overtaken", first, last, begin, end)
@@ -233,6 +270,16 @@ def _overtaken_scopes(words: Sequence[str]) -> Iterator[Scope]:
                 predicate.append(other)
         if predicate[:1] == ["been"] and _OVERTAKEN.intersection(predicate[1:2]):
             yield Scope("overtaken", index, index, begin_of_subject(words, index), index)
+
+
+def _bare_years(words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield the years that stand without a month behind a word: "cath 2016", "an echo in 2019"."""
+    for index, word in enumerate(words):
+        if not _YEAR.fullmatch(word) or index == 0:
+            continue
+        before = words[index - 1]
+        if before.isalpha() and before[:3] not in _MONTHS:
+            yield index, index
 
 
 def _part_around(words: Sequence[str], first: int, last: int) -> tuple[int, int]:

@@ -30,12 +30,14 @@ _ABBREVIATION = re.compile(
 _NUMBERED = re.compile(r"\n[ \t]*(?:\d{1,2}|[a-z]|[ivx]{1,4})\.\Z")
 
 _MEASURE = re.compile(
-    r"\b(?:etc|min|max|hrs?|wks?|mo|yrs?|[ap]\.?m|q\.?d|[bt]\.?i\.?d|p\.?o|i\.?v|p\.?r\.?n|neg|pos)\.\Z",
+    r"(?:\b(?:etc|min|max|hrs?|wks?|mo|yrs?|[ap]\.?m|q\.?d|[bt]\.?i\.?d|p\.?o|i\.?v|p\.?r\.?n|neg|pos)"
+    # Litres and sides, which are no initials: "on 2 L. ABG", "gaze to L. BP".
+    r"|\d\s*l|\b(?:to|on|the)\s+[lr])\.\Z",
     re.IGNORECASE,
 )
 
 
-_NAME = re.compile(r"[A-Z][A-Za-z]")
+_NAME = re.compile(r"[A-Z][A-Za-z]|\d+ (?:years?|months?|weeks?|days?|hours?)\b")
 
 
 # Words that begin a sentence though they are written small: of the patient, denying, or a test
@@ -46,7 +48,7 @@ _SMALL_START = re.compile(
 )
 
 # The end of a word that is too long for an abbreviation, or of a number.
-_FULL_WORD = re.compile(r"(?:[a-z]{3}|\d)\.\Z")
+_FULL_WORD = re.compile(r"(?:[a-z]{3}|\d|\d\))\.\Z")
 
 
 _SENTENCE_END = re.compile(r"[.!?]['\"\u201d\u2019\])*]*(?=\s)")
