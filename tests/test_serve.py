@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -142,6 +143,13 @@ def test_a_client_that_leaves_frees_its_place(stream: bool) -> None:
         wait(lambda: server.health()["running"] == 0, 10)
 
 
+#: A request of which half is sent.
+HALF = (
+    b"POST /v1/reason HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 400\r\n\r\n{"
+)
+
+
 class Slow(Quick):
     """Ranks for half a minute, as a model on a long note, unless nobody waits for it."""
 
@@ -174,6 +182,27 @@ def test_a_client_that_leaves_frees_the_engine_while_it_ranks() -> None:
         left = time.monotonic()
         wait(lambda: server.health()["running"] == 0)
         assert time.monotonic() - left < 2
+
+
+def test_whoever_waits_is_told_that_the_server_stops(caplog: pytest.LogCaptureFixture) -> None:
+    with ThreadPoolExecutor() as clients:
+        with serving(Slow()) as server:
+            stream = clients.submit(server.events, NOTE)
+            wait(lambda: server.health()["running"] == 1)
+            waiting = clients.submit(server.ask, "POST", "/v1/reason", {"note": NOTE})
+            wait(lambda: server.health()["waiting"] == 1)
+            half = socket.create_connection(("127.0.0.1", server.port))
+            half.sendall(HALF)
+            time.sleep(0.1)
+            left = time.monotonic()
+        assert time.monotonic() - left < 2
+        name, said = stream.result()[-1]
+        assert (name, said["type"]) == ("error", "Stopping")
+        status, _, text = waiting.result()
+        assert (status, json.loads(text)["error"]["type"]) == (503, "Stopping")
+        assert half.recv(1000).startswith(b"HTTP/1.1 503")
+        half.close()
+    assert "Traceback" not in caplog.text
 
 
 def test_a_port_is_taken_before_models_are_loaded() -> None:

@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> Guard:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Exception, _failed)
     _add_routes(app, settings, line)
-    return Guard(app, settings.rules)
+    return Guard(app, settings.rules, line.end)
 
 
 def _add_routes(app: FastAPI, settings: Settings, line: Line) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from dxtrace.serve._line import Refused, place_of
+from dxtrace.serve._line import STOPPING, Refused, place_of
 from dxtrace.view import content_policy
 
 LOG = logging.getLogger("dxtrace.serve")
@@ -50,9 +50,11 @@ class Guard:
     logged with its text.
     """
 
-    def __init__(self, app: App, rules: Rules) -> None:
+    def __init__(self, app: App, rules: Rules, end: Callable[[], None]) -> None:
+        """Take the app behind it, the rules, and what ends the answers under way."""
         self.app = app
         self.rules = rules
+        self.end = end
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -73,6 +75,9 @@ class Guard:
             await self.app(scope, await self._read(scope, receive), dressed)
         except Refused as error:
             await refuse(dressed, error.status, error.kind, str(error))
+        except asyncio.CancelledError:  # the server stops before the request was whole
+            if not begun:
+                await refuse(dressed, *STOPPING)
         except Exception as error:
             LOG.error("a request failed: %s", place_of(error))
             if not begun:

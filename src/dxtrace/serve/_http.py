@@ -5,6 +5,8 @@ bodies.
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -62,6 +64,19 @@ class PatientProtocol(H11Protocol):
             self.transport.close()
 
 
+class PromptServer(uvicorn.Server):
+    """uvicorn's server, which waits for answers under way; here they are ended, and told so."""
+
+    def __init__(self, config: uvicorn.Config, end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end = end
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the answers, then all else."""
+        self._end()
+        await super().shutdown(sockets)
+
+
 def make_server(app: Guard, host: str, port: int, **options: Any) -> uvicorn.Server:
     """Return a uvicorn server for the app; ``run()`` serves until it is interrupted."""
     config = uvicorn.Config(
@@ -74,8 +89,8 @@ def make_server(app: Guard, host: str, port: int, **options: Any) -> uvicorn.Ser
         log_level="warning",
         server_header=False,
         date_header=False,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=1,
         limit_concurrency=1000,
         **options,
     )
-    return uvicorn.Server(config)
+    return PromptServer(config, app.end)

@@ -30,6 +30,10 @@ LOG = logging.getLogger("dxtrace.serve")
 Kind = Literal["reason", "differential"]
 
 
+#: Status, kind and message for whoever waits while the server stops.
+STOPPING = (503, "Stopping", "the server stops; ask again when it is back")
+
+
 class Answerer(Protocol):
     """What the server needs of a reasoner (:class:`dxtrace.answering.reasoner.Reasoner` is one)."""
 
@@ -155,10 +159,16 @@ class Line:
         """Begin to answer; call it inside the event loop."""
         self._workers = [asyncio.create_task(self._work(engine)) for engine in self._engines]
 
-    async def stop(self) -> None:
-        """Cancel everything that waits or runs, and end."""
+    def end(self) -> None:
+        """Cancel everything that waits or runs, and tell everybody."""
+        status, kind, message = STOPPING
         for job in [*self._running, *self._in_turn()]:
             self.leave(job)
+            job.events.put_nowait(error_event(kind, message, status))
+
+    async def stop(self) -> None:
+        """End; see :meth:`end`."""
+        self.end()
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
