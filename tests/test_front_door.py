@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from support.engines import Unread
 
 import dxtrace
-from dxtrace import Case, Reasoner, cli
+from dxtrace import Case, Reasoner, __main__, cli
+from dxtrace.cli import _progress
 from dxtrace.cli._help import EXAMPLES
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +36,26 @@ def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert output(capsys, "--version") == f"dxtrace {dxtrace.__version__}\n"
+
+
+def test_a_slow_start_is_told_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    monkeypatch.setattr(os, "isatty", lambda _: True)
+    monkeypatch.setattr(os, "write", lambda _, data: written.append(data))
+    monkeypatch.setattr(__main__, "_MOMENT_S", 0.01)
+    with __main__._notice():
+        time.sleep(0.2)
+    first, last = written
+    assert first == b"loading dxtrace ..."
+    assert last.strip() == b"" and len(last) == len(first) + 2
+
+
+def test_work_is_shown_before_it_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(_progress, "STDERR", Console(file=shown, force_terminal=True))
+    with _progress.reporting("loading PyTorch"):
+        pass
+    assert "loading PyTorch" in shown.getvalue()
 
 
 def test_commands_stand_under_headings(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from dxtrace.models.store import Report
+if TYPE_CHECKING:
+    from dxtrace.models.store import Report
 
 #: Width of what is piped, in columns: no line is broken, so that a quote can be searched for.
 UNBROKEN = 100_000
@@ -27,8 +29,11 @@ STDERR = console(stderr=True)
 
 
 @contextmanager
-def reporting() -> Iterator[Report]:
-    """Give a function that shows what is being done and how far it is (0 to 1)."""
+def reporting(first: str = "loading") -> Iterator[Report]:
+    """Give a function that shows what is being done and how far it is (0 to 1).
+
+    Until it is called, ``first`` is shown: what a command needs can take seconds to import.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -41,9 +46,10 @@ def reporting() -> Iterator[Report]:
         transient=True,
         disable=not STDERR.is_terminal,
     ) as progress:
-        task = progress.add_task("", total=1.0, visible=False)
+        task = progress.add_task(first, total=None)
 
         def report(what: str, share: float) -> None:
-            progress.update(task, description=what, completed=share, visible=what != "done")
+            shown = what != "done"
+            progress.update(task, description=what, completed=share, total=1.0, visible=shown)
 
         yield report

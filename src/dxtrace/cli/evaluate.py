@@ -209,7 +209,8 @@ def evaluate(
         return
     expect_libraries()
     _refuse_strangers(out)
-    read = open_corpus(with_column(corpus, column)) if corpus else None
+    with STDERR.status("reading the cases"):
+        read = open_corpus(with_column(corpus, column)) if corpus else None
     if read:
         cases = [case for case in read.cases if case.gold is not None][:limit]
     else:
@@ -225,7 +226,8 @@ def evaluate(
         open_judge(judge_rationales, "rationales", judge_settings),
     )
     if outside:
-        strangers = outside_cases(open_corpus(outside))
+        with STDERR.status("reading the cases of other illnesses"):
+            strangers = outside_cases(open_corpus(outside))
     else:
         strangers = {}
     work = _Work(
@@ -384,7 +386,8 @@ def _systems(
         one = replace(choice, model=model)
         yield name, FairReasoner(load_under_bar(one)).system, Crew(one)
     if train and set(baselines or []) & set(LEARNT):
-        learn = open_corpus(train).cases
+        with STDERR.status("reading the cases to learn from"):
+            learn = open_corpus(train).cases
     else:
         learn = []
     for name in baselines or []:

@@ -10,7 +10,7 @@ import typer
 
 from dxtrace.cli._options import Adapter, BaseModel
 from dxtrace.cli._progress import STDERR, reporting
-from dxtrace.cli.train import require_extra
+from dxtrace.cli.train import quieten, require_extra
 from dxtrace.files import refuse_to_replace
 
 
@@ -36,11 +36,12 @@ def export(
     The forms: a LoRA GGUF file, a merged GGUF file, a merged Hugging Face folder, an Ollama
     Modelfile with its GGUF.
     """
-    from dxtrace.models.export import export_adapter
-
     if not force:
         refuse_to_replace(out.glob("*") if out.is_dir() else [out])
+    quieten()
     with reporting() as report:
+        from dxtrace.models.export import export_adapter
+
         written = export_adapter(
             adapter,
             out,
@@ -82,9 +83,9 @@ def verify_export(
     the verdict; the exit code is 1 if one differs.
     """
     require_extra()
-    from dxtrace.models.verify import verify
+    with reporting("loading PyTorch") as report:
+        from dxtrace.models.verify import verify
 
-    with reporting() as report:
         parity = verify(
             adapter,
             base=base,

@@ -30,6 +30,8 @@ RECIPE = "recipe.yaml"
 #: Fewer cases than these tell too little for a calibration.
 FEW_CASES = 100
 
+_LOADING = "loading PyTorch"
+
 _NEEDED = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 
 Data = Annotated[
@@ -173,24 +175,32 @@ def require_extra() -> None:
             missing.append(name)
     if missing:
         raise MissingExtra(f"training ({', '.join(missing)})", "train")
+    quieten()
+
+
+def quieten() -> None:
+    """Keep what libraries say of themselves and each other from the terminal and the network."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if not STDERR.is_terminal:
+        os.environ.setdefault("TQDM_DISABLE", "1")
     warnings.filterwarnings("ignore")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def _train(recipe: Recipe, folder: Path, resume: bool, dry_run: bool, as_json: bool) -> None:
-    from dxtrace.train.preflight import run_preflight
-    from dxtrace.train.run import finished, prepare
-    from dxtrace.train.run import train as run
+    with reporting(_LOADING) as report:
+        from dxtrace.train.preflight import run_preflight
+        from dxtrace.train.run import finished, prepare
+        from dxtrace.train.run import train as run
 
-    before = finished(recipe, folder) if resume else None
+        before = finished(recipe, folder) if resume else None
+        if before is None:
+            prepared = prepare(recipe, report)
     if before is not None:
         STDERR.print("finished before; nothing is changed", highlight=False)
         _tell(before, as_json)
         return
-    with reporting() as report:
-        prepared = prepare(recipe, report)
     first = int(os.environ.get("RANK", "0")) == 0
     if first and not dry_run:
         keep(folder / RECIPE, f"go on with: dxtrace train {shlex.quote(str(folder))} --resume")
@@ -231,21 +241,22 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
 def _dry_run(prepared: Prepared, as_json: bool) -> None:
     """Say what is known without the model, then what a few timed steps show."""
     from dxtrace.train.preflight import run_preflight
-    from dxtrace.train.timing import time_once
 
     known = run_preflight(prepared)
     said = known.lines()
     if not as_json:
         print("\n".join(said), flush=True)
     with STDERR.status("timing a few steps"):
+        from dxtrace.train.timing import time_once
+
         whole = replace(known, timed=time_once(prepared))
     print(json.dumps(whole.to_json()) if as_json else "\n".join(whole.lines()[len(said) :]))
 
 
 def _sweep(recipe: Recipe, text: str, folder: Path, resume: bool, as_json: bool) -> None:
-    from dxtrace.train.sweep import sweep
+    with reporting(_LOADING) as report:
+        from dxtrace.train.sweep import sweep
 
-    with reporting() as report:
         trials = sweep(recipe, text, folder, resume=resume, console=STDERR, report=report)
     if as_json:
         print(json.dumps([vars(trial) for trial in trials]))
@@ -373,23 +384,23 @@ def calibrate(
     adapter's folder, and what the notes came from into its provenance.
     """
     require_extra()
-    from dxtrace.corpus import open_corpus
-    from dxtrace.models.export import adapter_folder, base_of
-    from dxtrace.models.loading import load as load_reasoner
-    from dxtrace.train import calibration
-    from dxtrace.train.scope_cases import scope_cases
+    with reporting(_LOADING) as report:
+        from dxtrace.corpus import open_corpus
+        from dxtrace.models.export import adapter_folder, base_of
+        from dxtrace.models.loading import load as load_reasoner
+        from dxtrace.train import calibration
+        from dxtrace.train.scope_cases import scope_cases
 
-    folder = adapter_folder(adapter)
-    corpus = open_corpus(data) if data else None
-    if corpus is None:
-        chosen = calibration.composed(count)
-        outside = []
-    else:
-        chosen = corpus.annotated[:count]
-        outside = [case for case in corpus.cases if case.gold is None][:count]
-    if scope:
-        outside += scope_cases()
-    with reporting() as report:
+        folder = adapter_folder(adapter)
+        corpus = open_corpus(data) if data else None
+        if corpus is None:
+            chosen = calibration.composed(count, report)
+            outside = []
+        else:
+            chosen = corpus.annotated[:count]
+            outside = [case for case in corpus.cases if case.gold is None][:count]
+        if scope:
+            outside += scope_cases()
         reasoner = load_reasoner(
             base or base_of(folder),
             adapter=folder,

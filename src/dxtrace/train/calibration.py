@@ -73,7 +73,7 @@ class Fit:
         return asdict(self) | {"calibration": self.calibration.to_json()}
 
 
-def composed(count: int) -> list[AnnotatedCase]:
+def composed(count: int, report: Callable[[str, float], None] | None = None) -> list[AnnotatedCase]:
     """Return cases in the wordings and styles that training does not use: as strange to a model as
     real notes are.
 
@@ -83,6 +83,8 @@ def composed(count: int) -> list[AnnotatedCase]:
     cases = []
     for number in range(count):
         cases.append(composer.case(number, hard=True))
+        if report:
+            report("composing cases", (number + 1) / count)
     return cases
 
 

@@ -64,8 +64,10 @@ def train(
         InputError: ``out`` holds another run, or nothing to go on from, or cannot be written.
         EngineError: the memory is full.
     """
-    from dxtrace.train.finish import finish_run
-    from dxtrace.train.session import Session
+    console = console or Console(quiet=True)
+    with console.status("loading the trainer"):
+        from dxtrace.train.finish import finish_run
+        from dxtrace.train.session import Session
 
     folder = Path(out)
     before = finished(prepared.recipe, folder) if resume else None
@@ -77,7 +79,7 @@ def train(
         folder,
         resume,
     )
-    session = Session(prepared, folder, console or Console(quiet=True))
+    session = Session(prepared, folder, console)
     if checkpoint is not None:
         step = checkpoints.step_of(checkpoint)
         session.console.print(f"going on from step {step}", highlight=False)

@@ -70,7 +70,8 @@ class Session:
         with StopOnSignal() as stop, warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)
             watch = Watch(self.recipe.optimiser.learning_rate, self.prepared.precision.name)
-            trainer = self.trainer([metrics, Bar(self.console), SaveBest(), stop, watch])
+            with self.console.status("loading the model"):
+                trainer = self.trainer([metrics, Bar(self.console), SaveBest(), stop, watch])
             watch.scaler = trainer.accelerator.scaler
             early = None
             if self.recipe.run.patience and self.prepared.dev:
