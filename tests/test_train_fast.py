@@ -82,6 +82,46 @@ def test_fused_layers_follow_the_adapter_as_it_changes() -> None:
     assert (after - before).abs().max() > 1e-3
 
 
+def test_inputs_of_adapters_are_not_cast_to_32_bits_and_nothing_changes() -> None:
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from dxtrace.train.kernels.input_casts import leave_inputs_16bit
+
+    class Casts(TorchDispatchMode):  # type: ignore[misc]
+        """Counts the activations that are made 32-bit."""
+
+        count = 0
+
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            out = func(*args, **(kwargs or {}))
+            if func is torch.ops.aten._to_copy.default and out.dim() == 3:
+                self.count += args[0].dtype == torch.bfloat16 and out.dtype == torch.float32
+            return out
+
+    model = adapted(torch.bfloat16)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    ids = torch.randint(0, 128, (2, 50))
+
+    def measured() -> tuple[Any, dict[str, Any], int]:
+        with Casts() as casts, torch.autocast("cpu", dtype=torch.bfloat16):
+            hidden, grads = pass_through(model, ids)
+        return hidden, grads, casts.count
+
+    before, wanted, many = measured()
+    leave_inputs_16bit(model)
+    after, found, few = measured()
+    assert torch.equal(before, after)
+    assert wanted.keys() == found.keys()
+    assert all(torch.equal(found[name], grad) for name, grad in wanted.items())
+    assert all(grad.dtype == torch.float32 for grad in found.values())
+    # Of every layer seven adapters.
+    assert few <= many - 2 * 7
+
+
 def test_what_the_fused_layers_cannot_do_is_left_to_the_others() -> None:
     from dxtrace.train.kernels.fast import unsupported
 

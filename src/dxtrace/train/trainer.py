@@ -17,6 +17,7 @@ import torch
 from trl import SFTTrainer
 
 from dxtrace.train.examples import IGNORED
+from dxtrace.train.kernels.input_casts import leave_inputs_16bit
 from dxtrace.train.kernels.sparse_head import add_target_head
 
 #: Steps whose rows are sorted by length together. With rows of up to 760 tokens in batches of 32
@@ -146,6 +147,8 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         if self.args.device.type == "cpu":
             add_target_head(base)
         keep_adapter_32bit(self.model)
+        if autocast is not None or self.args.bf16 or self.args.fp16:
+            leave_inputs_16bit(self.model)
         if autocast is torch.float16:
             self._scale_on_cpu()
 
