@@ -20,6 +20,10 @@ pytest.importorskip("trl", reason="needs the extra 'train'")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
+#: A token that a base has beyond those of its vocabulary file.
+ADDED = "<of_the_user>"
+
+
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_small_corpus(tmp_path_factory.mktemp("architectures") / "corpus")
@@ -32,6 +36,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> Any:
     folder = make_model(tmp_path_factory.mktemp("architectures") / "llama", corpus)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.bos_token = tokenizer.eos_token
+    tokenizer.add_tokens([ADDED])
     return tokenizer
 
 
@@ -53,7 +58,21 @@ def test_an_architecture_trains_resumes_answers_and_exports(
     load(str(base), adapter=outcome.adapter, engine="hf").reason(case).verify()
     export_adapter(outcome.adapter, tmp_path / "merged", "hf", base=str(base))
     assert (tmp_path / "merged" / "provenance.json").is_file()
+    _same_but_for_the_weights(base, tmp_path / "merged")
     assert verify(outcome.adapter, base=str(base), notes=[case.note], tokens=4).passed
+
+
+def _same_but_for_the_weights(base: Path, merged: Path) -> None:
+    """Embeddings are tied where they were, added tokens are there, and the template is the same."""
+    from safetensors.numpy import load_file
+    from transformers import AutoTokenizer
+
+    names = load_file(base / "model.safetensors").keys()
+    assert load_file(merged / "model.safetensors").keys() == names
+    before, after = (AutoTokenizer.from_pretrained(folder) for folder in (base, merged))
+    assert len(after) == len(before)
+    assert after.encode(ADDED) == before.encode(ADDED) == [len(before) - 1]
+    assert after.chat_template == before.chat_template
 
 
 def test_models_that_think_are_told_not_to() -> None:

@@ -33,8 +33,24 @@ TEMPLATES = {
     "medgemma": NO_SYSTEM,
 }
 
+#: How Llama 3.1 and 3.2 stretch the slow rotations of their positions.
+LLAMA_3_ROPE = {
+    "rope_type": "llama3",
+    "rope_theta": 500_000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 512,
+}
+
 #: Those that llama.cpp reads from a GGUF file of the name.
-GGUF_NAMES = {"llama-3.2": "llama", "qwen3": "qwen3", "gemma3": "gemma3", "smollm3": "smollm3"}
+GGUF_NAMES = {
+    "llama-3.2": "llama",
+    "llama-3.1-8b": "llama",
+    "qwen3": "qwen3",
+    "gemma3": "gemma3",
+    "smollm3": "smollm3",
+}
 
 
 def make_config(name: str, tokenizer: Any) -> Any:
@@ -53,10 +69,12 @@ def make_config(name: str, tokenizer: Any) -> Any:
         "pad_token_id": tokenizer.eos_token_id,
         "bos_token_id": tokenizer.eos_token_id,
     }
-    if name == "llama-3.2":
-        return LlamaConfig(**sizes, tie_word_embeddings=True)
-    if name == "llama-3.1-8b":
-        return LlamaConfig(**sizes, tie_word_embeddings=False)
+    if name.startswith("llama"):
+        return LlamaConfig(
+            **sizes,
+            tie_word_embeddings=name == "llama-3.2",
+            rope_parameters=LLAMA_3_ROPE,
+        )
     if name == "qwen3":
         return Qwen3Config(**sizes, head_dim=16, tie_word_embeddings=True)
     if name == "smollm3":
@@ -130,6 +148,8 @@ def write_gguf(name: str, folder: Path, tokenizer_from: Path, out: Path) -> Path
     writer.add_chat_template(TEMPLATES[name])
     kind = next(key for key, value in gguf.MODEL_ARCH_NAMES.items() if value == architecture)
     names = gguf.get_tensor_name_map(kind, config.num_hidden_layers)
+    if rope.get("rope_type") == "llama3":
+        writer.add_tensor("rope_freqs.weight", _stretched(rope, head_size))
     for key, weight in load_file(folder / "model.safetensors").items():
         if architecture in ("llama", "smollm3"):
             weight = _in_pairs(key, weight, config)
@@ -151,3 +171,15 @@ def _in_pairs(key: str, weight: Any, config: Any) -> Any:
     rows, width = weight.shape
     halves = weight.reshape(heads, 2, rows // heads // 2, width)
     return halves.swapaxes(1, 2).reshape(rows, width).copy()
+
+
+def _stretched(rope: Any, head_size: int) -> Any:
+    """Return by how much each pair's angle is divided: what transformers keeps multiplied in."""
+    import numpy as np
+    from transformers import LlamaConfig
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    config = LlamaConfig(head_dim=head_size, rope_parameters=rope)
+    stretched, _ = ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")
+    plain = rope["rope_theta"] ** (-np.arange(0, head_size, 2) / head_size)
+    return (plain / stretched.numpy()).astype(np.float32)
