@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from support.training import changes, command, environment, losses, make_model, 
 
 from dxtrace.corpus import read_teaching
 from dxtrace.errors import InputError
+from dxtrace.models.export import export_adapter
+from dxtrace.models.loading import load
 from dxtrace.notes.prompt import answer_segments, prompt_parts, readable
 from dxtrace.train import load_recipe, prepare, recipe_names, train
 from dxtrace.train.examples import Encoder, Report
@@ -386,6 +389,40 @@ def test_every_recipe_trains_checkpoints_and_resumes(
         (out / "checkpoints" / name_ / "trainer_state.json").unlink()
     assert train(prepare(recipe), out, resume=True).step == 2
     assert losses(out) == pytest.approx(before, abs=1e-4)
+
+
+DEPRECATED = (DeprecationWarning, FutureWarning)
+
+#: What the libraries say of each other's calls.
+OTHERS = ("`torch.jit.script_method`", "`is_gradient_checkpointing`")
+
+
+def test_nothing_deprecated_is_called(
+    tmp_path: Path,
+    model: Path,
+    corpus: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from transformers.utils import logging
+
+    monkeypatch.setattr(logging, "set_verbosity_error", lambda: None)
+    logging.set_verbosity_warning()
+    logging.enable_propagation()
+    more = ("precision=bf16", "recompute=true", "run.generate=1", "steps=2", "run.eval_every=2")
+    ready = prepare(load_recipe(RECIPE, changes(model, corpus, *more, "limit=8", "eval_cases=1")))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "filterwarnings", lambda *_, **__: None)
+        adapter = train(ready, tmp_path / "run").adapter
+        case = ready.cases.first_dev(1)[0].case
+        load(str(model), adapter=adapter, engine="hf").reason(case)
+        export_adapter(adapter, tmp_path / "merged", "hf", base=str(model))
+    logging.disable_propagation()
+    said = [str(one.message) for one in caught if issubclass(one.category, DEPRECATED)]
+    said += [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    ours = [text for text in said if "deprecated" in text and not text.startswith(OTHERS)]
+    assert ours == []
 
 
 def test_two_processes_learn_as_one(tmp_path: Path, model: Path, corpus: Path) -> None:

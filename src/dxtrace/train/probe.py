@@ -67,7 +67,10 @@ def _answer(model: Any, encoder: Encoder, case: AnnotatedCase, room: int) -> str
     prompt = encoder.prompt_ids(readable(case.case.note))
     inputs = torch.tensor([prompt], device=model.device)
     end = encoder.tokenizer.eos_token_id
-    with torch.inference_mode():
+    narrow = model.dtype != torch.float32
+    casts = torch.autocast(model.device.type, dtype=model.dtype, enabled=narrow)
+    # The adapter is 32-bit, whatever the base is.
+    with torch.inference_mode(), casts:
         written = model.generate(
             input_ids=inputs,
             attention_mask=torch.ones_like(inputs),

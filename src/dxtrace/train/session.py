@@ -46,6 +46,12 @@ from dxtrace.train.trainer import ChainTrainer, Collator
 _TIMED_TOKENS = 200_000
 
 
+#: What transformers calls recomputation, or called it before.
+_RECOMPUTE = "activation_checkpointing"
+if _RECOMPUTE not in SFTConfig.__dataclass_fields__:
+    _RECOMPUTE = "gradient_checkpointing"
+
+
 class Session:
     """One run in one process. Everything it writes is under ``folder``."""
 
@@ -172,13 +178,10 @@ class Session:
         self.console.print(f"fused layers: {outcome}", highlight=False)
 
     def autocast(self) -> Any:
-        """Return the dtype that the trainer casts matrix products to, where accelerate does not
-        (CPU, Apple).
-        """
-        prepared = self.prepared
-        if prepared.device.kind == "cuda" or prepared.precision.name == "fp32":
+        """Return the dtype that the trainer casts matrix products to, or None."""
+        if self.prepared.precision.name == "fp32":
             return None
-        return prepared.precision.dtype
+        return self.prepared.precision.dtype
 
     def time_steps(self, seconds: float = 20.0) -> Timed:
         """Run rows of middle length forward and backward for about so many seconds, then the
@@ -248,7 +251,7 @@ class Session:
             bf16=cuda and name == "bf16",
             fp16=cuda and name == "fp16",
             use_cpu=self.prepared.device.kind == "cpu",
-            gradient_checkpointing=run.recompute,
+            **{_RECOMPUTE: run.recompute},
             seed=run.seed,
             data_seed=run.seed,
             dataloader_num_workers=0,

@@ -132,8 +132,8 @@ class StepSampler(torch.utils.data.Sampler[int]):
 class ChainTrainer(SFTTrainer):  # type: ignore[misc]
     """See the module's text.
 
-    ``rows`` are those to train on; ``autocast`` is the dtype of matrix products where accelerate
-    sets none, or None.
+    ``rows`` are those to train on; ``autocast`` is the dtype of matrix products, or
+    None.
     """
 
     def __init__(self, *args: Any, rows: Any, autocast: Any = None, **kwargs: Any) -> None:
@@ -147,9 +147,9 @@ class ChainTrainer(SFTTrainer):  # type: ignore[misc]
         if self.args.device.type == "cpu":
             add_target_head(base)
         keep_adapter_32bit(self.model)
-        if autocast is not None or self.args.bf16 or self.args.fp16:
+        if autocast is not None:
             leave_inputs_16bit(self.model)
-        if autocast is torch.float16:
+        if autocast is torch.float16 and self.args.device.type != "cuda":
             self._scale_on_cpu()
 
     def _scale_on_cpu(self) -> None:
