@@ -20,7 +20,7 @@ from dxtrace.corpus.answer_cases import answer_row
 from dxtrace.corpus.systems import Identity, System
 from dxtrace.errors import InputError
 from dxtrace.models.export import write_lora_gguf
-from dxtrace.models.opening import says_credentialed, shipped_adapter
+from dxtrace.models.opening import read_calibration, says_credentialed, shipped_adapter
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.provenance import (
@@ -100,6 +100,8 @@ def test_an_exported_adapter_says_what_it_was_made_from(tmp_path: Path, credenti
     assert said["credentialed"] == credentialed
     assert said["corpora"] == record["corpora"]
     assert says_credentialed(file) == says_credentialed(adapter) == credentialed
+    assert read_calibration(file) == read_calibration(adapter)
+    assert read_calibration(file).support > 0
 
 
 @pytest.fixture

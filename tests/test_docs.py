@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,13 @@ def test_the_rows_of_the_corpus_page_are_read_as_they_stand(tmp_path: Path) -> N
         "Tuberculosis",
         "SLE",
     ]
+
+
+def test_every_extra_has_a_line() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    page = (DOCS / "index.md").read_text("utf-8")
+    listed = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert listed == set(project["optional-dependencies"]) - {"dev", "docs"}
 
 
 def test_every_environment_variable_has_a_line_and_every_line_a_variable() -> None:

@@ -122,6 +122,21 @@ def test_a_row_that_cannot_be_read_is_one_line(
     assert says in line and "internal error" not in err
 
 
+def test_problems_that_are_alike_are_told_once(
+    capsys: pytest.CaptureFixture[str],
+    cases: list[AnnotatedCase],
+    corpus: Path,
+    tmp_path: Path,
+) -> None:
+    said = ["Asthma", "Asthma", "anterior STEMI", "Asthma"]
+    rows = [{"id": case.id, "diagnosis": name} for case, name in zip(cases, said, strict=True)]
+    file = write(tmp_path / "p.jsonl", rows)
+    _, err = evaluate(capsys, tmp_path / "ev", "--corpus", corpus, "--predictions", file)
+    alike, other = err.splitlines()
+    assert alike.endswith("there is no step [form], and 2 more like it")
+    assert "did you mean 'STEMI-ACS'?" in other
+
+
 def test_answers_that_knew_all_wordings_are_labelled_on_a_hard_split(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,

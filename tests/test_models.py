@@ -28,8 +28,8 @@ from support.commands import Run
 from dxtrace.errors import InputError, ModelError, UnknownName
 from dxtrace.models import store
 from dxtrace.models.gguf_files import rewrite
-from dxtrace.models.lora import LlamaShape, read_lora
-from dxtrace.models.opening import open_model, shipped_adapter, thread_limit
+from dxtrace.models.lora import LlamaShape, adapter_folder, read_lora
+from dxtrace.models.opening import open_model, read_calibration, shipped_adapter, thread_limit
 
 
 def sha256(data: bytes) -> str:
@@ -290,8 +290,24 @@ def test_a_folder_without_a_model_and_a_wrong_adapter_are_named(tmp_path: Path) 
     with pytest.raises(ModelError, match=r"config\.json"):
         open_model(str(tmp_path))
     (tmp_path / "some.gguf").write_bytes(b"GGUF")
-    with pytest.raises(ModelError, match="not an adapter"):
+    with pytest.raises(ModelError, match="not an adapter, nor a run"):
         open_model(str(tmp_path / "some.gguf"), adapter=tmp_path)
+
+
+def test_the_folder_of_a_run_stands_for_its_adapter(shipped: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "adapter").symlink_to(shipped)
+    assert adapter_folder(run) == run / "adapter"
+    assert adapter_folder(shipped) == shipped
+
+
+def test_a_merged_folder_brings_the_calibration_of_its_adapter(shipped: Path) -> None:
+    merged = shipped.parent / "merged"
+    merged.mkdir()
+    assert read_calibration(merged) == read_calibration(None)
+    shutil.copy(shipped / "calibration.json", merged)
+    assert read_calibration(merged) == read_calibration(shipped) != read_calibration(None)
 
 
 @pytest.fixture

@@ -11,6 +11,12 @@ from dxtrace.answering.scope import ScopeModel
 from dxtrace.answering.step_writer import MIN_PROBABILITY
 from dxtrace.errors import InputError
 
+#: The file of a calibration, beside an adapter or what it was merged into.
+CALIBRATION = "calibration.json"
+
+#: Its key in a GGUF file that an adapter was exported to.
+GGUF_CALIBRATION = "dxtrace.calibration"
+
 
 @dataclass(frozen=True)
 class Calibration:

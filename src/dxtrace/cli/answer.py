@@ -63,7 +63,10 @@ Model = Annotated[
 ]
 Adapter = Annotated[
     str | None,
-    typer.Option(help="Adapter folder or LoRA GGUF file; 'none' for the bare model."),
+    typer.Option(
+        metavar="PATH",
+        help="Folder of an adapter or of the run that made it, or a LoRA GGUF file; 'none' for the bare model.",
+    ),
 ]
 Engine = Annotated[
     EngineChoice,

@@ -97,7 +97,10 @@ Model = Annotated[
 ]
 Adapter = Annotated[
     str | None,
-    typer.Option(metavar="PATH", help="Adapter of the models; 'none' for none."),
+    typer.Option(
+        metavar="PATH",
+        help="Adapter of the models, or the run that made it; 'none' for none.",
+    ),
 ]
 Baseline = Annotated[
     list[str] | None,
@@ -357,13 +360,8 @@ def _elsewhere(work: _Work) -> set[str]:
 
 
 def _score(work: _Work, answers: Answers, folder: Path) -> Scored:
-    for problem in answers.problems[:10]:
-        STDERR.print(f"dxtrace: {problem}", markup=False, highlight=False, soft_wrap=True)
-    if len(answers.problems) > 10:
-        STDERR.print(
-            f"dxtrace: {len(answers.problems) - 10} more problems; all are counted in report.json",
-            highlight=False,
-        )
+    for line in answers.problem_lines():
+        STDERR.print(f"dxtrace: {line}", markup=False, highlight=False, soft_wrap=True)
     store = folder / RESULTS
     with _progress(f"scoring {answers.name}") as progress:
         return Scored(

@@ -28,6 +28,13 @@ Models = Annotated[
     list[str],
     typer.Option("--model", help="A model to serve; may be repeated, the first is default."),
 ]
+Adapter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Adapter of the models: a folder, the run that made it, or a LoRA GGUF file; 'none' for none.",
+    ),
+]
 Host = Annotated[
     str,
     typer.Option(help="Address to listen on; anything but this machine needs a token."),
@@ -61,6 +68,7 @@ Frames = Annotated[
 
 def serve(
     model: Models = ["default"],  # noqa: B006
+    adapter: Adapter = None,
     engine: Engine = EngineChoice.auto,
     url: Url = None,
     host: Host = "127.0.0.1",
@@ -88,7 +96,7 @@ def serve(
     loaded = _load(
         list(dict.fromkeys(model)),
         engines,
-        choose_model("", engine=engine, url=url, threads=threads),
+        choose_model("", adapter, engine, threads, url),
     )
     settings = Settings(loaded, rules, dict(examples()), waiting, answer_s)
     if url is not None:

@@ -386,8 +386,9 @@ def calibrate(
     require_extra()
     with reporting(_LOADING) as report:
         from dxtrace.corpus import open_corpus
-        from dxtrace.models.export import adapter_folder, base_of
+        from dxtrace.models.export import base_of
         from dxtrace.models.loading import load as load_reasoner
+        from dxtrace.models.lora import adapter_folder
         from dxtrace.train import calibration
         from dxtrace.train.scope_cases import scope_cases
 

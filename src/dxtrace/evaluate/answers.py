@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dxtrace.chain import Chain, Differential, Status, Step, parse
-from dxtrace.errors import DxtraceError, InputError
+from dxtrace.corpus.align import unknown_name
+from dxtrace.errors import InputError
 from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
@@ -81,10 +82,7 @@ class Account:
 
 def find_node(name: str, taxonomy: Taxonomy) -> Node | None:
     """Return the node that a name, alias or short form stands for, or None."""
-    try:
-        return taxonomy.find(name)
-    except DxtraceError:
-        return None
+    return taxonomy.get(name)
 
 
 def gold_account(annotated: AnnotatedCase) -> Account:
@@ -183,7 +181,7 @@ def _path_faults(chain: Chain, taxonomy: Taxonomy) -> Iterator[str]:
         end = ""
     node = find_node(chain.diagnosis or end, taxonomy)
     if node is None:
-        yield "the diagnosis is not in the taxonomy"
+        yield unknown_name("diagnosis", chain.diagnosis or end, chain.note, taxonomy)
     elif node.path != chain.path or node.category != chain.category:
         yield "path or category do not lead to the diagnosis"
     if not end or (end != chain.diagnosis and (chain.diagnosis or chain.status == "answered")):

@@ -76,6 +76,22 @@ class Answers:
         """Return how many problems of each kind there are, most frequent first."""
         return dict(Counter(problem.kind for problem in self.problems).most_common())
 
+    def problem_lines(self, most: int = 10) -> list[str]:
+        """Return the first of the problems that are alike but for the case, with how many more there
+        are; of ``most`` sorts at most.
+        """
+        alike: dict[str, list[RowProblem]] = {}
+        for problem in self.problems:
+            sort = problem.kind + problem.message.replace(repr(problem.id), "")
+            alike.setdefault(sort, []).append(problem)
+        lines = []
+        for problems in list(alike.values())[:most]:
+            more = len(problems) - 1
+            lines.append(f"{problems[0]}, and {more:,} more like it" if more else str(problems[0]))
+        if len(alike) > most:
+            lines.append(f"{len(alike) - most:,} other problems; all are counted in report.json")
+        return lines
+
 
 def read_predictions(
     path: str | Path,

@@ -14,11 +14,18 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, PositiveInt
 
+from dxtrace.answering.calibration import CALIBRATION, GGUF_CALIBRATION
 from dxtrace.errors import MissingExtra, ModelError, NotAModelError, UnknownName
 from dxtrace.files import atomic_write, check, gguf_content, named_path, open_gguf, read_json
 from dxtrace.models import store
 from dxtrace.models.gguf_files import rewrite, shape_of
-from dxtrace.models.lora import ARCHITECTURES, LlamaShape, read_config, read_lora
+from dxtrace.models.lora import (
+    ARCHITECTURES,
+    LlamaShape,
+    adapter_folder,
+    read_config,
+    read_lora,
+)
 from dxtrace.models.torch_base import locate
 from dxtrace.notes.prompt import SYSTEM, prompt_parts
 from dxtrace.provenance import GGUF_PROVENANCE, PROVENANCE, read_provenance
@@ -68,7 +75,7 @@ def export_adapter(
             quantisation,
             folder,
             lambda done, total: tell("writing GGUF", done / total),
-            {GGUF_PROVENANCE: _provenance_text(folder)},
+            _records(folder),
         )
         if form == "ollama":
             atomic_write(out / "Modelfile", modelfile(source))
@@ -78,20 +85,16 @@ def export_adapter(
     return out
 
 
+def _records(folder: Path) -> dict[str, str]:
+    """Return what a GGUF file says of an adapter: what it was made from, and its calibration."""
+    records = {GGUF_PROVENANCE: _provenance_text(folder)}
+    if (folder / CALIBRATION).is_file():
+        records[GGUF_CALIBRATION] = json.dumps(read_json(folder / CALIBRATION))
+    return records
+
+
 def _provenance_text(folder: Path) -> str:
     return json.dumps(read_provenance(folder).to_json())
-
-
-def adapter_folder(path: Path) -> Path:
-    """Return the folder of an adapter, given it or the run that made it.
-
-    Raises:
-        ModelError: neither.
-    """
-    for folder in (path, path / "adapter"):
-        if (folder / "adapter_config.json").is_file():
-            return folder
-    raise NotAModelError(f"{path}: not an adapter (no adapter_config.json in it)")
 
 
 def base_of(folder: Path) -> str:
@@ -135,7 +138,8 @@ def write_lora_gguf(folder: Path, base: str, out: Path, report: store.Report | N
             folder.parent.name if folder.name == "adapter" else folder.name,
         )
         writer.add_string("adapter.type", "lora")
-        writer.add_string(GGUF_PROVENANCE, _provenance_text(folder))
+        for key, text in _records(folder).items():
+            writer.add_string(key, text)
         writer.add_float32("adapter.lora.alpha", alpha)
         for name, pair in pairs.items():
             up = pair.up
@@ -310,8 +314,8 @@ def _merged_folder(folder: Path, base: str, out: Path, report: store.Report | No
 def _copy_papers(folder: Path, out: Path, library: str | None) -> None:
     """Let provenance, card and calibration travel along; the card then speaks of a merged model."""
     atomic_write(out / PROVENANCE, _provenance_text(folder))
-    if (folder / "calibration.json").is_file():
-        shutil.copy2(folder / "calibration.json", out / "calibration.json")
+    if (folder / CALIBRATION).is_file():
+        shutil.copy2(folder / CALIBRATION, out / CALIBRATION)
     card = folder / "README.md"
     if card.is_file():
         atomic_write(out / card.name, merged_card(card.read_text("utf-8"), library))

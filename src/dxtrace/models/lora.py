@@ -22,6 +22,9 @@ from dxtrace.files import check, read_json, read_safetensors
 
 Array = npt.NDArray[np.float32]
 
+#: The file that makes a folder an adapter's.
+CONFIG = "adapter_config.json"
+
 #: Architectures, as GGUF calls them, whose blocks are built as a Llama's; by ``model_type`` of
 #: transformers. What a block has besides (norms of queries and keys, sliding windows) no adapter
 #: changes.
@@ -165,13 +168,25 @@ class LoraPair:
         return np.float32(self.scale) * (self.up @ self.down)
 
 
+def adapter_folder(path: Path) -> Path:
+    """Return the folder of an adapter, given it or the run that made it.
+
+    Raises:
+        NotAModelError: neither.
+    """
+    for folder in (path, path / "adapter"):
+        if (folder / CONFIG).is_file():
+            return folder
+    raise NotAModelError(f"{path}: not an adapter, nor a run with one (no {CONFIG} in it)")
+
+
 def read_config(folder: Path) -> LoraConfig:
     """Read the configuration of an adapter.
 
     Raises:
         NotAModelError: it is missing, or that of something else than a LoRA adapter.
     """
-    file = folder / "adapter_config.json"
+    file = folder / CONFIG
     config = check(LoraConfig, read_json(file, NotAModelError), str(file), NotAModelError)
     for pattern in (*(config.rank_pattern or {}), *(config.alpha_pattern or {})):
         if not _is_quick(pattern):

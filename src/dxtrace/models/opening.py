@@ -8,13 +8,15 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from dxtrace.answering.calibration import Calibration
+from dxtrace.answering.calibration import CALIBRATION, GGUF_CALIBRATION, Calibration
 from dxtrace.chain import ModelInfo
 from dxtrace.engines.base import Engine
 from dxtrace.errors import InputError, MissingExtra, ModelError, NotAModelError, UnknownName
 from dxtrace.files import named_path, open_gguf, parse_json, read_json
 from dxtrace.models import float32, store
+from dxtrace.models.lora import adapter_folder
 from dxtrace.provenance import (
     CREDENTIALED_RULE,
     GGUF_PROVENANCE,
@@ -107,7 +109,8 @@ def open_model(
     notice = _notice(source, chosen)
     if info.credentialed:
         notice = CREDENTIALED_RULE
-    return Opened(built, info, read_calibration(chosen), why, notice)
+    calibration = read_calibration(chosen or source.folder or source.gguf)
+    return Opened(built, info, calibration, why, notice)
 
 
 def _is_credentialed(source: _Source, adapter: Path | None) -> bool:
@@ -123,13 +126,20 @@ def says_credentialed(path: Path) -> bool:
     """Return whether a folder or GGUF file has a record that it was made from credentialed data."""
     if path.is_dir():
         return (path / PROVENANCE).is_file() and read_provenance(path).credentialed
+    data = _gguf_record(path, GGUF_PROVENANCE)
+    if data is None:
+        return False
+    return Provenance.from_json(data, f"{path}, {GGUF_PROVENANCE}").credentialed
+
+
+def _gguf_record(path: Path, key: str) -> Any:
+    """Return what an export wrote of a model into its GGUF file, or None."""
     if path.suffix != ".gguf" or path.is_relative_to(store.home()):
-        return False
-    field = open_gguf(path).fields.get(GGUF_PROVENANCE)
+        return None
+    field = open_gguf(path).fields.get(key)
     if field is None:
-        return False
-    place = f"{path}, {GGUF_PROVENANCE}"
-    return Provenance.from_json(parse_json(field.contents(), place), place).credentialed
+        return None
+    return parse_json(field.contents(), f"{path}, {key}")
 
 
 def _notice(source: _Source, adapter: Path | None) -> str | None:
@@ -149,21 +159,27 @@ def shipped_adapter(name: str) -> Path | None:
     return None
 
 
-def read_calibration(adapter: Path | None) -> Calibration:
-    """Return the calibration kept beside an adapter (``calibration.json``), or one that changes
-    nothing.
+def read_calibration(model: Path | None) -> Calibration:
+    """Return the calibration of an adapter or of what it was merged into: a folder's file, or the
+    record in a GGUF file; one that changes nothing where there is none.
 
     Raises:
-        InputError: the file is there and cannot be read.
+        InputError: it is there and cannot be read.
     """
-    file = adapter / "calibration.json" if adapter and adapter.is_dir() else None
-    if file is None or not file.is_file():
+    if model is None:
         return Calibration()
-    data = read_json(file)
+    if model.is_dir():
+        place = str(model / CALIBRATION)
+        data = read_json(model / CALIBRATION) if (model / CALIBRATION).is_file() else None
+    else:
+        place = f"{model}, {GGUF_CALIBRATION}"
+        data = _gguf_record(model, GGUF_CALIBRATION)
+    if data is None:
+        return Calibration()
     try:
         return Calibration.from_json(data)
     except InputError as error:
-        raise InputError(f"{file}: {error}") from None
+        raise InputError(f"{place}: {error}") from None
 
 
 def _find(model: str, report: store.Report | None) -> _Source:
@@ -194,11 +210,9 @@ def _find_adapter(source: _Source, adapter: str | Path | None) -> Path | None:
     if str(adapter) == "none":
         return None
     path = named_path(adapter, NotAModelError)
-    if (path.is_file() and path.suffix == ".gguf") or (path / "adapter_config.json").is_file():
+    if path.is_file() and path.suffix == ".gguf":
         return path
-    raise NotAModelError(
-        f"{path}: not an adapter (a folder with adapter_config.json, or a LoRA .gguf file)",
-    )
+    return adapter_folder(path)
 
 
 def _choose_engine(source: _Source, adapter: Path | None, quantisation: str) -> str:

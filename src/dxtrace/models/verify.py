@@ -19,13 +19,13 @@ from dxtrace.files import open_gguf
 from dxtrace.models import store
 from dxtrace.models.export import (
     _gguf_of,
-    adapter_folder,
     base_of,
     load_adapted,
     load_plain,
     write_lora_gguf,
 )
 from dxtrace.models.gguf_files import rewrite
+from dxtrace.models.lora import adapter_folder
 from dxtrace.models.opening import require_llamacpp, thread_limit
 from dxtrace.notes.prompt import prompt_parts, readable, with_start_token
 

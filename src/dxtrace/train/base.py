@@ -11,7 +11,7 @@ from dxtrace.engines.hub import hub_or_cache, why_not_loaded
 from dxtrace.errors import InputError, MissingExtra, ModelError
 from dxtrace.files import named_path
 from dxtrace.models import shipped_adapter
-from dxtrace.models.lora import read_config
+from dxtrace.models.lora import adapter_folder, read_config
 from dxtrace.models.torch_base import BaseLocation
 from dxtrace.train.precision import ChosenPrecision
 from dxtrace.train.recipe import Base, Recipe
@@ -86,7 +86,7 @@ def find_start(recipe: Recipe) -> Path | None:
     if name == "shipped":
         folder = shipped_adapter(recipe.base.model)
     else:
-        folder = named_path(name)
+        folder = adapter_folder(named_path(name))
     if folder is None or not (folder / "adapter_model.safetensors").is_file():
         raise InputError(
             f"base.adapter: {name}: no adapter there (adapter_config.json, adapter_model.safetensors)",

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dxtrace.answering.calibration import Calibration, softmax
+from dxtrace.answering.calibration import CALIBRATION, Calibration, softmax
 from dxtrace.answering.conformal import COVERAGES, conformal_quantile
 from dxtrace.answering.differential import leave_open
 from dxtrace.answering.reasoner import Reasoner
@@ -292,7 +292,7 @@ def calibrate(
         calibration = replace(calibration, scope=fit_scope(features, outside, plain))
     found = replace(found, calibration=calibration)
     text = json.dumps(calibration.to_json(), indent=2) + "\n"
-    atomic_write(adapter / "calibration.json", text)
+    atomic_write(adapter / CALIBRATION, text)
     return found
 
 

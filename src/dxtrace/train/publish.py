@@ -9,6 +9,7 @@ from typing import Any
 
 from dxtrace.errors import InputError, MissingExtra, ModelError
 from dxtrace.files import read_json
+from dxtrace.models.lora import adapter_folder
 from dxtrace.provenance import CREDENTIALED_RULE, PROVENANCE, WEIGHTS, Provenance, sha256_of
 
 #: Where the rule stands.
@@ -34,17 +35,9 @@ def check_publishable(folder: Path) -> list[Path]:
         InputError: it is no adapter, has no provenance or card, or was made from credentialed data;
         quotes the rule.
     """
-    if (folder / "adapter" / "adapter_config.json").is_file():
-        folder = folder / "adapter"
-    else:
-        folder = folder
-    if (
-        not (folder / "adapter_config.json").is_file()
-        or not (folder / "adapter_model.safetensors").is_file()
-    ):
-        raise InputError(
-            f"{folder}: not an adapter (adapter_config.json and adapter_model.safetensors)",
-        )
+    folder = adapter_folder(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise InputError(f"{folder}: not an adapter (no {WEIGHTS} in it)")
     file = folder / PROVENANCE
     if not file.is_file():
         raise InputError(

@@ -46,7 +46,7 @@ class Base(_Part):
     )
     adapter: str | None = Field(
         default=None,
-        description="folder of an adapter to go on from, `shipped` for the one that ships; null for a new one",
+        description="adapter to go on from: its folder or run, `shipped` for the one that ships; null for a new one",
     )
 
 

@@ -199,10 +199,10 @@ def _other_averages(systems: Sequence[SystemReport]) -> list[Sequence[Cell]]:
 
 
 def between_text(interval: IntervalData, digits: int = 1) -> str:
-    """Return the interval of a share as "12.0–20.3 %", or an empty text."""
+    """Return the interval of a share as "12.0–20.3 %", or that there is none."""
     low, high = interval["low"], interval["high"]
     if low is None or high is None:
-        return ""
+        return "no interval"
     return f"{100 * low:.{digits}f}–{percent(high, digits)}"
 
 
@@ -239,7 +239,7 @@ def ties(data: Report) -> list[str]:
         for one in pair["metrics"]:
             if one["key"] not in ("acc_cat", "acc_diag") or one["adjusted"] < _TOLD_APART:
                 continue
-            between = between_text(one["interval"]) or "no interval"
+            between = between_text(one["interval"])
             said.append(
                 f"{pair['second']} ties with {pair['first']} on {BY_KEY[one['key']].label}: "
                 f"{percent(one['second'])} against {percent(one['first'])}, difference "
