@@ -36,6 +36,10 @@ from dxtrace.errors import DxtraceError
 #: Seconds that no file may take.
 MOST_SECONDS = 5.0
 
+#: Address space that this process may take: a file that asks for more ends in a MemoryError, which
+#: is a fault.
+MOST_BYTES = 6 * 2**30
+
 #: Values that are put in place of good ones.
 ODD = (
     None, True, False, 0, -1, 1.5, 1e308, float("nan"), float("inf"), 10**30, 2**63, -0.0,
@@ -198,6 +202,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", help="one reader")
     options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     found: Counter[str] = Counter()
     first: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as temporary:
@@ -217,8 +222,12 @@ def main() -> None:
             slowest = max(slowest, outcome.seconds)
             if outcome.fault:
                 key = f"{name}: {outcome.fault}"
+                if key not in found:
+                    print(f"{name} {seed}: {outcome.fault}", flush=True)
                 found[key] += 1
                 first.setdefault(key, f"{name} {seed}")
+            if number % 1000 == 999:
+                print(f"{number + 1} files, slowest {slowest:.2f} s", file=sys.stderr, flush=True)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     for key, count in found.most_common():
         print(f"{count:6} {key} (first: {first[key]})")

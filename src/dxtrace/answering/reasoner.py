@@ -25,8 +25,9 @@ from dxtrace.chain import (
 )
 from dxtrace.engines.base import Engine, Work
 from dxtrace.errors import CaseError, GroundingError
+from dxtrace.findings.asserted import asserted_part
 from dxtrace.findings.recogniser import ContraryStatement, FindingRecogniser, Reading, recogniser
-from dxtrace.findings.text_kinds import is_aside, talks_to_a_model
+from dxtrace.findings.talk import talks_to_a_model
 from dxtrace.findings.weights import weight_of
 from dxtrace.knowledge import load as load_knowledge
 from dxtrace.knowledge import slug
@@ -34,9 +35,8 @@ from dxtrace.knowledge.taxonomy import Node, Taxonomy
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import prompt_parts
 from dxtrace.notes.quotes import has_quote, span_of
-from dxtrace.notes.sections import find_sections
 from dxtrace.notes.sentences import sentences
-from dxtrace.notes.truncation import Fitted, fit
+from dxtrace.notes.truncation import Fitted, fit, text_of
 
 #: Tokens kept free for the answer, at most half of what the model reads.
 ANSWER_TOKENS = 1536
@@ -189,7 +189,8 @@ class Reasoner:
             raise CaseError(
                 "nothing in the note can be quoted: it needs at least one clause of words",
             )
-        parts = prompt_parts(self.engine.chat_template, _about_the_patient(fitted.text))
+        text = text_of(asserted_part(case, fitted.keep), fitted)
+        parts = prompt_parts(self.engine.chat_template, text)
         return _Prompt(case, self.engine.encode_prompt(parts), fitted)
 
     def _rank(self, prompt: _Prompt, reading: Reading) -> Differential:
@@ -256,31 +257,12 @@ class Reasoner:
 
     def _warnings(self, case: Case, prompt: _Prompt) -> tuple[str, ...]:
         steering = None
-        if talks_to_a_model(case.note):
+        if any(talks_to_a_model(case.note[start:end]) for start, end in sentences(case.note)):
             steering = (
                 "the note holds text that talks to a language model; it is not read as evidence"
             )
         found = (self.notice, prompt.fitted.warning, steering)
         return tuple(text for text in found if text)
-
-
-def _about_the_patient(text: str) -> str:
-    """Return a text without the sentences that are not about the patient: what the model reads."""
-    advice = []
-    for section in find_sections(text):
-        if section.name == "discharge_instructions":
-            advice.append((section.start, section.end))
-    kept = []
-    last = 0
-    for start, end in sentences(text):
-        if is_aside(text[start:end]) or any(a < end and start < b for a, b in advice):
-            kept.append(text[last:start])
-            last = end
-    kept.append(text[last:])
-    rest = "".join(kept)
-    if not rest.strip():
-        return text
-    return rest
 
 
 def _before_veto(taxonomy: Taxonomy, node: Node | None, reading: Reading) -> Node | None:

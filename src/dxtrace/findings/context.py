@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dxtrace.findings.scope import Property, Scope
 from dxtrace.findings.scopes import find_scopes
-from dxtrace.findings.text_kinds import NO_RESULT, REACTION, RESULT, TEACHING, talks_to_a_model
+from dxtrace.findings.text_kinds import GENERAL, NO_RESULT, REACTION, RESULT, TEACHING
 from dxtrace.findings.tokens import Token, reference_tokens
 
 
@@ -93,6 +93,6 @@ def read_context(
         no_result = (
             re.search(r"\b(?:pending|awaited|inconclusive)\b", text, re.IGNORECASE) is not None
         )
-    hypothetical = TEACHING.search(text) is not None or talks_to_a_model(text)
+    hypothetical = TEACHING.search(text) is not None or GENERAL.search(text) is not None
     reaction = REACTION.search(text) is not None
     return Context(tuple(scopes), no_result, hypothetical, reaction)

@@ -22,6 +22,8 @@ def person_scopes(words: Sequence[str]) -> Iterator[Scope]:
     yield from _child_scopes(words)
     for index, word in enumerate(words):
         plain = word.removesuffix("'s")
+        if plain in {"worker", "workers"} and words[index - 1 : index] == ["co"]:
+            plain = "coworker"
         kind: Property | None = None
         if plain in _RELATIVES:
             kind = "family"
@@ -140,11 +142,14 @@ def _end_of_person(words: Sequence[str], start: int, kind: Property, heads: bool
             return index
         if words[index] == ";" and heads and not affirms(words, index + 1):
             continue
+        # "His brother was treated for it; he had fever": still the brother.
+        if words[index] == ";" and words[index + 1 : index + 3] in (["he", "had"], ["she", "had"]):
+            continue
         if words[index] in {";", "."} or (
             words[index] in END and words[index] not in {"who", "which"}
         ):
             return index
-        if words[index] in {"he", "she", "patient"}:
+        if words[index] in {"he", "she", "patient"} and words[index - 1] != ";":
             following = words[index + 1 : index + 3]
             # "... when she suddenly felt pain"
             if following and following[0].endswith("ly"):

@@ -20,6 +20,7 @@ _NUMBERED = frozenset(cue_lists()["numbered"])
 END = frozenset(cue_lists()["ends"])
 # ... or of a denial alone: "no cough before the fever began", "no source found to explain the anaemia".
 _ENDS_DENIAL = frozenset(["before", "since", "explain", "|"])
+_HAVING = frozenset(["had", "have", "noticed", "experienced", "reported", "developed"])
 _SHORT_CUES = frozenset(["no", "not", "without", "negative", "neg", "denied"])
 _TELLS_MORE = frozenset(cue_lists()["tells_more"])
 AUXILIARIES = frozenset(cue_lists()["auxiliaries"])
@@ -33,7 +34,11 @@ _FINITE = frozenset(cue_lists()["finite_verbs"])
 
 def end_of_denial(words: Sequence[str], cue: int, start: int) -> int:
     """Return where a denial ends: it runs over a list, and not over a new statement."""
-    short_cue = words[cue] in _SHORT_CUES
+    # "He has not had fever, pain in the chest": a verb's list is one list.
+    short_cue = words[cue] in _SHORT_CUES and not _HAVING.intersection(words[start : start + 1])
+    told_whole = (words[cue] == "without" and cue == 0) or words[start : start + 1] == ["one"]
+    if told_whole or words[max(0, cue - 2) : cue] in (["there", "were"], ["there", "was"]):
+        short_cue = False
     for index in range(start, len(words)):
         word = words[index]
         if word in END or (word in _ENDS_DENIAL and index > start):

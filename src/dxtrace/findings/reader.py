@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from dxtrace.findings.asides import mark_asides
 from dxtrace.findings.columns import Columns, earlier_columns, is_row, without_earlier
 from dxtrace.findings.context import Context, patient_by_relation, read_context
 from dxtrace.findings.lists import denied_items, opens_denial
 from dxtrace.findings.measurements import read_measurements
 from dxtrace.findings.quantities import Measurement
 from dxtrace.findings.scope import Property, Scope
+from dxtrace.findings.text_kinds import is_over, is_question
 from dxtrace.findings.tokens import Token, tokenise
 from dxtrace.notes.case import Case
 from dxtrace.notes.sections import section_named
@@ -27,7 +29,7 @@ _LABEL = re.compile(
 _TEACHING_LABEL = re.compile(
     r"(?:discharge|patient|return|follow.?up|home|general)\s+(?:instructions?|education|precautions?|teaching|advice)"
     r"|instructions?|education|when to (?:call|return|seek)|differential(?: diagnos[ie]s)?|ddx"
-    r"|teaching|handout|leaflet",
+    r"|teaching(?: points?)?|handout|leaflet|possibilities|considerations|literature|reference|template|example|faq",
     re.IGNORECASE,
 )
 # A question of a form that has no answer: nothing is stated.
@@ -43,6 +45,15 @@ _GAP, _ROW_END = r"\S(?:\t|  |\s*\||\s*\.{3,})\s*", r"\s*(?:[.|]\s*)?\Z"
 # A row of a form: what is asked, a gap, and a no.
 _ROW_OF_NO = re.compile(
     rf"(?:{_GAP}|\A[^,;:.|]{{2,40}}[,;])(?:n|no|neg|negative|0|-|\u2013|false|absent|none|denie[sd]|nil){_ROW_END}",
+    re.IGNORECASE,
+)
+# A list of which nothing is there: "Pertinent negatives: ...", and "fever, cough: none".
+_LIST_OF_NO = re.compile(
+    r"\A[^:.;]{0,60}\b(?:negatives|negative (?:ros|review of systems)|not (?:present|reported|found|seen)"
+    r"|absent|none of(?: the following)?)\s*:"
+    r"|\A(?:[^:;\d]{0,40}:)?[^:;\d]*[:(\u2013-]\s*"
+    r"(?:(?:all |both )(?:negative|denied|absent)|(?:all )?(?:none|absent|nil|not present))"
+    r"(?: of (?:these|them|the above))?\W*\Z",
     re.IGNORECASE,
 )
 # ... and one whose answer is a relative.
@@ -65,10 +76,12 @@ _BREAKS = frozenset({",", ";", "|", "(", ")"})
 class Sentence:
     """One sentence of a note, read.
 
-    ``clauses``: the number of the clause that each token stands in. ``quotable``: not a heading,
-    not teaching text, not text that talks to a model.
+    ``begin``: where it begins, its label included; ``start``: where its words do. ``clauses``: the
+    number of the clause that each token stands in. ``quotable``: not teaching text, no question, and
+    no aside (:mod:`dxtrace.findings.asides`). ``over``: of an illness of long ago that is over.
     """
 
+    begin: int
     start: int
     end: int
     tokens: tuple[Token, ...]
@@ -77,6 +90,7 @@ class Sentence:
     clauses: tuple[int, ...]
     section: str
     quotable: bool
+    over: bool
 
 
 def read_sentences(
@@ -89,8 +103,10 @@ def read_sentences(
         case: the case.
         keep: half-open ranges of the note to read (default: all of it).
     """
-    state = _State(patient_by_relation(case.note), denied_items(case.note))
-    for start, end in sentences(case.note):
+    wholes = list(sentences(case.note))
+    asides = mark_asides(case, wholes)
+    state = _State(patient_by_relation(case.note), denied_items(case.note), asides)
+    for start, end in wholes:
         if keep is None or any(a < end and start < b for a, b in keep):
             sentence = _read(case, start, end, state)
             if sentence is not None:
@@ -105,6 +121,7 @@ class _State:
 
     patient: str
     denied: Sequence[tuple[int, int]]
+    asides: bytes
     section: str = ""
     family: bool = False
     teaching: bool = False
@@ -132,6 +149,9 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
         state.family = False
     if state.family:
         context = _with_scope(context, "family", len(tokens))
+    over = is_over(text)
+    if over:
+        context = _with_scope(context, "past", len(tokens))
     if _ROW_OF_RELATIVE.search(text):
         context = _with_scope(context, "family", len(tokens))
     inner = len(context.scopes)
@@ -140,7 +160,11 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
         # A list of items with a mark ends by itself.
         state.denying = False
     listed = state.denying and start <= state.denial_until and _is_item(case.note, start, end)
-    row_of_no = _marked_no(text, state) or _ROW_OF_NO.search(text) is not None
+    row_of_no = (
+        _marked_no(text, state)
+        or _ROW_OF_NO.search(text) is not None
+        or _LIST_OF_NO.search(text) is not None
+    )
     if listed or row_of_no:
         context = _with_scope(context, "denied", len(tokens))
     if row_of_no and not listed:
@@ -153,11 +177,13 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
             state.denying, state.denial_until = True, end + _LIST_GAP
     unanswered = _NO_ANSWER.match(text) is not None
     advice = state.teaching or section == "discharge_instructions"
-    quotable = not (advice or context.hypothetical or unanswered)
+    aside = 1 in state.asides[start:end] or is_question(case.note, start, end)
+    quotable = not (advice or aside or context.hypothetical or unanswered)
     if section == "allergies":
         context = replace(context, reaction=True)
     clauses = tuple(_clause_numbers(tokens))
     return Sentence(
+        start,
         start_of_words,
         end,
         tuple(tokens),
@@ -166,6 +192,7 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
         clauses,
         state.section,
         quotable,
+        over,
     )
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dxtrace import knowledge
+from dxtrace.findings.asserted import unasserted, without
 from dxtrace.findings.evidence_span import quote_of
 from dxtrace.findings.lexicon import Lexicon
 from dxtrace.findings.pattern_index import Match, PatternIndex
@@ -130,10 +131,8 @@ class FindingRecogniser:
         statements: dict[tuple[int, int, int], Statement] = {}
         contrary: dict[str, ContraryStatement] = {}
         measured: list[tuple[int, int, str]] = []
-        silent: list[tuple[int, int]] = []
-        for sentence in read_sentences(case, keep):
-            if not sentence.quotable or sentence.section == "allergies":
-                silent.append((sentence.start, sentence.end))
+        sentences = tuple(read_sentences(case, keep))
+        for sentence in sentences:
             if not sentence.quotable:
                 continue
             for measurement in sentence.measurements:
@@ -155,15 +154,16 @@ class FindingRecogniser:
         stated: dict[int, list[tuple[int, int]]] = {key[0]: [] for key in statements}
         for (number, start, end), _ in statements.items():
             stated[number].append((start, end))
-        clauses = []
-        for quote in single_clauses(find_quotes(case.note, keep)):
-            if not any(a < quote.end and quote.start < b for a, b in silent):
-                clauses.append(quote)
-        scores = self._scores(clauses, stated, measured)
+        clauses = single_clauses(find_quotes(case.note, keep))
+        left = without(case.note, unasserted(sentences))
+        asserted = np.zeros(len(clauses), np.bool_)
+        for row, quote in enumerate(clauses):
+            asserted[row] = bool(terms(left[quote.start : quote.end]))
+        scores = self._scores(clauses, asserted, stated, measured)
         self._subtract(scores, contrary.values())
         affirmed = []
-        for quote in clauses:
-            if terms(quote.text) and not denies(quote.text):
+        for quote, holds in zip(clauses, asserted, strict=True):
+            if holds and not denies(quote.text):
                 affirmed.append(quote)
         return Reading(
             tuple(statements.values()),
@@ -202,6 +202,7 @@ class FindingRecogniser:
     def _scores(
         self,
         clauses: Sequence[Quote],
+        asserted: NDArray[np.bool_],
         stated: Mapping[int, Sequence[tuple[int, int]]],
         measured: Sequence[tuple[int, int, str]],
     ) -> dict[str, float]:
@@ -209,13 +210,15 @@ class FindingRecogniser:
 
         Of a clause: the log of its likelihood given the diagnosis against that over all diagnoses,
         where it states each finding, or none, with the probability that patterns and words give. A
-        finding counts once, where it is stated best.
+        finding counts once, where it is stated best. A clause that asserts nothing of the patient
+        counts only for the findings that it states (a denial may be one).
         """
         similarity = self._similarity.similarity(clauses)
         odds = np.zeros_like(similarity)
         alike = similarity > _MIN_SIMILARITY
         odds[alike] = np.exp(SLOPE * (similarity[alike] - MIDPOINT))
         odds[:, self._known.has_patterns] *= _UNMET
+        odds[~asserted] = 0.0
         self._drop_contradicted(odds, clauses, measured)
         for number, spans in stated.items():
             for row, clause in enumerate(clauses):

@@ -38,6 +38,8 @@ _DENIED_AFTER = _cues("denied_after")
 _NORMAL = _cues("normal")
 _UNCERTAIN_BEFORE = _cues("uncertain_before")
 _UNCERTAIN_AFTER = _cues("uncertain_after")
+#: Words of uncertainty that open an expectation or a condition.
+EXPECTED = frozenset(cue_lists()["expected"])
 _PAST = _cues("past")
 _PAST_AFTER = _cues("past_after")
 _OVERTAKEN = frozenset(cue_lists()["overtaken"])
@@ -53,6 +55,7 @@ _TIME_UNITS = frozenset(cue_lists()["time_units"])
 
 def find_scopes(words: Sequence[str]) -> Iterator[Scope]:
     """Yield the scope of every cue among the words of a sentence."""
+    words = _without_initials(words)
     pseudo = set(_covered(words, _PSEUDO))
     # "cannot be excluded" is no denial: the longer cue of uncertainty takes its words.
     pseudo_denials = pseudo | set(_covered(words, _UNCERTAIN_AFTER))
@@ -128,6 +131,15 @@ _REPLIES = _AFFIRMING_REPLIES | {
     "not",
     "-",
 }
+
+
+def _without_initials(words: Sequence[str]) -> list[str]:
+    """Return words in which the full stop of an initial ("H. pylori") ends nothing."""
+    result = list(words)
+    for index in range(1, len(words) - 1):
+        if words[index] == "." and len(words[index - 1]) == 1 and words[index - 1].isalpha():
+            result[index] = ""
+    return result
 
 
 @cache

@@ -1,10 +1,10 @@
-"""Sentences that are no evidence, whatever their words: tests without a result, teaching, text for a machine."""
+"""Sentences that are no evidence, whatever their words: tests without a result, teaching, what nobody sees,
+another patient's text."""
 
 from __future__ import annotations
 
 import re
-
-from dxtrace.notes.sections import INVISIBLE
+from collections.abc import Iterator
 
 #: A test is named, and not what it showed.
 NO_RESULT = re.compile(
@@ -47,32 +47,97 @@ TEACHING = re.compile(
     r"|\A\W*(?:explained|warned|counsel\w+|educated|reassured|taught|advised|safety|(?:to )?monitor)\b",
     re.IGNORECASE,
 )
-#: Text that talks to a language model or shows its marks: never evidence.
-_TALKS_TO_A_MODEL = re.compile(
-    r"<\|[^|>]{1,40}\|>|\[/?INST\]|</?s>|<<SYS>>|###\s*(?:system|instruction|assistant|user|human)\b"
-    r"|\b(?:ignore|disregard|forget)\b.{0,40}\b(?:above|previous|prior|instructions?|all|note|everything)\b"
-    r"|\bfinal diagnosis\s*[:=]|\bsupporting evidence\s*:|\bstep \d+\s*[:\[]|(?:\A|\n)[\s#*]*(?:system|assistant)\s*:"
-    r"|\b(?:the|your) (?:correct |final |true )?(?:answer|output|diagnosis) (?:is|must be|should be)\b"
-    r"|\byou are an? (?:ai|assistant|language model)\b|\"diagnosis\"\s*:|<!--|prompt\b.{0,20}\binject"
-    r"|\b(?:answer|output|respond|reply|print|write) (?:only|with|exactly)\b"
-    r"|</?(?:diagnosis|answer|system|instructions?|prompt|assistant|user|output|think)>",
+#: More advice, what is true of an illness in general, what somebody asks or reads, and what would be.
+GENERAL = re.compile(
+    r"""
+    # Advice.
+    \b(?:(?:come|comes|came)\ (?:straight\ )?back\ (?:if|for|when|with|at\ once|immediately)
+      |keep\ an\ eye\ out|in\ the\ event\ of|(?:knows?|knew)\ to\ (?:call|report|come|return|watch)|safety.?net(?:ting)?
+      |red\ flags?|(?:watch|look)\ (?:out\ )?for|be\ alert\ to
+      |(?:told|advised|asked|warned|reminded|taught|instructed|informed)\ (?:\w+\ ){0,2}?(?:to\ (?:come|call|go|watch
+      |look|seek|recogni[sz]e|report|return|attend)|about|of\ the\ signs|how\ to))\b
+    # What holds of an illness, wherever it is written.
+    | \b(?:(?:patients|people|subjects|persons|those|anyone|adults)\ (?:with|who)|brochure
+      |(?:advice|fact|information)\ sheet|textbook|wikipedia
+      |lecture\ (?:today|on|about|of\ the)|lecture:|chapter\ (?:on|about)|in\ general,|generally\ speaking
+      |(?:typical|key|classical?|cardinal|common)\ (?:features|signs|symptoms)\ (?:of|are|include)
+      |(?:typical|key|classical?|cardinal|common)\ (?:features|signs|symptoms):
+      |(?:often|usually|typically|commonly|frequently|classically)\ (?:causes?|presents?|manifests?|shows?|produces?
+      |leads?\ to)
+      |(?:is|are)\ (?:defined\ (?:by|as)|suggested\ by)|(?:should\ )?raises?\ suspicion
+      |mnemonic|teaching\ point|template\ text|uptodate|harrison's|cochrane|pubmed|quoted?\ from
+      |guidelines?\ (?:\w+\ )?(?:states?|says?|recommends?|suggests?|defines?|lists?|advises?)
+      |(?:according\ to|per|under|from|in)\ the\ (?:\w+\ ){0,3}guidelines?)\b
+    # What somebody reads, asks or studies.
+    | \b(?:read\ (?:about|on\ the|online)|looked\ (?:it\ |up\ )?.{0,30}\ ?online|googled|podcast|youtube|documentary
+      |(?:tv|television|radio)\ (?:program(?:me)?|show|series|report)|NCT\d+|clinical\ trial|(?:study|trial)\ screening
+      |(?:was|were|be)\ asked\ about|to\ be\ asked|not\ asked|asks?\ about|wonders\ (?:about|if|whether)|student\ asks
+      |in-?eligible|eligible|eligibility|(?:inclusion|exclusion)\ criteria|(?:project|thesis|paper|talk)\ title
+      |research\ question)\b
+    # What would be if it were otherwise.
+    | \A\W*(?:suppose|imagine|assume|example:|for\ example,|would\ there\ be|in\ case\ of
+      |(?:were|had)\ (?:he|she|they|it|there|the\ patient)\b
+      |should\ (?!\w+\ (?:have|be)\b)|if\ there\ (?:is|are|were)\b)
+    | \A\W*if\b.{0,200}\b(?:would|consider|call|come|return|seek|contact|think\ of|must|should|go\ to|ring)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+#: Another patient's text, in this one's note.
+ANOTHER_PATIENT = re.compile(
+    r"""
+    \b(?:another|other|wrong|different)\ (?:patient|chart|person|record|file|case)(?:'s)?\b
+    | \b(?:next|opposite|neighbou?ring|adjacent)\ bed\b|\bbed\ (?:opposite|next\ door)\b
+    | \b(?:man|woman|lady|gentleman|person)\ (?:\w+\ )?(?:across|opposite
+      |next\ (?:door|to)|(?:on|in)\ the\ (?:same|next|other))\b
+    | \bcopy.{0,3}past\w*|\bplease\ (?:disregard|ignore)\b
+    | \b(?:filed|pasted|copied|entered|scanned)\ (?:\w+\ ){0,2}(?:by\ mistake|in\ error|wrongly)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+#: An illness of long ago that is over.
+_LONG_AGO = re.compile(
+    r"\b(?:(?:19|20)\d\d|(?:years?|decades?) ago|childhood|youth|remote"
+    r"|(?:as|when) (?:an? |he was an? |she was an? )?(?:child|boy|girl|teenager|infant|student|baby))\b",
+    re.IGNORECASE,
+)
+_OVER = re.compile(
+    r"\b(?:resolved|cured|recovered|gone|healed|outgrew|outgrown|no (?:trace|sequel\w*)"
+    r"|never (?:came back|returned|recurred))\b",
     re.IGNORECASE,
 )
 
-#: Advice, and what would hold if something else did: of these sentences nothing holds of the patient.
-_ASIDE = re.compile(
-    r"\W*(?:return (?:to|for|if)|if there (?:is|are)|(?:\w+ )?(?:leaflet|handout)|call (?:911|your|if|us))\b",
-    re.IGNORECASE,
+
+def is_over(text: str) -> bool:
+    """Return whether a sentence tells of an illness of long ago that is over."""
+    return _LONG_AGO.search(text) is not None and _OVER.search(text) is not None
+
+
+#: Markup whose text no reader of the page sees.
+_HIDDEN = re.compile(
+    r"<!--.*?(?:-->|\Z)|\[hidden\].*?(?:\[/hidden\]|\Z)|^\[[^\]\n]{1,20}\]:\s*(?:\#|<>).*?$"
+    r"|<(?P<tag>script|style|template|\w++(?=[^<>]*(?:\bhidden\b|display\s*:\s*none|visibility\s*:\s*hidden"
+    r"|opacity\s*:\s*0(?![.\d])|font-size\s*:\s*0)))\b[^<>]*>.*?(?:</(?P=tag)\s*>|\Z)",
+    re.IGNORECASE | re.DOTALL | re.MULTILINE,
 )
 
-_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE))
+
+def hidden_ranges(note: str) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of a note that markup hides: comments, and elements that are not shown."""
+    for found in _HIDDEN.finditer(note):
+        yield found.span()
 
 
-def talks_to_a_model(text: str) -> bool:
-    """Return whether a text talks to a language model or shows its marks: it is never evidence."""
-    return _TALKS_TO_A_MODEL.search(text.translate(_INVISIBLE)) is not None
+def is_question(note: str, start: int, end: int) -> bool:
+    """Return whether all of a sentence asks, and no yes follows; "WBC 11.9, stress?" tells of the cells."""
+    text = note[start:end].strip()
+    if not text.endswith("?") or ("," in text and _ASKS.match(text) is None):
+        return False
+    return _YES.match(note, end) is None
 
 
-def is_aside(sentence: str) -> bool:
-    """Return whether a sentence is not about the patient: talk to a model, advice, a condition."""
-    return talks_to_a_model(sentence) or _ASIDE.match(sentence) is not None
+_ASKS = re.compile(
+    r"\W*(?:any|is|are|was|were|do|does|did|has|have|had|can|could|would|should|might|may|what|which|who|why|how"
+    r"|when|where|consider|ask\w*|student)\b",
+    re.IGNORECASE,
+)
+_YES = re.compile(r"\W*(?:yes|y|positive|present|\+)\b", re.IGNORECASE)

@@ -91,6 +91,13 @@ def fit(case: Case, count: Count, budget: int) -> Fitted:
     return Fitted(text, tuple(_joined(case.note, kept)), left_out)
 
 
+def text_of(case: Case, fitted: Fitted) -> str:
+    """Return the same ranges of a case whose note was blanked here and there; it takes no more tokens."""
+    if not fitted.left_out:
+        return readable(case.note)
+    return _render(case, fitted.keep)
+
+
 def _left_out(case: Case, kept: Sequence[Range]) -> dict[str, int]:
     """Return how many characters of each section are gone, where it is more than white space."""
     total = dict.fromkeys(ALL_SECTIONS, 0)
