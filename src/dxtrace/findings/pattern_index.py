@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dxtrace.findings.context import Context
-from dxtrace.findings.numbers import word_lists
+from dxtrace.findings.numbers import is_number, word_lists
 from dxtrace.findings.patterns import Alternative, Choice, Limit, Pattern, Words
 from dxtrace.findings.quantities import Measurement
 from dxtrace.findings.scope import Property
@@ -342,27 +342,34 @@ def _crosses_predicates(chosen: Sequence[Span], words: Sequence[str]) -> bool:
     troponin was raised", no troponin is normal.
     """
     for quality in chosen:
-        if not _is_predicate(words, quality):
+        if not isinstance(quality.alternative, Words) or words[quality.first] not in _QUALITIES:
             continue
         for other in chosen:
-            # "Troponin raised, BNP normal": the first has a quality of its own.
-            behind = words[other.last + 1 : quality.first]
-            own = behind[:1] if behind[:1] != ["was"] else behind[1:2]
-            if _QUALITIES.issuperset(own) and own and _CONJUNCTIONS.intersection(behind):
+            if _has_its_own(words[other.last + 1 : quality.first]):
                 return True
             between = words[quality.last + 1 : other.first]
             if not _CONJUNCTIONS.intersection(between) or _LIKEWISE.intersection(between):
                 continue
-            if not _LIKEWISE.intersection(words[other.last + 1 : other.last + 3]):
+            likewise = _LIKEWISE.intersection(words[other.last + 1 : other.last + 3])
+            if not likewise and _stands_behind(words, quality):
                 return True
     return False
 
 
-def _is_predicate(words: Sequence[str], span: Span) -> bool:
-    """True for a quality that stands behind what it belongs to: "ECG normal", and no "normal ECG"."""
-    if not isinstance(span.alternative, Words) or words[span.first] not in _QUALITIES:
+def _has_its_own(between: Sequence[str]) -> bool:
+    """True if the words from a thing to a quality hold a value or quality of its own, and then
+    another thing: "troponin raised, BNP [normal]", "HbA1c 33, urine osmolality [rising]".
+    """
+    own = between[1:2] if between[:1] in (["was"], ["is"], ["of"], [":"]) else between[:1]
+    if not own or not (own[0] in _QUALITIES or is_number(own[0])):
         return False
-    before = words[span.first - 1] if span.first else ""
+    breaks = [index for index, word in enumerate(between) if word in _CONJUNCTIONS]
+    return bool(breaks) and breaks[-1] + 1 < len(between)
+
+
+def _stands_behind(words: Sequence[str], quality: Span) -> bool:
+    """True for a quality that stands behind what it belongs to: "ECG normal", and no "normal ECG"."""
+    before = words[quality.first - 1] if quality.first else ""
     return before.isalpha() and before not in _OPENS_PHRASE
 
 
