@@ -19,7 +19,7 @@ from dxtrace.chain import flatten
 from dxtrace.notes.case import Case
 from dxtrace.notes.cues import has_cue
 from dxtrace.notes.locate import locate
-from dxtrace.notes.quotes import MAX_QUOTE, find_quotes, has_quote, span_of
+from dxtrace.notes.quotes import MAX_QUOTE, find_quotes, has_quote, single_clauses, span_of
 from dxtrace.notes.reading import read_case
 from dxtrace.notes.sentences import sentences
 
@@ -389,3 +389,36 @@ def _observations(tree: object) -> list[str]:
         return []
     here = [key.rpartition("$")[0] for key in tree if key.rpartition("$")[2].startswith("Input")]
     return here + [item for value in tree.values() for item in _observations(value)]
+
+
+@pytest.mark.parametrize(
+    ("line", "clauses"),
+    [
+        ("WBC 16.4 x 10^9/L, Hb 98 g/L", ["WBC 16.4 x 10^9/L", "Hb 98 g/L"]),
+        ("BP 88/52 HR 121 O2 sat 88% RA.", ["BP 88/52", "HR 121", "O2 sat 88% RA"]),
+        ("PMH: 1. HTN 2. DM2 3. CAD", ["HTN", "DM2", "CAD"]),
+        ("SpO2 &lt; 88 %; pain &gt; 8/10", ["SpO2 &lt; 88 %", "pain &gt; 8/10"]),
+        (
+            "Cough (productive, green sputum), dyspnea",
+            ["Cough (productive, green sputum)", "dyspnea"],
+        ),
+        ("total chol. 284 mg/dl. Trop. 2.31 ng/ml.", ["total chol. 284 mg/dl", "Trop. 2.31 ng/ml"]),
+        ("WBC 16.4 [ref. 4.0 to 10.0], Hb 9", ["WBC 16.4 [ref. 4.0 to 10.0]", "Hb 9"]),
+    ],
+)
+def test_a_clause_clips_no_value_no_item_and_no_bracket(line: str, clauses: list[str]) -> None:
+    assert [quote.text for quote in single_clauses(find_quotes(line))] == clauses
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "troponin 0.02 at 6 h 2.4 at 12 h HR 90.",
+        "HR 120 T4 level 4.8 TSH 0.01.",
+        "CURB-65 score 4 RR 32",
+        "vitamin B12 level 120 Hb 9",
+    ],
+)
+def test_no_clause_ends_within_a_value_with_its_name(line: str) -> None:
+    for quote in single_clauses(find_quotes(line)):
+        assert quote.text.split()[0] not in {"h", "level", "score", "sat"}

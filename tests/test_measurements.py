@@ -35,6 +35,12 @@ def measured(sentence: str) -> dict[str, float]:
         ("K = 2 mEq/L", "potassium", 2),
         ("TSH 0.015 uIU/L", "tsh", 0.015),
         ("TSH 0,01 mIU/L", "tsh", 0.01),
+        ("BNP 1'850 pg/mL", "bnp", 1850),
+        ("BNP 1 850 pg/mL", "bnp", 1850),
+        ("WBC 16 400 /µL", "wbc", 16.4),
+        ("BNP approx. 1,850 pg/mL", "bnp", 1850),
+        ("The heart pumps at 30 percent.", "lvef", 30),
+        ("His heart only works at 25 %.", "lvef", 25),
         ("fT4 60.5 pmol/L", "free_t4", 4.70),
         ("Leukocyte count 12,000/mm3", "wbc", 12),
         ("WBC 16.4 x 10^9/L", "wbc", 16.4),
@@ -162,13 +168,15 @@ def test_a_limit_and_its_opposite_are_never_both_met(value: float, limit: float)
 @pytest.mark.parametrize(
     ("text", "values"),
     [
-        ("Hs-troponin T 61 ng/L on arrival and 412 ng/L three hours later.", [61, 412]),
-        ("Hs-troponin T 38 ng/L on arrival (reference <14) and 1420 ng/L later.", [38, 1420]),
-        ("Hs-TnI 0 h 12 ng/L, 3 h 300 ng/L.", [12, 300]),
+        ("Hs-troponin T 61 ng/L on arrival and 412 ng/L three hours later.", [412]),
+        ("Hs-troponin T 38 ng/L on arrival (reference <14) and 1420 ng/L later.", [1420]),
+        ("Hs-TnI 0 h 12 ng/L, 3 h 300 ng/L.", [300]),
         ("High-sensitivity troponin 20 ng/L, CK-MB mass 40 ng/L.", [20]),
     ],
 )
-def test_a_quantity_may_be_measured_again(text: str, values: list[float]) -> None:
+def test_a_quantity_that_is_measured_again_counts_at_its_highest(
+    text: str, values: list[float]
+) -> None:
     assert [one.low for one in read(text) if one.quantity == "hs_troponin"] == values
 
 
@@ -268,3 +276,36 @@ def test_two_numbers_with_a_slash_need_not_be_a_pressure(text: str) -> None:
 )
 def test_two_volumes_make_a_reversibility(text: str, percent: float) -> None:
     assert round(measured(text)["reversibility"]) == percent
+
+
+def test_a_point_before_three_digits_may_mark_thousands() -> None:
+    (value,) = read("BNP 1.850 pg/mL")
+    assert (value.low, value.high) == (1.85, 1850)
+    assert measured("TSH 0.010 mIU/L") == {"tsh": 0.01}
+    (acid,) = read("pH 7.180")
+    assert (acid.low, acid.high) == (7.18, 7.18)
+
+
+def test_a_name_of_everyday_speech_needs_its_unit() -> None:
+    assert "lvef" not in measured("The heart pumps 5 litres a minute.")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("troponin T 9 ng/L on arrival and 480 ng/L at 3 h", 0.48),
+        ("troponin T 480 ng/L on arrival and 9 ng/L at 3 days", 0.48),
+        ("TnT 9 at 0 h and 480 at 3 h", 0.48),
+        ("TnT 9 → 480 ng/L", 0.48),
+    ],
+)
+def test_of_several_values_that_only_rise_in_illness_the_highest_counts(
+    text: str, value: float
+) -> None:
+    found = [one for one in read(text) if one.quantity == "troponin_t"]
+    assert [round(one.high, 3) for one in found] == [value]
+
+
+def test_a_row_below_times_is_a_series() -> None:
+    row = "Troponin T (ng/L) | 9 | 480"
+    assert [m.low for m in read_measurements(row, tokenise(row), in_columns=True)] == [480, 0.48]

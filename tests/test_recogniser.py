@@ -372,3 +372,20 @@ def test_a_drug_that_is_taken_may_be_evidence() -> None:
 def test_a_result_of_years_ago_speaks_against_nothing(note: str, speaks_against: bool) -> None:
     contrary = recogniser().read(Case.from_text(note)).contrary
     assert ("clean-coronaries" in [item.contrary.id for item in contrary]) == speaks_against
+
+
+@pytest.mark.parametrize(
+    ("note", "finding", "met"),
+    [
+        ("Orthostatics: lying 130/80, standing 128/82", "orthostasis", False),
+        ("Orthostatics: lying 130/80, standing 100/60", "orthostasis", True),
+        ("SpO2 98% on 4 L", "mild-normal-saturation", False),
+        ("SpO2 98% RA", "mild-normal-saturation", True),
+        ("Trop 0.03 (<0.04)", "troponin-raised", False),
+        ("Test | 0 h | 3 h\nTroponin T (ng/L) | 9 | 480", "troponin-raised", True),
+        ("Test | 0 h | 3 h\nTroponin T (ng/L) | 9 | 480", "troponin-not-raised", False),
+        ("BNP 1.850 pg/mL", "natriuretic-peptide-normal", False),
+    ],
+)
+def test_a_value_is_evidence_of_what_it_shows(note: str, finding: str, met: bool) -> None:
+    assert any(id.endswith(f"/{finding}") for id in stated(note)) == met

@@ -19,6 +19,10 @@ _EARLIER = re.compile(
     r"|\d+ (?:weeks?|months?|years?) ago",
     re.IGNORECASE,
 )
+_TIME = re.compile(
+    r"(?:t ?[=+]? ?)?\+?\d{1,3} ?(?:h|hrs?|hours?|min|minutes?)|\d{1,2}:\d{2}|(?:day|hour) ?\d{1,2}",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _MONTH = re.compile(r"[A-Z][a-z]{2,8}\.? (?:19|20)\d\d")
 
@@ -53,6 +57,17 @@ def earlier_columns(line: str) -> Columns | None:
     if not earlier or 0 in earlier:
         return None
     return Columns(frozenset(earlier), len(cells) + shift)
+
+
+def names_times(line: str) -> bool:
+    """True for a heading whose columns are times of one stay: "Test | 0 h | 3 h"."""
+    times = 0
+    for cell in _CELL.findall(line):
+        if _TIME.fullmatch(cell):
+            times += 1
+        elif any(char.isdigit() for char in cell):
+            return False
+    return times > 1
 
 
 def _begins_empty(line: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dxtrace.findings.differences import read_differences
-from dxtrace.findings.numbers import is_number, number, word_lists
+from dxtrace.findings.numbers import is_number, number, other_value, word_lists
 from dxtrace.findings.quantities import (
     Measurement,
     Quantity,
@@ -24,6 +24,16 @@ from dxtrace.findings.quantities import (
 )
 from dxtrace.findings.times import read_ages, read_durations
 from dxtrace.findings.tokens import Token
+from dxtrace.findings.units import (
+    FLAG,
+    NAMES_RANGE,
+    POWER_OF_TEN,
+    REFERENCE,
+    UNIT,
+    UNIT_IN_BRACKETS,
+    UNKNOWN_UNIT,
+    VOLUME,
+)
 from dxtrace.findings.vitals import read_vitals
 
 # What may stand between the name of a quantity and its number.
@@ -53,48 +63,9 @@ _SHORT_NAME = 2
 # What may stand between two values of one quantity: how it went, and when.
 _BETWEEN_VALUES = frozenset(word_lists()["between"])
 
+_TIMES = (["h"], ["hr"], ["hrs"], ["hour"], ["hours"], ["min"], ["minutes"], ["days"])
+
 _STOPS = frozenset(word_lists()["stops"])
-
-
-_UNIT = re.compile(
-    r"\s*-?\s*\(?\s*("
-    r"%|per\s?cent|pct"
-    r"|°\s*[cf]|(?:degrees?\s*)?(?:celsius|fahrenheit)|[cf](?![\w])"
-    r"|mm\s*hg|kpa"
-    r"|(?:x\s*)?10\s*(?:\^|\*)?\s*(?:9|⁹)\s*/\s*l|g/l(?=\W|$)"
-    r"|(?:cells?|k|thousand)\s*/\s*(?:[µμu]l|mm\s*(?:3|³)|mcl|cu\s*mm|cumm)"
-    r"|/\s*(?:mm\s*(?:3|³)|[µμu]l|mcl|cu\s*mm|cumm)"
-    r"|bpm|beats?\s*(?:/|per)\s*min(?:ute)?|breaths?\s*(?:/|per)\s*min(?:ute)?|/\s*min(?:ute)?|per\s*minute"
-    r"|mmol\s*/\s*mol|m?c?g\s*/\s*(?:mmol|mg|g)(?=\W|$)|mosm\s*/\s*(?:kg|l)(?:\s*h2o)?"
-    r"|ml\s*/\s*min(?:\s*/\s*1\.73\s*m\s*[2²])?|kg\s*/\s*m\s*\^?[2²]?|mm\s*/\s*h(?:r|our)?|ng\s*/\s*ml\s*/\s*h(?:r)?"
-    r"|(?:m?eq|[mnpµμu]?mol|mc?g|[kµμunp]?g|m?[iu]u|[kµμu]i?u|mu|u|m[iI][uU])\s*/\s*(?:d?l|ml|l)"
-    r"|ppb|fl|mm|cm|kgs?|kilos?|kilograms?|lbs?|pounds?|weeks?|years?"
-    r")(?![a-z])",
-    re.IGNORECASE,
-)
-
-
-# The unit in the label of a row: "Creatinine (umol/L)", "WBC (x10^9/L)". Thousands a microlitre and 10^9 a litre are
-# the same, and each count has its usual power of ten.
-_UNIT_IN_BRACKETS = re.compile(r"\s*[(\[]\s*(?P<unit>[^()\[\]\d]{1,16}?)\s*[)\]]")
-_POWER_OF_TEN = re.compile(
-    r"[\s,]*[(\[]?\s*[x×*]?\s*10\s*(?:[\^*]\s*\d{1,2}|[⁹³⁶]|¹²)\s*/\s*[a-zµμ]+\s*[)\]]?",
-    re.IGNORECASE,
-)
-
-_NAMES_RANGE = frozenset(["normal", "ref", "reference", "nr", "range"])
-_VOLUME = re.compile(r"(m?l(?:/(?:min|s))?)", re.IGNORECASE)
-
-# A unit that is none of those above: "11 mEq/g".
-_UNKNOWN_UNIT = re.compile(r"\s*[a-zµμ]{1,5}\s*/\s*[a-z]", re.IGNORECASE)
-_FLAG = re.compile(r"\s*[(\[]?\s*(HH?|LL?|high|low|elevated|↑+|↓+)(?![\w])\s*[)\]]?")
-
-
-_REFERENCE = re.compile(
-    r"[\s,;|]*[(\[]\s*(?:(?:ref(?:erence)?|normal|nl|n|nr|rr)\.?\s*(?:range|value|limits?)?s?\s*[:=]?\s*)?"
-    r"(?:(?P<bound>[<>≤≥])\s*(?P<limit>\d+(?:\.\d+)?)|(?P<low>\d+(?:\.\d+)?)\s*(?:-|–|—|to)\s*(?P<high>\d+(?:\.\d+)?))",
-    re.IGNORECASE,
-)
 
 
 # Values of blood, unless the sentence is about another fluid.
@@ -110,15 +81,21 @@ _OTHER_FLUID = re.compile(
 )
 
 
-def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> list[Measurement]:
+def read_measurements(
+    text: str,
+    tokens: Sequence[Token],
+    offset: int = 0,
+    in_columns: bool = False,
+) -> list[Measurement]:
     """Return the measurements of a sentence, in no fixed order.
 
     Args:
         text: the sentence.
         tokens: its tokens, whose offsets begin at ``offset``.
         offset: where the text stands in the note.
+        in_columns: it is a row of a table whose columns are times.
     """
-    reader = _Reader(text, tokens, offset)
+    reader = _Reader(text, tokens, offset, in_columns)
     named = list(reader.named())
     # "temperature 38 C (100.4 F)" is one value, and "tachypneic (35 bpm)" no pulse.
     covered = set()
@@ -148,10 +125,17 @@ def read_measurements(text: str, tokens: Sequence[Token], offset: int = 0) -> li
 class _Reader:
     """Finds measurements in one sentence."""
 
-    def __init__(self, text: str, tokens: Sequence[Token], offset: int) -> None:
+    def __init__(
+        self,
+        text: str,
+        tokens: Sequence[Token],
+        offset: int,
+        in_columns: bool,
+    ) -> None:
         self._text = text
         self._tokens = tokens
         self._offset = offset
+        self._in_columns = in_columns
         self._words = [token.text for token in tokens]
 
     def named(self) -> Iterator[Measurement]:
@@ -161,7 +145,7 @@ class _Reader:
             short = first == last and len(self._words[first]) <= _SHORT_NAME
             unit, begin = self._unit_of_label(last)
             # "Troponin I (normal <14) 7": the range stands before the value.
-            if _NAMES_RANGE.intersection(self._words[begin + 1 : begin + 2]):
+            if NAMES_RANGE.intersection(self._words[begin + 1 : begin + 2]):
                 begin = self._behind_reference(begin)
             index = self._skip_fillers(begin, 0 if short else _MAX_UNKNOWN)
             value = self._value(index) if index is not None else None
@@ -172,9 +156,12 @@ class _Reader:
                 found = found or list(self._next_value(quantity, value, first))
                 if not found and (quantity.before or quantity.needs_unit):
                     found = list(self._preceding(quantity, first, last))
-                yield from found
                 if found:
-                    yield from self._later_values(quantity, found[-1])
+                    found += self._later_values(quantity, found[-1], unit)
+                if quantity.peaks and found:
+                    # "Troponin 9, then 480" is raised, and not normal at first.
+                    found = [max(found, key=lambda one: one.high)]
+                yield from found
             elif quantity.before or quantity.needs_unit:
                 yield from self._preceding(quantity, first, last)
 
@@ -196,7 +183,7 @@ class _Reader:
         """True for a word that is the unit of the number before it: "2.3 mg/dL" is no magnesium."""
         if place == 0 or not is_number(self._words[place - 1]):
             return False
-        unit = _UNIT.match(self._text, self._tokens[place - 1].end - self._offset)
+        unit = UNIT.match(self._text, self._tokens[place - 1].end - self._offset)
         return unit is not None and unit.end() > self._tokens[place].start - self._offset
 
     def _skip_fillers(self, index: int, most_unknown: int) -> int | None:
@@ -224,8 +211,8 @@ class _Reader:
         and the index of the first token behind both.
         """
         begin = self._tokens[last].end - self._offset
-        power = _POWER_OF_TEN.match(self._text, begin)
-        label = power or _UNIT_IN_BRACKETS.match(self._text, begin)
+        power = POWER_OF_TEN.match(self._text, begin)
+        label = power or UNIT_IN_BRACKETS.match(self._text, begin)
         if label is None:
             return "", last + 1
         index = last + 1
@@ -234,14 +221,14 @@ class _Reader:
         if power:
             return "", index
         # "(L)" is a unit that few quantities have, "(fasting)" is none.
-        unit = _UNIT.match(label["unit"]) or _VOLUME.fullmatch(label["unit"])
+        unit = UNIT.match(label["unit"]) or VOLUME.fullmatch(label["unit"])
         return normal_unit(unit[1]) if unit else "", index
 
     def _unit_at(self, place: int) -> bool:
         token = self._tokens[place]
         if token.text in {"l", "ml", "dl", "/"}:
             return True
-        match = _UNIT.match(self._text, token.start - self._offset)
+        match = UNIT.match(self._text, token.start - self._offset)
         return match is not None and match.start(1) == token.start - self._offset
 
     def _value(self, index: int) -> _Value | None:
@@ -266,7 +253,7 @@ class _Reader:
             last += 2
         if high < low:
             low, high = high, low
-        unit = _UNIT.match(self._text, self._tokens[last].end - self._offset)
+        unit = UNIT.match(self._text, self._tokens[last].end - self._offset)
         if unit:
             end = unit.end()
         else:
@@ -292,7 +279,7 @@ class _Reader:
         following = self._words[value.last + 1 : value.last + 2]
         if following == ["degrees"] and not value.unit and quantity.name != "temp":
             return
-        if not quantity.unit and not value.unit and _UNKNOWN_UNIT.match(self._text, value.end):
+        if not quantity.unit and not value.unit and UNKNOWN_UNIT.match(self._text, value.end):
             return
         scaled = (
             convert(value.low, quantity, value.unit),
@@ -301,6 +288,10 @@ class _Reader:
         low, high = scaled
         if low is None or high is None:
             return
+        # Where a point may mark thousands, both readings have to meet what is asked.
+        other = other_value(self._words[value.last])
+        if other is not None and value.low == value.high and value.second is None:
+            high = max(high, convert(other, quantity, value.unit) or high)
         flag = self._flag(value, low / value.low if value.low else 1.0)
         last = self._last_token(value.end, value.last)
         if value.bound == "<":
@@ -327,26 +318,47 @@ class _Reader:
                     yield from self._measured(quantity, other, first)
                 return
 
-    def _later_values(self, quantity: Quantity, found: Measurement) -> Iterator[Measurement]:
+    def _later_values(
+        self,
+        quantity: Quantity,
+        found: Measurement,
+        unit: str,
+    ) -> Iterator[Measurement]:
         """Yield further values of a quantity in the same unit: "61 ng/L on arrival and 412 ng/L three
-        hours later".
+        hours later"; ``unit``: that of the row.
         """
         value = self._value(self._last_number(found))
-        if value is None or not value.unit or value.second is not None:
+        if value is None or value.second is not None:
             return
         index = found.last + 1
+        if not value.unit and not self._is_series(index):
+            return
         while index < len(self._words):
             index = self._behind_reference(index)
             if index >= len(self._words):
                 return
-            if is_number(self._words[index]):
+            if is_number(self._words[index]) and not self._is_time(index):
                 later = self._value(index)
-                if later is not None and later.unit == value.unit:
+                if later is not None and (later.unit == value.unit or not value.unit):
+                    later = replace(later, unit=later.unit or unit)
                     yield from self._measured(quantity, later, index)
                     index = self._last_token(later.end, later.last)
-            elif self._words[index] not in _BETWEEN_VALUES:
+            elif self._words[index] not in _BETWEEN_VALUES | {"|", ";"} and not (
+                self._is_time(index) or self._words[index] == ">"
+            ):
                 return
             index += 1
+
+    def _is_time(self, index: int) -> bool:
+        """True for a number that tells when: "3" in "at 3 h"."""
+        return is_number(self._words[index]) and self._words[index + 1 : index + 2] in _TIMES
+
+    def _is_series(self, index: int) -> bool:
+        """True if values without a unit go on: in the next column, behind an arrow, or at a time."""
+        following = self._words[index : index + 3]
+        if self._in_columns or following[:1] == ["→"] or following[:2] == ["-", ">"]:
+            return True
+        return any(self._is_time(place) for place in range(index, index + len(following)))
 
     def _behind_reference(self, index: int) -> int:
         """Return the index behind a reference range in brackets that begins at ``index``, or
@@ -354,7 +366,7 @@ class _Reader:
         """
         if self._words[index] not in {"(", "["}:
             return index
-        reference = _REFERENCE.match(self._text, self._tokens[index].start - self._offset)
+        reference = REFERENCE.match(self._text, self._tokens[index].start - self._offset)
         if reference is None:
             return index
         while index < len(self._words) and self._words[index] not in {")", "]"}:
@@ -375,12 +387,12 @@ class _Reader:
         return last
 
     def _flag(self, value: _Value, factor: float) -> str:
-        flag = _FLAG.match(self._text, value.end)
+        flag = FLAG.match(self._text, value.end)
         if flag:
             if flag[1].lower()[0] in "he↑":
                 return "up"
             return "down"
-        reference = _REFERENCE.match(self._text, value.end)
+        reference = REFERENCE.match(self._text, value.end)
         if reference is None:
             return ""
         if reference["limit"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -37,7 +37,8 @@ DAYS = {
 @dataclass(frozen=True)
 class Quantity:
     """One quantity: the words that name it, its unit, factors from other units, and what a value of
-    it can be.
+    it can be. ``spoken``: names of everyday speech, which need the unit. ``peaks``: of several values
+    the highest counts.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Quantity:
     rescale: tuple[float, float] | None
     rescale_below: tuple[float, float] | None
     rescale_above: tuple[float, float] | None
+    spoken: tuple[str, ...] = ()
+    peaks: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ def _quantity(name: str, entry: Mapping[str, Any]) -> Quantity:
         tuple(entry["rescale"]) if "rescale" in entry else None,
         tuple(entry["rescale_below"]) if "rescale_below" in entry else None,
         tuple(entry["rescale_above"]) if "rescale_above" in entry else None,
+        tuple(entry.get("spoken", ())),
+        entry.get("peaks", False),
     )
 
 
@@ -119,6 +124,9 @@ def name_index() -> dict[tuple[str, ...], list[Quantity]]:
         for name in quantity.names:
             words = tuple(token.text for token in tokenise(name))
             index.setdefault(words, []).append(quantity)
+        for name in quantity.spoken:
+            words = tuple(token.text for token in tokenise(name))
+            index.setdefault(words, []).append(replace(quantity, needs_unit=True))
     return index
 
 

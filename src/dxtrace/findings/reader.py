@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dxtrace.findings.asides import mark_asides
-from dxtrace.findings.columns import Columns, earlier_columns, is_row, without_earlier
+from dxtrace.findings.columns import Columns, earlier_columns, is_row, names_times, without_earlier
 from dxtrace.findings.context import Context, patient_by_relation, read_context
 from dxtrace.findings.lists import denied_items, opens_denial
 from dxtrace.findings.measurements import read_measurements
@@ -129,6 +129,7 @@ class _State:
     denying: bool = False
     no_column: int = 0
     columns: Columns | None = None
+    times: bool = False
 
 
 def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
@@ -142,7 +143,7 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
     if not tokens:
         _open_denial(case.note, start, end, state)
         return None
-    measurements = tuple(read_measurements(words, tokens, start_of_words))
+    measurements = tuple(read_measurements(words, tokens, start_of_words, state.times))
     context = read_context(words, tokens, patient=state.patient)
     labelled = start_of_words > start
     if state.family and not labelled and _returns_to_patient(words, context, measurements):
@@ -198,6 +199,8 @@ def _read(case: Case, start: int, end: int, state: _State) -> Sentence | None:
 
 def _read_now(text: str, state: _State) -> str:
     """Return a line with what a table tells of earlier tests blank; note the heading of a table."""
+    if names_times(text) or not is_row(text):
+        state.times = names_times(text)
     columns = earlier_columns(text)
     if columns is not None or not is_row(text):
         state.columns = columns

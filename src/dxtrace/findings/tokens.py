@@ -14,6 +14,8 @@ _APOSTROPHE = "(?:â€™|[´`?’'ʼ＇\ufffd])"
 _TOKEN = re.compile(
     r"&(?:[a-zA-Z]{2,8}|#\d{1,6});"  # a character as HTML writes it
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)"  # 12,000
+    r"|\d{1,3}(?:['’\u00a0\u2009\u202f]\d{3})+(?!\d)"  # 12'000
+    r"|\d{1,3}(?: \d{3})+(?= ?(?:[pnµμmk]?g|[mnpµμ]?mol|cells|[mkµμ]?i?u)? ?/ ?(?:[dmµμ]?l|mm))"  # 12 000 /µl
     r"|\d+(?:[.,·]\d+)?(?!\d)"  # 7.2, and 7,2 as much of the world writes it
     r"|\d+"
     # A vital sign and its value: "T98.2 BP164/98 HR88".

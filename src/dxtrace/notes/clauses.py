@@ -45,12 +45,21 @@ _CLOSED = re.compile(
 
 _VALUE_PAIR = re.compile(
     r"(?<![ \t\u00a0])[ \t\u00a0]++"
-    r"(?!(?:from|to|with|of|was|is|were|are|had|has|for|in|on|at|by|about|over|under|than|since|until|and|or|the|an?)\b)"
+    r"(?!(?:from|to|with|of|was|is|were|are|had|has|for|in|on|at|by|about|over|under|than|since|until|and|or|the|an?"
+    r"|x|h|hrs?|min|days?|d|wks?|levels?|score|class|grade|stage|type|readings?|sats?|values?|count|ratio)\b)"
     r"(?=[A-Za-z][A-Za-z0-9]{0,11}(?:[ -]sat)?(?::[ \t]*|[ \t]+)[<>]?\d)",
 )
 
 
 _DIGIT = re.compile(r"\d")
+# A number that is a value, and not part of a name: "T4", "CURB-65".
+_VALUE = re.compile(r"(?<![A-Za-z\d-])\d")
+
+# A character as HTML writes it: its semicolon ends nothing.
+_ENTITY = re.compile(r"&#?\w{1,8};\Z")
+
+#: Characters of what stands in brackets, at most, where it stays in one piece.
+_BRACKETS = 200
 
 
 SIGNED = re.compile(r"[\s,;][-+\u2212](?=[A-Za-z])")
@@ -78,7 +87,7 @@ def _cued_clauses(note: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     negation = NEGATION.search(note, begin, end)
     for match in _REACH.finditer(note, start, end):
         stop = match.start()
-        if _blank(note, begin, stop):
+        if _blank(note, begin, stop) or _stays_whole(note, begin, stop, end):
             continue
         if not _CUED_ITEM.match(note, stop, end):
             denial = (
@@ -116,8 +125,12 @@ def _pairs(note: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterato
     ("blood pressure 9").
     """
     begin = start
+    if pattern is LAB_PAIR:
+        value = _DIGIT
+    else:
+        value = _VALUE
     for _, last in _divide(note, start, end, pattern):
-        if last == end or _DIGIT.search(note, begin, last):
+        if last == end or value.search(note, begin, last):
             yield begin, last
             begin = last
 
@@ -158,7 +171,19 @@ def _after_heading(note: str, start: int, end: int) -> int:
 def _divide(note: str, start: int, end: int, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     begin = start
     for match in pattern.finditer(note, start, end):
+        if _stays_whole(note, begin, match.start(), end):
+            continue
         if not _blank(note, begin, match.start()) and not _blank(note, match.end(), end):
             yield begin, match.start()
             begin = match.end()
     yield begin, end
+
+
+def _stays_whole(note: str, begin: int, place: int, end: int) -> bool:
+    """True inside brackets, and at the semicolon of "&lt;"."""
+    if note[place] == ";" and _ENTITY.search(note, max(begin, place - TAIL), place + 1):
+        return True
+    opened = note.rfind("(", max(begin, place - _BRACKETS), place)
+    if opened < 0 or ")" in note[opened:place]:
+        return False
+    return ")" in note[place : min(end, place + _BRACKETS)]

@@ -26,6 +26,17 @@ _ABBREVIATION = re.compile(
 
 # Abbreviations that often end a sentence: they do when a capitalised word follows ("after 20 min.
 # He slept").
+# Abbreviations of what is measured: no sentence ends between them and a value.
+_BEFORE_VALUE = re.compile(
+    r"\b(?:ref|norm|pred|est|approx|chol|trop|plts?|wbc|hgb|hb|cr|creat|gluc?|trig|alb|bili|lact|sats?|wt|ht|temp|avg|hct|alt"
+    r"|ast|crp|esr|tsh|bnp|inr|elev|max|min)\.\Z",
+    re.IGNORECASE,
+)
+
+# Items of a list within a line: "1. HTN 2. DM2"; and a number alone that opens one.
+_INLINE_ITEM = re.compile(r"(?<!\S)(\d{1,2})\.[ \t]+(?=[A-Za-z])")
+_ITEM_NUMBER = re.compile(r"\s*\d{1,2}\.")
+
 # The number of an item of a list that runs on below what opened it ("He denies:\n1. fever").
 _NUMBERED = re.compile(r"\n[ \t]*(?:\d{1,2}|[a-z]|[ivx]{1,4})\.\Z")
 
@@ -113,7 +124,9 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
             following = WORD.match(note, stop, end)
             if match[0][0] == "." and _abbreviated(note, begin, match.start() + 1, following):
                 continue
-            if match[0] == "." and _NUMBERED.search(note, begin, stop):
+            if match[0] == "." and _is_number_of_item(note, begin, stop):
+                continue
+            if _in_brackets(note, begin, stop, end):
                 continue
             if following and _goes_on_after(note, match, following, small):
                 continue
@@ -124,13 +137,15 @@ def sentences(note: str) -> Iterator[tuple[int, int]]:
 
 
 def _parts(note: str) -> Iterator[tuple[int, int]]:
-    """Yield ranges of paragraphs, cut before headings that stand within a line."""
+    """Yield ranges of paragraphs, cut before headings and items of a list that stand within a line."""
     for start, end in _paragraphs(note):
         begin = start
-        for heading, _ in inline_headings(note, start, end):
-            if heading > begin:
-                yield begin, heading
-                begin = heading
+        cuts = [heading for heading, _ in inline_headings(note, start, end)]
+        cuts += _inline_items(note, start, end)
+        for cut in sorted(cuts):
+            if note[begin:cut].strip():
+                yield begin, cut
+                begin = cut
         yield begin, end
 
 
@@ -157,11 +172,43 @@ def _goes_on_after(
     return not small and _SMALL_START.match(note, following.start(1)) is None
 
 
+def _is_number_of_item(note: str, begin: int, stop: int) -> bool:
+    """True for a full stop behind the number of an item, which ends no sentence."""
+    return (
+        _NUMBERED.search(note, begin, stop) is not None
+        or _ITEM_NUMBER.fullmatch(note, begin, stop) is not None
+    )
+
+
+def _inline_items(note: str, start: int, end: int) -> Iterator[int]:
+    """Yield where the items of a list begin that stands in one line: numbers that count from 1."""
+    places: list[int] = []
+    for match in _INLINE_ITEM.finditer(note, start, end):
+        if int(match[1]) == len(places) + 1:
+            places.append(match.start())
+    if len(places) > 1:
+        yield from places
+
+
+def _in_brackets(note: str, begin: int, stop: int, end: int) -> bool:
+    """True if a bracket that was opened before ``stop`` is closed soon behind it: "[ref. 4.0 to 10.0]"."""
+    for opening, closing in ("()", "[]"):
+        opened = note.rfind(opening, max(begin, stop - TAIL), stop)
+        if opened < 0 or closing in note[opened:stop]:
+            continue
+        closed = note.find(closing, stop, min(end, stop + TAIL))
+        if closed >= 0 and "\n" not in note[stop:closed] and opening not in note[stop:closed]:
+            return True
+    return False
+
+
 def _abbreviated(note: str, begin: int, end: int, following: re.Match[str] | None) -> bool:
     """True if the full stop before ``end`` belongs to an abbreviation and does not end the sentence
     as well.
     """
     tail = max(begin, end - TAIL)
+    if following and following[1] in "0123456789<>~" and _BEFORE_VALUE.search(note, tail, end):
+        return True
     if not _ABBREVIATION.search(note, tail, end):
         return False
     return not (
