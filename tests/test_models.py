@@ -25,7 +25,8 @@ import pytest
 from gguf.quants import dequantize
 from support.commands import Run
 
-from dxtrace.errors import InputError, ModelError, UnknownName
+from dxtrace.errors import InputError, ModelError, NotAModelError, UnknownName
+from dxtrace.files import open_gguf
 from dxtrace.models import store
 from dxtrace.models.gguf_files import rewrite
 from dxtrace.models.lora import LlamaShape, adapter_folder, read_lora
@@ -323,6 +324,32 @@ def small_gguf(tmp_path: Path) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return tmp_path / "small.gguf"
+
+
+def test_a_gguf_array_longer_than_its_file_is_refused_at_once(small_gguf: Path) -> None:
+    data = small_gguf.read_bytes()
+    at = data.index(b"tokenizer.ggml.tokens") + len("tokenizer.ggml.tokens") + 8
+    small_gguf.write_bytes(data[:at] + (2**40).to_bytes(8, "little") + data[at + 8 :])
+    with pytest.raises(NotAModelError, match="not a GGUF file"):
+        open_gguf(small_gguf)
+
+
+def test_files_that_only_their_owner_can_read_are_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DXTRACE_HOME", str(tmp_path / "cache"))
+    assert store.cache_problems() == []
+    file = tmp_path / "cache" / "models" / "base.gguf"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    file.chmod(0o644)
+    (tmp_path / "cache").chmod(0o755)
+    assert store.cache_problems() == []
+    file.chmod(0o600)
+    assert store.cache_problems() == [
+        f"{file} can be read by the owner alone: chmod a+r shares them"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ def doctor(
     table.add_row("cpu", f"{os.cpu_count()} threads; {_cpu_features()}")
     table.add_row("gpu", _gpu())
     table.add_row("cache", f"{home()}{' (DXTRACE_HOME)' if os.environ.get('DXTRACE_HOME') else ''}")
+    for problem in store.cache_problems():
+        table.add_row("", f"problem: {problem}")
     for model in PACKAGED:
         base = store.base_file(model.name)
         if base:

@@ -28,6 +28,7 @@ from dxtrace.engines.base import (
 from dxtrace.engines.guard import check_grammar
 from dxtrace.engines.hub import hub_or_cache, why_not_loaded
 from dxtrace.errors import EngineError, ModelError
+from dxtrace.files import open_gguf
 from dxtrace.notes.prompt import with_start_token
 
 
@@ -315,10 +316,9 @@ def _mend_words(tokenizer: Any, path: Path) -> None:
     """Split words as the GGUF file says: transformers forgets that SmolLM reads each digit by
     itself.
     """
-    from gguf import GGUFReader
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
 
-    field = GGUFReader(path).fields.get("tokenizer.ggml.pre")
+    field = open_gguf(path).fields.get("tokenizer.ggml.pre")
     if field is not None and field.contents() == "smollm":
         parts = [
             Digits(individual_digits=True),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from dxtrace.errors import InputError, MissingExtra, NotAModelError
+
+#: Longest array in the metadata of a GGUF file: Gemma's half a million merges are the longest met.
+_MOST_ITEMS = 2_000_000
 
 #: Rows of a parquet file that are in memory at a time.
 _BATCH = 1000
@@ -37,16 +41,34 @@ def read_safetensors(path: Path) -> dict[str, Any]:
     return tensors
 
 
+@cache
+def _bounded_reader() -> Any:
+    """Return ``gguf.GGUFReader``, but one that believes no array longer than the file could hold.
+
+    It would fill the memory with as many empty items as a damaged length says.
+    """
+    import gguf
+    import numpy as np
+
+    class BoundedReader(gguf.GGUFReader):  # type: ignore[misc]
+        def _get_field_parts(self, orig_offs: int, raw_type: int) -> Any:
+            if raw_type == gguf.GGUFValueType.ARRAY:
+                count = int(self._get(orig_offs + 4, np.uint64)[0])
+                if count > min(_MOST_ITEMS, len(self.data) - orig_offs):
+                    raise ValueError(f"an array of {count} items")
+            return super()._get_field_parts(orig_offs, raw_type)
+
+    return BoundedReader
+
+
 def open_gguf(path: Path) -> Any:
     """Return a ``gguf.GGUFReader`` of a file.
 
     Raises:
         NotAModelError: it is no GGUF file, or a damaged one.
     """
-    import gguf
-
     try:
-        reader = gguf.GGUFReader(path)
+        reader = _bounded_reader()(path)
         reader.fields["general.architecture"].contents()
     except Exception as error:  # a damaged file can fail anywhere in the reader
         raise NotAModelError(f"{path}: not a GGUF file ({type(error).__name__})") from None

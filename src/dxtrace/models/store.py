@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,40 @@ PACKAGED = (
 )
 
 DEFAULT = PACKAGED[0].name
+
+
+def cache_problems() -> list[str]:
+    """Return what keeps somebody from using the cache, a sentence each: folders that cannot be written,
+    files that cannot be read, or by their owner alone.
+    """
+    folder = home()
+    if not folder.exists():
+        return []
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return [f"{folder} cannot be read by you: ask its owner, or set DXTRACE_HOME"]
+    found = []
+    if not os.access(folder, os.W_OK):
+        found.append(
+            "it cannot be written by you: what is there is used, nothing is added; set DXTRACE_HOME for one of your own"
+        )
+    shared = stat.S_IROTH & folder.stat().st_mode
+    unreadable, private = [], []
+    for file in folder.rglob("*.gguf"):
+        if not os.access(file, os.R_OK):
+            unreadable.append(file)
+        elif shared and not stat.S_IROTH & file.stat().st_mode:
+            private.append(file)
+    if unreadable:
+        found.append(f"{_named(unreadable)} cannot be read by you: their owner runs chmod a+r")
+    if private:
+        found.append(f"{_named(private)} can be read by the owner alone: chmod a+r shares them")
+    return found
+
+
+def _named(files: list[Path]) -> str:
+    if len(files) == 1:
+        return str(files[0])
+    return f"{files[0]} and {len(files) - 1} more"
 
 
 def packaged(name: str) -> Packaged:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dxtrace.compose.processes import usable_cores
 from dxtrace.errors import InputError
-from dxtrace.files import atomic_write, writing
+from dxtrace.files import atomic_write, check, parse_json, read_json, writing
 from dxtrace.models import store
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.train.corpora import Cases, NumberedCases, fingerprint
@@ -65,6 +65,14 @@ class Encoded:
     folder: Path | None = None
 
 
+@dataclass(frozen=True)
+class _About:
+    """What is kept beside rows: what became of the cases of either part."""
+
+    train: Report
+    dev: Report
+
+
 def encode(
     recipe: Recipe,
     cases: Cases,
@@ -94,7 +102,13 @@ def encode(
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         _fill(folder, work)
-    return work.open(folder)
+    try:
+        return work.open(folder)
+    except (InputError, OSError, ValueError):  # damaged rows, which pyarrow says by a ValueError
+        shutil.rmtree(folder, ignore_errors=True)
+        with writing(folder):
+            _fill(folder, work)
+        return work.open(folder)
 
 
 def _fill(folder: Path, work: _Work) -> None:
@@ -187,7 +201,7 @@ class _Work:
         )
         kept = encode(self._recipe, composed, self._tokenizer, self._report)
         dev = Rows.in_memory(self._dev_rows())
-        split = json.loads(kept.split) | {"dev": self._dev.hashes}
+        split = parse_json(kept.split, "split.json") | {"dev": self._dev.hashes}
         return replace(
             kept,
             dev=dev,
@@ -206,12 +220,13 @@ class _Work:
 
     def open(self, folder: Path) -> Encoded:
         """Return what :meth:`write` left in a folder."""
-        about = json.loads((folder / "about.json").read_text("utf-8"))
+        file = folder / "about.json"
+        about = check(_About, read_json(file), str(file))
         return Encoded(
             self._open_train(folder),
             Rows.open(folder / "dev.arrow"),
-            Report(**about["train"]),
-            Report(**about["dev"]),
+            about.train,
+            about.dev,
             (folder / "split.json").read_text("utf-8"),
             folder,
         )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from dxtrace.files import atomic_write
+from dxtrace.errors import InputError
+from dxtrace.files import atomic_write, check, read_json
 from dxtrace.train.preflight import Timed
 from dxtrace.train.prepared import Prepared, environment
 
@@ -28,8 +30,8 @@ def time_once(prepared: Prepared) -> Timed:
     }
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     file = folder / f"timed-{key[:16]}.json"
-    if file.is_file():
-        return Timed(**json.loads(file.read_text("utf-8")))
+    with suppress(InputError):
+        return check(Timed, read_json(file), str(file))
     timed = _time(prepared)
     atomic_write(file, json.dumps(asdict(timed)))
     return timed
