@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support import ROOT
 from support.serving import Running, serving, wait
 from support.view import HOSTILE, NOTE, STATES, Quick, state
 
@@ -245,7 +249,11 @@ WRONG = [
     ({"note": NOTE, "model": "other"}, {}, 404),
     ({"note": NOTE}, {"Content-Type": "text/plain"}, 415),
     ({"note": NOTE}, {"Origin": "http://evil.example"}, 403),
+    ({"note": NOTE}, {"Origin": "http://evil.example/://localhost"}, 403),
     ({"note": NOTE}, {"Host": "evil.example"}, 421),
+    ({"note": NOTE}, {"Host": "localhost:80@evil.example"}, 421),
+    ({"note": NOTE}, {"Transfer-Encoding": "chunked", "Content-Length": "9"}, 400),
+    ({"note": NOTE}, {f"X-{number}": "a" for number in range(200)}, 431),
     ({"note": "x" * 3000}, {}, 413),
     ('{"a":' * 2000, {}, 400),
 ]
@@ -386,3 +394,17 @@ def test_closing_ends_what_runs() -> None:
         ).start()
         wait(lambda: server.health()["running"] == 1)
     assert quick.answered == 0
+
+
+@pytest.mark.slow
+def test_a_server_process_holds_against_attacks_and_keeps_nothing(home: Path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "serve_attacks.py"), "--only"]
+    done = subprocess.run(
+        [*command, "malformed", "elsewhere", "pipelined", "left"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr or json.loads(done.stdout)["faults"]
+    assert json.loads(done.stdout)["files_with_the_canary"] == []

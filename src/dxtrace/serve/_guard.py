@@ -8,6 +8,7 @@ import asyncio
 import hmac
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,11 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+#: Most header fields of a request; a browser sends about twenty.
+_MOST_HEADERS = 100
+
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?", re.ASCII)
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -89,6 +95,8 @@ class Guard:
                 )
 
     def _check(self, scope: Message) -> None:
+        if len(scope["headers"]) > _MOST_HEADERS:
+            raise Refused(431, "TooManyHeaders", f"a request has at most {_MOST_HEADERS} headers")
         headers = {}
         for key, value in scope["headers"]:
             headers[key.decode("latin-1")] = value.decode("latin-1")
@@ -97,7 +105,7 @@ class Guard:
             if _host_name(host) not in self.rules.hosts:
                 raise Refused(421, "WrongHost", "this server is not asked by that name")
             origin = headers.get("origin")
-            if origin is not None and origin.split("://")[-1] != host:
+            if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
                 raise Refused(403, "WrongOrigin", "another site may not use this server")
         elif scope["path"].startswith(("/v1", "/openapi")):
             given = headers.get("authorization", "").removeprefix("Bearer ").encode()
@@ -112,6 +120,8 @@ class Guard:
             and headers.get("content-type", "").split(";")[0].strip() != "application/json"
         ):
             raise Refused(415, "WrongType", "send JSON with 'Content-Type: application/json'")
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise Refused(400, "TwoLengths", "a body has a length or comes in chunks, not both")
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > self.rules.body_bytes:
             raise Refused(413, "TooLarge", f"a body has at most {self.rules.body_bytes:,} bytes")
@@ -167,7 +177,13 @@ async def refuse(send: Send, status: int, kind: str, message: str) -> None:
     body = json.dumps({"error": {"type": kind, "message": message}}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     close = [(b"connection", b"close")]
-    extra = {401: [(b"www-authenticate", b"Bearer")], 408: close, 413: close}
+    extra = {
+        401: [(b"www-authenticate", b"Bearer")],
+        400: close,
+        408: close,
+        413: close,
+        431: close,
+    }
     await send(
         {
             "type": "http.response.start",
@@ -192,7 +208,8 @@ async def _collect(receive: Receive, most: int) -> bytes:
 
 
 def _host_name(host: str) -> str:
-    """Return the name in a Host header, without port and brackets."""
-    if host.startswith("["):
-        return host[1:].split("]")[0]
-    return host.rsplit(":", 1)[0].lower()
+    """Return the name in a Host header, without port and brackets; "" if it is no name with a port."""
+    found = _HOST.fullmatch(host.lower())
+    if found is None:
+        return ""
+    return found["name"].strip("[]")
