@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import pkgutil
 import re
 import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -17,9 +19,10 @@ from rich.console import Console
 from support.engines import Unread
 
 import dxtrace
-from dxtrace import Case, Reasoner, __main__, cli
+from dxtrace import Case, Chain, Reasoner, __main__, cli
 from dxtrace.cli import _progress
 from dxtrace.cli._help import EXAMPLES
+from dxtrace.errors import CaseError, UnknownName
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -127,6 +130,38 @@ def test_a_users_script_passes_a_strict_type_check(tmp_path: Path) -> None:
 
 def test_every_public_name_can_be_had() -> None:
     assert all(getattr(dxtrace, name) is not None for name in dxtrace.__all__)
+
+
+def test_the_page_on_python_names_what_there_is() -> None:
+    """Every name of the page can be imported, and every public name stands on it."""
+    page = (ROOT / "docs/reference/python.md").read_text("utf-8")
+    for place in re.findall(r"^::: (\S+)$", page, re.MULTILINE):
+        assert pkgutil.resolve_name(place) is not None, place
+    offered = page.partition("; the rest")[0].partition("`from dxtrace import`")[2]
+    assert set(re.findall(r"`(\w+)`", offered)) == set(dxtrace.__all__)
+
+
+def test_what_is_printed_of_a_case_and_an_answer_is_a_line_without_the_note() -> None:
+    case = Case.from_text("HPI: canary for a week.\nExam: normal.", "a1")
+    chain = Chain("a1", case.note, "Asthma", "Asthma", ("Suspected Asthma", "Asthma"), ())
+    assert repr(case) == "Case('a1': 37 characters, 2 sections)"
+    assert repr(chain) == "Chain('a1': Asthma, 0 steps)"
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [("case.txt", "read_case"), ("notes/My-case.PDF\n", "read_case"), (5, "int"), (None, "None")],
+)
+def test_what_is_no_note_is_refused(said: Any, says: str) -> None:
+    with pytest.raises(CaseError, match=says):
+        Reasoner(Unread()).reason(said)
+
+
+def test_an_answer_has_two_text_forms() -> None:
+    chain = Chain("a1", "wheeze", "Asthma", "Asthma", ("Suspected Asthma", "Asthma"), ())
+    assert chain.text() == chain.text("trained") == "FINAL DIAGNOSIS: Asthma"
+    with pytest.raises(UnknownName, match="trained"):
+        chain.text("nope")  # type: ignore[arg-type]
 
 
 GUIDES = [

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from dxtrace.chain import Differential as Differential
     from dxtrace.chain import Span as Span
     from dxtrace.chain import Step as Step
+    from dxtrace.corpus.registry import open_corpus as open_corpus
     from dxtrace.errors import DxtraceError as DxtraceError
+    from dxtrace.evaluate.verification import verify_quotes as verify_quotes
     from dxtrace.models.loading import load as load
     from dxtrace.notes.case import Case as Case
     from dxtrace.notes.reading import read_case as read_case
@@ -38,8 +40,10 @@ _HOMES = {
     "Step": "dxtrace.chain",
     "load": "dxtrace.models.loading",
     "notebook_html": "dxtrace.view",
+    "open_corpus": "dxtrace.corpus.registry",
     "read_case": "dxtrace.notes.reading",
     "read_cases": "dxtrace.notes.reading",
+    "verify_quotes": "dxtrace.evaluate.verification",
 }
 
 __all__ = [
@@ -52,8 +56,10 @@ __all__ = [
     "Step",
     "load",
     "notebook_html",
+    "open_corpus",
     "read_case",
     "read_cases",
+    "verify_quotes",
 ]
 
 

@@ -4,6 +4,7 @@ verify every quote.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -370,7 +371,15 @@ def _timing(before: Work, after: Work, total: float) -> Timing:
     )
 
 
+#: A text of one word that ends like the name of a file.
+_FILE_NAME = re.compile(r"\S+\.(?:txt|md|jsonl?|csv|tsv|pdf|docx?|html?)", re.IGNORECASE)
+
+
 def _case(case: Case | str) -> Case:
-    if isinstance(case, str):
-        return Case.from_text(case)
-    return case
+    if isinstance(case, Case):
+        return case
+    if not isinstance(case, str):
+        raise CaseError(f"a case or the text of a note is expected, not {type(case).__name__}")
+    if _FILE_NAME.fullmatch(case.strip()):
+        raise CaseError("this is the name of a file, not a note: read_case(NAME) reads it")
+    return Case.from_text(case)

@@ -182,6 +182,10 @@ class Chain:
     model: ModelInfo = field(default=ModelInfo(), compare=False)
     timing: Timing = field(default=Timing(), compare=False)
 
+    def __repr__(self) -> str:
+        """Say what it is in a line, without the note."""
+        return f"Chain({self.id!r}: {self.headline}, {len(self.steps)} steps)"
+
     def verify(self) -> None:
         """Check that every evidence is the note's own text and every step supports a node of the
         path.

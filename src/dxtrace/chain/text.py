@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from dxtrace.chain.result import Status
-from dxtrace.errors import InputError
+from dxtrace.errors import InputError, UnknownName
 
 Style = Literal["card", "trained"]
+
+STYLES: tuple[Style, ...] = get_args(Style)
 
 #: What stands in place of a diagnosis where none is named.
 HEADLINES: dict[Status, str] = {
@@ -53,7 +55,13 @@ class Answer:
     steps: tuple[AnswerStep, ...]
 
     def render(self, style: Style = "card") -> str:
-        """Return the text form; :func:`parse` reads it back."""
+        """Return the text form; :func:`parse` reads it back.
+
+        Raises:
+            UnknownName: no such form.
+        """
+        if style not in STYLES:
+            raise UnknownName("text form", style, STYLES)
         lines = [f"FINAL DIAGNOSIS: {self.diagnosis}"]
         for number, step in enumerate(self.steps, 1):
             if style == "trained" and step.supports:

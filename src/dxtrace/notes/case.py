@@ -35,6 +35,10 @@ class Case:
     def __post_init__(self) -> None:
         _check_text(self.note)
 
+    def __repr__(self) -> str:
+        """Say what it is in a line, without the note."""
+        return f"Case({self.id!r}: {len(self.note)} characters, {len(self.sections)} sections)"
+
     @classmethod
     def from_text(cls, text: str, id: str = "case") -> Case:
         """Make a case from a note, with or without headings.

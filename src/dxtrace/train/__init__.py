@@ -1,5 +1,8 @@
 """From a recipe to an adapter: recipe, preflight, run, card, publishing."""
 
+import logging
+import warnings
+
 from dxtrace.train.card import write_card
 from dxtrace.train.curves import plot_losses, read_metrics
 from dxtrace.train.finish import finish_run
@@ -8,6 +11,10 @@ from dxtrace.train.publish import check_publishable, publish
 from dxtrace.train.recipe import Recipe, load_recipe, recipe_names
 from dxtrace.train.run import prepare, train
 from dxtrace.train.sweep import Trial, sweep
+
+# What the libraries tell each other's authors; a notebook would show it to the reader.
+warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 __all__ = [
     "Outcome",
