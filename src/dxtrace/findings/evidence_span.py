@@ -4,6 +4,8 @@ end.
 
 from __future__ import annotations
 
+import re
+
 from dxtrace.findings.numbers import is_number
 from dxtrace.findings.pattern_index import Match
 from dxtrace.findings.quantities import Measurement
@@ -119,6 +121,9 @@ _DETERMINERS = frozenset(
 )
 
 
+_TWO_LETTERS = re.compile(r"[^\W\d_].*?[^\W\d_]")
+
+
 def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
     """Return the piece of a note that states a finding, or None if it cannot be cut without
     clipping a qualifier.
@@ -154,7 +159,7 @@ def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
 
 
 def _has_words(text: str) -> bool:
-    return sum(char.isalpha() for char in text) >= 2
+    return _TWO_LETTERS.search(text) is not None
 
 
 def _qualified_from_outside(sentence: Sentence, match: Match) -> bool:

@@ -48,7 +48,9 @@ class PatternIndex:
     """Many patterns, each owned by a finding (a number), looked up by the words that they ask for."""
 
     patterns: list[tuple[int, Pattern, bool]] = field(default_factory=list)
+    # By choice: the patterns that ask for it, each with the bit of the group that it meets.
     _users: dict[Choice, list[tuple[int, int]]] = field(default_factory=dict)
+    _all_groups: list[int] = field(default_factory=list)
     _exact: dict[str, list[tuple[Choice, Words]]] = field(
         default_factory=lambda: defaultdict(list),
     )
@@ -66,12 +68,13 @@ class PatternIndex:
         """Add a pattern of a finding; ``past_allowed``: words told of the past meet it too."""
         number = len(self.patterns)
         self.patterns.append((owner, pattern, past_allowed))
+        self._all_groups.append((1 << len(pattern.groups)) - 1)
         for group, choices in enumerate(pattern.groups):
             for choice in choices:
                 if choice not in self._users:
                     self._users[choice] = []
                     self._add_choice(choice)
-                self._users[choice].append((number, group))
+                self._users[choice].append((number, 1 << group))
 
     def _add_choice(self, choice: Choice) -> None:
         flags = {}
@@ -111,15 +114,17 @@ class PatternIndex:
             words.append(token.text)
         measured = list(measurements)
         spans = self._spans(words, measured, _silent_tokens(tokens, measured))
-        met: dict[int, set[int]] = defaultdict(set)
+        met: dict[int, int] = defaultdict(int)
         for choice in spans:
             for number, group in self._users[choice]:
-                met[number].add(group)
+                met[number] |= group
+        whole = []
+        for number, groups_met in met.items():
+            if groups_met == self._all_groups[number]:
+                whole.append(number)
         result = []
-        for number in sorted(met):
+        for number in sorted(whole):
             owner, pattern, past_allowed = self.patterns[number]
-            if len(met[number]) < len(pattern.groups):
-                continue
             groups = _spans_of_groups(pattern, spans)
             if groups is None:
                 continue

@@ -102,6 +102,10 @@ def single_clauses(quotes: Iterable[Quote]) -> list[Quote]:
     return inner
 
 
+_LETTER = re.compile(r"[^\W\d_]")
+_TWO_CHARACTERS = re.compile(r"[^\W_][\W_]*[^\W_]")
+
+
 def _trim(note: str, start: int, end: int) -> Quote | None:
     """Cut bullets, white space and closing punctuation off the ends; None if nothing worth quoting
     is left.
@@ -119,8 +123,7 @@ def _trim(note: str, start: int, end: int) -> Quote | None:
     if lead := _LEAD.match(note, start, end):
         start = lead.end()
     text = note[start:end]
-    letters = any(char.isalpha() for char in text)
-    if not letters or sum(char.isalnum() for char in text) < 2:
+    if not _LETTER.search(text) or not _TWO_CHARACTERS.search(text):
         return None
     return Quote(" ".join(text.split()), start, end)
 
