@@ -36,6 +36,16 @@ OTHERS: dict[str, tuple[bytes, str]] = {
     ),
     "csv": (b'id,note\n1,"cough and fever"\n2,"melena"\n', "dxtrace batch"),
     "tsv": (b"patient\tnote\n1\tcough and fever\n2\tmelena\n", "dxtrace batch"),
+    "csv with an id": (b"patient_id,free words\n1,cough and fever\n2,melena\n", "dxtrace batch"),
+    "png": (b"\x89PNG\r\n\x1a\n\x00\x00", "PNG"),
+    "dicom": (b"\x00" * 128 + b"DICM\x02\x00", "DICOM"),
+    "utf-16": ("\ufeffCough and fever".encode("utf-16-le"), "UTF-16"),
+    "latex": (b"\\documentclass{article}\\begin{document}Cough\\end{document}", "LaTeX"),
+    "hl7": (b"MSH|^~\\&|LAB|HOSP|||20240301||ORU^R01|1|P|2.5\rPID|1||123\r", "HL7"),
+    "fhir xml": (
+        b'<Bundle xmlns="http://hl7.org/fhir"><type value="x"/></Bundle>',
+        "export it as JSON",
+    ),
     "json array": (b'[\n {"id": "a", "note": "cough"}\n]', "dxtrace batch"),
     "json lines": (b'{"note": "cough"}\n{"note": "fever"}\n', "dxtrace batch"),
 }

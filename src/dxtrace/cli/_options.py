@@ -15,3 +15,7 @@ BaseModel = Annotated[
     str | None,
     typer.Option("--base", help="The base model; by default the one the adapter names."),
 ]
+Column = Annotated[
+    str | None,
+    typer.Option(help="Of a CSV or TSV file: the column that holds the note."),
+]

@@ -23,6 +23,7 @@ from rich.progress import (
 
 from dxtrace.chain import Chain, Differential, Step
 from dxtrace.cli._interrupts import SAME_COMMAND, keep
+from dxtrace.cli._options import Column
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.cli._progress import console as stdout_console
 from dxtrace.cli._terminal import show
@@ -111,10 +112,6 @@ Source = Annotated[
         metavar="SOURCE",
         help="A folder of notes, a JSONL, CSV or FHIR file, or a corpus: PATH[:split] or NAME:PATH[:split].",
     ),
-]
-Column = Annotated[
-    str | None,
-    typer.Option(help="Of a CSV or TSV file: the column that holds the note."),
 ]
 Force = Annotated[
     bool,

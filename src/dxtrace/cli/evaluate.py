@@ -14,9 +14,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dxtrace.cli._interrupts import SAME_COMMAND, keep
+from dxtrace.cli._options import Column
 from dxtrace.cli._progress import STDERR
 from dxtrace.cli.answer import (
-    Column,
     Engine,
     EngineChoice,
     MaySend,

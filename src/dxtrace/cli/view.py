@@ -9,10 +9,15 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
+from dxtrace.cli._options import Column
 from dxtrace.cli._progress import STDERR, reporting
 from dxtrace.corpus import Corpus, guess_kind, open_corpus
+from dxtrace.corpus.readers.fhir import holds_fhir, read_fhir_text
+from dxtrace.corpus.source import with_column
 from dxtrace.errors import CorpusError, DxtraceError, InputError, RowError
 from dxtrace.files import atomic_write, read_bytes, read_jsonl, refuse_to_replace
+from dxtrace.notes.annotated import AnnotatedCase
+from dxtrace.notes.reading import STDIN, read_stdin
 from dxtrace.view import Found, ViewCase, library, page, read_results, reading_of
 
 #: Cases that a library takes unless told otherwise: its file stays under 5 MB.
@@ -59,6 +64,7 @@ Force = Annotated[
     typer.Option("--force", help="Replace a file that is there and is no page of dxtrace."),
 ]
 
+
 #: Stands in the head of every page.
 _GENERATOR = b'<meta name="generator" content="dxtrace'
 
@@ -72,6 +78,7 @@ def view(
     practice: Practice = None,
     answers: Answers = True,
     force: Force = False,
+    column: Column = None,
 ) -> None:
     """Write results as one HTML file.
 
@@ -90,11 +97,19 @@ def view(
     for source in sources:
         if source not in corpora:
             results.append(source)
+    stdin = None
+    records: list[AnnotatedCase] = []
+    if "-" in results:
+        stdin = read_stdin()
+        if holds_fhir(stdin):
+            records = read_fhir_text(stdin, STDIN, "case")
+            results.remove("-")
     found = Found()
     if results:
-        found = read_results(results)
+        found = read_results(results, stdin)
+    found.unanswered += records
     for spec in corpora:
-        _add(open_corpus(spec, allow_empty=True), found)
+        _add(open_corpus(with_column(spec, column), allow_empty=True), found)
     _answer(found, model)
     if not found.answered:
         raise InputError(f"nothing to show: {found.skipped[0]}")

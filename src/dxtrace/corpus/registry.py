@@ -9,7 +9,7 @@ from pathlib import Path
 from dxtrace.corpus.base import Corpus
 from dxtrace.corpus.readers.agentclinic import read_agentclinic
 from dxtrace.corpus.readers.direct import find_files, read_direct
-from dxtrace.corpus.readers.fhir import is_fhir, read_fhir, read_fhir_with_diagnoses
+from dxtrace.corpus.readers.fhir import NDJSON, is_fhir, read_fhir, read_fhir_with_diagnoses
 from dxtrace.corpus.readers.jsonl import read_jsonl
 from dxtrace.corpus.readers.medcasereasoning import HUB_ID, read_medcasereasoning
 from dxtrace.corpus.readers.notes import holds_notes, read_notes
@@ -109,7 +109,8 @@ def guess_kind(path: str | Path) -> str:
             return "teaching"
         if (path / MANIFEST).is_file():
             return "split"
-        if any(is_fhir_file(file) for file in sorted(path.glob("*.json"))[:1]):
+        first = [*sorted(path.glob("*.ndjson"))[:1], *sorted(path.glob("*.json"))[:1]]
+        if any(is_fhir_file(file) for file in first):
             return "fhir"
         notes = holds_notes(path)
         if any(path.glob("*.jsonl")) and not notes:
@@ -122,6 +123,8 @@ def guess_kind(path: str | Path) -> str:
             return "medcasereasoning"
     elif path.name == MANIFEST:
         return "split"
+    elif is_fhir_file(path):
+        return "fhir"
     elif path.suffix == ".jsonl":
         if _starts_with(path, b'"OSCE_Examination"'):
             return "agentclinic"
@@ -130,8 +133,6 @@ def guess_kind(path: str | Path) -> str:
         return "medcasereasoning"
     elif is_table(path):
         return "table"
-    elif is_fhir_file(path):
-        return "fhir"
     elif holds_notes(path):
         return "notes"
     elif path.suffix == ".json":
@@ -149,7 +150,9 @@ def is_table(path: Path) -> bool:
 
 
 def is_fhir_file(path: Path) -> bool:
-    """Return whether a file holds a FHIR resource."""
+    """Return whether a file holds a FHIR resource, or one a line."""
+    if path.suffix in NDJSON:
+        return _starts_with(path, b'"resourceType"', 200)
     if path.suffix != ".json" or not _starts_with(path, b'"resourceType"'):
         return False
     try:
@@ -180,11 +183,11 @@ def _path_and_split(text: str) -> tuple[str, str | None]:
     return str(named_path(path, CorpusError)), split
 
 
-def _starts_with(path: Path, words: bytes) -> bool:
-    """True if ``words`` stand in the first 4 kB of a file."""
+def _starts_with(path: Path, words: bytes, length: int = 4096) -> bool:
+    """True if ``words`` stand in the first ``length`` bytes of a file."""
     try:
         with path.open("rb") as file:
-            return words in file.read(4096)
+            return words in file.read(length)
     except OSError:
         return False
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 from dxtrace.corpus.answer_cases import Task
+from dxtrace.corpus.readers.fhir import holds_fhir, read_fhir_text
 from dxtrace.corpus.registry import is_fhir_file, is_table, open_corpus, parse_spec
 from dxtrace.errors import CaseError, InputError
 from dxtrace.files import named_path
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
-from dxtrace.notes.reading import read_case
+from dxtrace.notes.reading import STDIN, case_from_text, read_case, read_stdin
 
 
 def read_tasks(
@@ -63,16 +65,24 @@ def read_one(path: str, column: str | None = None) -> Case:
         InputError: it cannot be read, or holds no case or more than one.
     """
     if path == "-":
-        return read_case(path)
+        if column is not None:
+            raise InputError("--column is for a CSV or TSV file; standard input holds one case")
+        text = read_stdin()
+        if holds_fhir(text):
+            return _only(read_fhir_text(text, STDIN, "stdin"), STDIN)
+        return case_from_text(text, STDIN, "stdin")
     spec = with_column(path, column)
     file = named_path(path, CaseError)
     if not file.is_file():
         return read_case(path)
     if column is None and not (is_table(file) or is_fhir_file(file)):
         return read_case(path)
-    cases = open_corpus(spec).cases
+    return _only(open_corpus(spec).cases, path)
+
+
+def _only(cases: Sequence[AnnotatedCase], place: str) -> Case:
     if len(cases) != 1:
-        raise InputError(f"{path}: holds {len(cases)} cases; answer them with dxtrace batch")
+        raise InputError(f"{place}: holds {len(cases)} cases; answer them with dxtrace batch")
     return cases[0].case
 
 

@@ -23,6 +23,19 @@ _MAGIC = {
     b"PAR1": "a parquet file; write one JSON object a line (JSONL)",
     b"SQLite format 3": "a database; write one JSON object a line (JSONL)",
     b"GGUF": "a model, not a case",
+    b"7z\xbc\xaf\x27\x1c": "compressed with 7-Zip; unpack it first",
+    b"Rar!": "a rar archive; unpack it first",
+    b"\x89PNG": f"a picture (PNG); {_PLAIN}",
+    b"\xff\xd8\xff": f"a picture (JPEG); {_PLAIN}",
+    b"GIF8": f"a picture (GIF); {_PLAIN}",
+    b"II*\x00": f"a picture (TIFF); {_PLAIN}",
+    b"MM\x00*": f"a picture (TIFF); {_PLAIN}",
+    b"%!PS": f"a PostScript document; {_PLAIN}",
+    b"\x7fELF": "a program, not a case",
+    b"MZ\x90\x00": "a program, not a case",
+    b"\xff\xfe": "text in UTF-16; save it as UTF-8",
+    b"\xfe\xff": "text in UTF-16; save it as UTF-8",
+    b"\\documentclass": f"a LaTeX document; {_PLAIN}",
 }
 
 _MARKUP = re.compile(
@@ -43,6 +56,12 @@ NOTE_COLUMNS = {
     "presentation", "description", "full_text", "body", "content",
 }  # fmt: skip
 
+#: Columns that tell a table of cases from a line of words with commas.
+_ID_COLUMNS = {
+    "id", "case_id", "caseid", "note_id", "row_id", "patient_id", "patientid", "patient", "subject_id", "person_id",
+    "mrn", "hadm_id", "stay_id", "visit_id", "encounter_id", "pid",
+}  # fmt: skip
+
 _JSONL = "write one JSON object a line (JSONL) and answer them with dxtrace batch"
 
 
@@ -56,6 +75,8 @@ def refuse_binary(data: bytes, place: str) -> None:
     for magic, advice in _MAGIC.items():
         if head.startswith(magic) or data.startswith(magic):
             raise CaseError(f"{place}: {advice}")
+    if data[128:132] == b"DICM":
+        raise CaseError(f"{place}: a DICOM picture; {_PLAIN}")
 
 
 def refuse_other_text(text: str, place: str) -> None:
@@ -76,6 +97,10 @@ def _name_markup(text: str) -> str | None:
     found = _MARKUP.match(text)
     if found is None or (found["tag"] and f"</{found['tag']}".lower() not in text.lower()):
         return None
+    if "http://hl7.org/fhir" in text[:4000]:
+        return "FHIR as XML; export it as JSON (application/fhir+json)"
+    if "urn:hl7-org:v3" in text[:4000]:
+        return f"a C-CDA document (XML); export it as FHIR JSON, or {_PLAIN}"
     if text[:5].lower() == "<?xml":
         kind = "XML"
     else:
@@ -87,6 +112,8 @@ def _name_rows(text: str) -> str | None:
     """Name a format that holds several cases: a JSON array, JSON lines, a table."""
     if text.startswith("[") and (re.match(r'\[\s*[{"\[]', text) or _is_json(text)):
         return f"a JSON array; {_JSONL}"
+    if re.match(r"(?:MSH|FHS|BHS)[|^~]", text):
+        return f"an HL7 version 2 message; {_PLAIN}"
     if is_json_lines(text):
         return "several cases, one a line; answer them with dxtrace batch FILE.jsonl"
     if _is_table(text):
@@ -111,13 +138,14 @@ def is_json_lines(text: str) -> bool:
 
 
 def _is_table(text: str) -> bool:
-    """Return whether the first line names columns, one of them a note, and rows follow."""
+    """Return whether the first line names columns, one of them a note or whose it is, and rows follow."""
     head, _, rest = text.partition("\n")
     for mark in ",;\t|":
         names = []
         for name in head.split(mark):
             names.append(name.strip().strip("\"'").lower())
         plain = all(re.fullmatch(r"[a-z][\w .-]{0,40}", name) for name in names)
-        if len(names) > 1 and plain and NOTE_COLUMNS.intersection(names) and mark in rest:
+        known = (NOTE_COLUMNS | _ID_COLUMNS).intersection(names)
+        if len(names) > 1 and plain and known and mark in rest:
             return True
     return False

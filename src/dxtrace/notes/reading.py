@@ -14,6 +14,18 @@ from dxtrace.notes.case import MAX_CHARACTERS, Case
 from dxtrace.notes.formats import refuse_binary, refuse_other_text
 from dxtrace.notes.sections import INVISIBLE, SECTIONS, section_named
 
+#: What standard input is called in messages.
+STDIN = "standard input"
+
+
+def read_stdin() -> str:
+    """Return what stands on standard input.
+
+    Raises:
+        CaseError: as for :func:`decode`.
+    """
+    return decode(sys.stdin.buffer.read(), STDIN)
+
 
 def decode(data: bytes, place: str) -> str:
     """Decode UTF-8, with or without a byte order mark; line ends stay as they are.
@@ -87,13 +99,9 @@ def read_case(path: str | Path) -> Case:
     """
     name = str(path)
     if name == "-":
-        return _case_from_text_or_json(
-            decode(sys.stdin.buffer.read(), "standard input"),
-            "standard input",
-            "stdin",
-        )
+        return case_from_text(read_stdin(), STDIN, "stdin")
     data = _read_bytes(Path(path))
-    return _case_from_text_or_json(
+    return case_from_text(
         decode(data, name),
         name,
         Path(path).stem,
@@ -126,7 +134,12 @@ def _is_sentence(path: Path) -> bool:
     return len(str(path).split()) > 3 and not path.suffix[1:].isalnum() and not path.exists()
 
 
-def _case_from_text_or_json(text: str, place: str, id: str, json_file: bool = False) -> Case:
+def case_from_text(text: str, place: str, id: str, json_file: bool = False) -> Case:
+    """Make a case from a text that is a note, or JSON of one.
+
+    Raises:
+        CaseError: naming ``place``, where it is neither.
+    """
     try:
         if json_file or text.lstrip(" \t\r\n" + INVISIBLE).startswith("{"):
             try:

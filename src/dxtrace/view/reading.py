@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from dxtrace.files import parse_json, read_bytes
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.formats import is_json_lines, refuse_other_text
-from dxtrace.notes.reading import case_from_json, decode, looks_like_json
+from dxtrace.notes.reading import STDIN, case_from_json, decode, looks_like_json, read_stdin
 from dxtrace.view._data import MAX_READINGS, Reading, ViewCase, reading_of
 
 #: Bytes of a file of results that are shown on one page.
@@ -49,9 +48,9 @@ class Found:
             self.answered.append(found)
 
 
-def read_results(paths: Sequence[str | Path]) -> Found:
+def read_results(paths: Sequence[str | Path], stdin: str | None = None) -> Found:
     """Read files and folders of results (JSON, JSONL), annotated cases and notes; ``-`` is standard
-    input.
+    input, of which the text may be given.
 
     Unusable rows of a JSONL file or a folder are skipped and named; a single file that is unusable
     is an error.
@@ -64,7 +63,7 @@ def read_results(paths: Sequence[str | Path]) -> Found:
         if str(path) != "-" and Path(path).is_dir():
             _read_folder(Path(path), found)
         else:
-            _read_file(path, found, lenient=False)
+            _read_file(path, found, lenient=False, stdin=stdin)
     found.unanswered = [one for one in found.unanswered if one.case.note not in found._places]
     if not (found.answered or found.unanswered):
         where = ", ".join(map(str, paths))
@@ -86,8 +85,13 @@ def _read_folder(folder: Path, found: Found) -> None:
         _read_file(file, found, lenient=True)
 
 
-def _read_file(path: str | Path, found: Found, lenient: bool) -> None:
-    for place, id, text, is_json in _rows(path):
+def _read_file(
+    path: str | Path,
+    found: Found,
+    lenient: bool,
+    stdin: str | None = None,
+) -> None:
+    for place, id, text, is_json in _rows(path, stdin):
         try:
             _take(parse_json(text, place, CaseError) if is_json else text, place, id, found)
         except InputError as error:
@@ -96,17 +100,14 @@ def _read_file(path: str | Path, found: Found, lenient: bool) -> None:
             found.skipped.append(str(error))
 
 
-def _rows(path: str | Path) -> Iterator[tuple[str, str, str, bool]]:
+def _rows(path: str | Path, stdin: str | None) -> Iterator[tuple[str, str, str, bool]]:
     """Yield place, id, text and whether it is JSON, for each row of a file."""
     if str(path) == "-":
-        name = "standard input"
+        name, id = STDIN, "case"
+        text = read_stdin() if stdin is None else stdin
     else:
-        name = str(path)
-    text = decode(sys.stdin.buffer.read() if str(path) == "-" else _bytes(Path(path)), name)
-    if str(path) == "-":
-        id = "case"
-    else:
-        id = Path(path).stem
+        name, id = str(path), Path(path).stem
+        text = decode(_bytes(Path(path)), name)
     if name.endswith(".jsonl") or is_json_lines(text):
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():

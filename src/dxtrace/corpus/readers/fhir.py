@@ -1,4 +1,5 @@
-"""FHIR R4: a Bundle, a DocumentReference or a DiagnosticReport as cases, one for each patient.
+"""FHIR as cases, one for each patient: a Bundle, a DocumentReference or a DiagnosticReport, or a bulk
+export of one resource a line (NDJSON).
 
 A case's note is written from the resources: the notes as they stand, then conditions, family,
 medicines, allergies, vital signs and results, each under its heading. All offsets refer to this
@@ -8,28 +9,38 @@ left out and kept as the tag ``diagnosis``, unless the kind ``fhir-all`` is aske
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dxtrace.corpus.align import find_diagnosis
 from dxtrace.corpus.base import Corpus, Problem, assemble
-from dxtrace.corpus.readers.fhir_resources import Bundle, Concept, Part, Resource, Value, plain_text
+from dxtrace.corpus.readers.fhir_resources import Bundle, Concept, Resource
+from dxtrace.corpus.readers.fhir_writing import (
+    HEADINGS,
+    PAST,
+    UNSURE,
+    documents_of,
+    lines_of,
+    patient_line,
+)
 from dxtrace.errors import CaseError, CorpusError, InputError
-from dxtrace.files import check, read_json
+from dxtrace.files import check, parse_json, read_json, read_jsonl
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
+from dxtrace.notes.formats import is_json_lines
+from dxtrace.notes.reading import looks_like_json
 
 #: Kinds of resources that may stand alone in a file.
 ALONE = ("Bundle", "DocumentReference", "DiagnosticReport")
 
-_VOID = ("entered-in-error", "cancelled", "refuted")
+#: Suffixes of a bulk export.
+NDJSON = (".ndjson", ".jsonl")
 
-_PAST = ("resolved", "inactive", "remission")
+_VOID = ("entered-in-error", "cancelled", "refuted", "superseded")
 
 
 def is_fhir(data: Any) -> bool:
@@ -43,7 +54,8 @@ def read_fhir(
     taxonomy: Taxonomy | None = None,
     with_diagnoses: bool = False,
 ) -> Corpus:
-    """Read a JSON file of FHIR R4, or the ``.json`` files of a folder.
+    """Read a file of FHIR (JSON, or NDJSON with a resource a line), the ``.json`` files of a folder, or its
+    ``.ndjson`` files, which are one export.
 
     Args:
         path: the file or folder.
@@ -57,76 +69,194 @@ def read_fhir(
     path = Path(path)
     if split is not None:
         raise CorpusError(f"{path}: FHIR has no split {split!r}")
+    exports = [path]
     files = [path]
     if path.is_dir():
+        exports = sorted(path.rglob("*.ndjson"))
         files = sorted(path.rglob("*.json"))
+    elif path.suffix in NDJSON:
+        files = []
+    else:
+        exports = []
     cases: list[AnnotatedCase] = []
     problems: list[Problem] = []
     write = partial(_to_case, taxonomy=taxonomy or Taxonomy.default(), open_=with_diagnoses)
+    if exports:
+        by_patient = _group(resource for file in exports for resource in _of_lines(file))
+        _add_cases(by_patient, path.stem, str(path), write, cases, problems)
     for file in files:
         try:
-            for owner, resources in _by_patient(file).items():
-                cases.append(write(owner or file.stem, resources))
+            by_patient = _group(_of_one(read_json(file, CorpusError), str(file)))
+            _add_cases(by_patient, file.stem, str(file), write, cases, problems)
         except InputError as error:
             if not path.is_dir():
-                raise CorpusError(_placed(error, file)) from None
-            problems.append(Problem("bad-note", str(file), _placed(error, file), file.stem))
+                raise CorpusError(_placed(error, str(file))) from None
+            problems.append(Problem("bad-note", str(file), _placed(error, str(file)), file.stem))
+    if not cases and problems and not path.is_dir():
+        raise CorpusError(_placed(CorpusError(problems[0].message), str(path)))
     return assemble(cases, problems, name=path.stem, id=path.stem, licence="not stated")
 
 
 read_fhir_with_diagnoses = partial(read_fhir, with_diagnoses=True)
 
 
-def _placed(error: InputError, file: Path) -> str:
-    if str(error).startswith(str(file)):
+def holds_fhir(text: str) -> bool:
+    """Return whether a text is a FHIR resource, or one a line."""
+    if is_json_lines(text):
+        text = next(line for line in text.split("\n") if line.strip())
+    elif not looks_like_json(text):
+        return False
+    try:
+        return is_fhir(parse_json(text, "a text"))
+    except InputError:
+        return False
+
+
+def read_fhir_text(text: str, place: str, id: str) -> list[AnnotatedCase]:
+    """Return the cases of FHIR that stands in a text: one resource, or one a line.
+
+    Raises:
+        CorpusError: as for :func:`read_fhir`.
+    """
+    write = partial(_to_case, taxonomy=Taxonomy.default(), open_=False)
+    try:
+        if is_json_lines(text):
+            resources: list[Resource] = []
+            for number, line in enumerate(text.split("\n"), 1):
+                where = f"{place}, line {number}"
+                if line.strip():
+                    resources += _resources(parse_json(line, where, CorpusError), where)
+            by_patient = _group(resources)
+        else:
+            by_patient = _group(_of_one(parse_json(text, place, CorpusError), place))
+        cases: list[AnnotatedCase] = []
+        problems: list[Problem] = []
+        _add_cases(by_patient, id, place, write, cases, problems)
+    except InputError as error:
+        raise CorpusError(_placed(error, place)) from None
+    if not cases:
+        raise CorpusError(_placed(CorpusError(problems[0].message), place))
+    return cases
+
+
+def _add_cases(
+    by_patient: dict[str, list[Resource]],
+    id: str,
+    place: str,
+    write: Any,
+    cases: list[AnnotatedCase],
+    problems: list[Problem],
+) -> None:
+    """Add a case for each patient; one of whom nothing can be written is a problem."""
+    for owner, resources in by_patient.items():
+        try:
+            cases.append(write(owner or id, resources))
+        except CaseError as error:
+            problems.append(Problem("bad-note", place, str(error), owner or id))
+    if not by_patient:
+        problems.append(Problem("bad-note", place, "holds nothing about a patient", id))
+
+
+def _placed(error: InputError, place: str) -> str:
+    if str(error).startswith(place):
         return str(error)
-    return f"{file}: {error}"
+    return f"{place}: {error}"
 
 
-def _by_patient(file: Path) -> dict[str, list[Resource]]:
-    """Return the resources of a file, by the patient's id."""
-    data = read_json(file, CorpusError)
+def _of_lines(file: Path) -> Iterator[Resource]:
+    for line in read_jsonl(file, CorpusError):
+        yield from _resources(line.parse(), line.place)
+
+
+def _of_one(data: Any, place: str) -> Iterator[Resource]:
     if not is_fhir(data) or data["resourceType"] not in ALONE:
-        raise CorpusError(f"{file}: no FHIR resource that holds a case ({', '.join(ALONE)})")
-    given: Iterable[Any] = [data]
-    if data["resourceType"] == "Bundle":
+        raise CorpusError(f"{place}: no FHIR resource that holds a case ({', '.join(ALONE)})")
+    yield from _resources(data, place)
+
+
+def _resources(data: Any, place: str) -> Iterator[Resource]:
+    """Yield a resource, or those of a bundle, with what they contain; what was withdrawn is left out."""
+    given: list[tuple[Any, str]] = [(data, "")]
+    if is_fhir(data) and data["resourceType"] == "Bundle":
         given = []
-        for entry in check(Bundle, data, str(file), CorpusError).entry:
-            given.append(entry.resource)
-    found: dict[str, list[Resource]] = defaultdict(list)
-    for number, one in enumerate(given, 1):
+        for entry in check(Bundle, data, place, CorpusError).entry:
+            given.append((entry.resource, entry.fullUrl))
+    for number, (one, url) in enumerate(given, 1):
         if not is_fhir(one):
             continue
-        place = f"{file}, resource {number}"
-        resource = check(Resource, one, place, CorpusError)
+        where = f"{place}, resource {number}"
+        resource = check(Resource, one, where, CorpusError)
+        if not resource.id:
+            resource.id = url.rsplit("/", 1)[-1].removeprefix("urn:uuid:")
         inner = []
         for contained in resource.contained:
             if is_fhir(contained):
-                inner.append(check(Resource, contained, place, CorpusError))
+                inner.append(check(Resource, contained, where, CorpusError))
         for part in [resource, *inner]:
-            if part.status not in _VOID and not _is_void(part):
-                found[_owner(part, resource)].append(part)
-    people = []
-    for owner in found:
-        if owner:
-            people.append(owner)
-    if len(people) == 1 and "" in found:
-        found[people[0]] += found.pop("")
-    by_patient = {}
-    for owner in found:
-        if owner or not people:
-            by_patient[owner] = found[owner]
-    return by_patient
+            if not part.owner and part is not resource:
+                part.subject = resource.subject
+                part.patient = resource.patient
+            if not _is_void(part):
+                yield part
 
 
 def _is_void(resource: Resource) -> bool:
+    if resource.status in _VOID:
+        return True
     return any(resource.verificationStatus.has_code(code) for code in _VOID)
 
 
-def _owner(part: Resource, resource: Resource) -> str:
-    if part.resourceType == "Patient":
-        return part.id
-    return (part.owner or resource.owner).rsplit("/")[-1].removeprefix("urn:uuid:")
+def _group(resources: Iterable[Resource]) -> dict[str, list[Resource]]:
+    """Return resources by the patient's id; what names nobody belongs to the only one, if there is one."""
+    everything = list(resources)
+    by_id = {resource.id: resource for resource in everything if resource.id}
+    found: dict[str, list[Resource]] = defaultdict(list)
+    for resource in everything:
+        _resolve(resource, by_id)
+        if resource.resourceType == "Patient":
+            found[resource.id].append(resource)
+        elif resource.resourceType not in _HELPERS:
+            found[resource.owner].append(resource)
+    people = [owner for owner in found if owner]
+    if len(people) == 1 and "" in found:
+        found[people[0]] += found.pop("")
+    if people:
+        found.pop("", None)
+    return dict(sorted(found.items()))
+
+
+#: Resources that others refer to, and that are of no patient.
+_HELPERS = frozenset(
+    [
+        "Medication",
+        "Binary",
+        "Practitioner",
+        "PractitionerRole",
+        "Organization",
+        "Location",
+        "OperationOutcome",
+    ]
+)
+
+
+def _resolve(resource: Resource, by_id: dict[str, Resource]) -> None:
+    """Put in what a resource refers to: the medicine of a prescription, the bytes of a document."""
+    given = resource.medication
+    if isinstance(given, dict):
+        if isinstance(given.get("reference"), dict):
+            resource.medicationReference.reference = str(given["reference"].get("reference", ""))
+        elif isinstance(given.get("concept"), dict):
+            concept = check(Concept, given["concept"], "a medicine", CorpusError)
+            resource.medicationCodeableConcept = concept
+    medicine = by_id.get(resource.medicationReference.key)
+    if medicine is not None and not resource.medicationCodeableConcept.words:
+        resource.medicationCodeableConcept = medicine.code
+    attachments = [content.attachment for content in resource.content] + resource.presentedForm
+    for attachment in attachments:
+        binary = by_id.get(attachment.url.rsplit("/", 1)[-1]) if attachment.url else None
+        if binary is not None and binary.resourceType == "Binary" and not attachment.data:
+            attachment.data = binary.data
+            attachment.contentType = binary.contentType or attachment.contentType
 
 
 def _to_case(
@@ -141,34 +271,37 @@ def _to_case(
         CaseError: nothing in it can be written.
     """
     hidden: list[str] = []
-    parts: dict[str, list[str]] = defaultdict(list)
     notes: list[str] = []
-    dates = []
-    for resource in resources:
-        dates.append(resource.effectiveDateTime)
+    shown = []
     who = ""
+    last = max((resource.day for resource in resources), default="")
     for resource in resources:
         if resource.resourceType == "Patient":
-            who = _patient(resource, dates)
+            who = patient_line(resource, last)
             continue
         name = _illness(resource, taxonomy)
         if name and not open_:
-            hidden.append(name)
+            if not any(resource.verificationStatus.has_code(code) for code in UNSURE):
+                hidden.append(name)
             continue
-        notes += _documents(resource)
-        for heading, line in _lines(resource):
-            if line and line not in parts[heading]:
-                parts[heading].append(line)
+        notes += documents_of(resource)
+        shown.append(resource)
+    parts: dict[str, list[str]] = defaultdict(list)
+    for heading, line in lines_of(shown):
+        if line and line not in parts[heading]:
+            parts[heading].append(line)
     texts = []
     if who or parts["Chief Complaint"]:
         first = "; ".join(parts["Chief Complaint"])
         texts.append(f"Chief Complaint:\n{who} {first}".strip())
-    texts += [note.strip() for note in notes if note.strip()]
-    for heading in _ORDER:
+    for note in notes:
+        if note.strip() and note.strip() not in texts:
+            texts.append(note.strip())
+    for heading in HEADINGS:
         if parts.get(heading):
             texts.append(f"{heading}:\n" + "\n".join(parts[heading]))
     if not notes and not any(parts.values()):
-        raise CaseError("holds nothing about a patient that can be read as a note")
+        raise CaseError(_nothing_in(resources))
     tags = {}
     if hidden:
         tags["diagnosis"] = hidden[0]
@@ -176,169 +309,28 @@ def _to_case(
     return AnnotatedCase(case, None, id, tags)
 
 
-#: Headings of what is written from single resources.
-_ORDER = (
-    "Past Medical History",
-    "Family History",
-    "Medications",
-    "Allergies",
-    "Vital Signs",
-    "Physical Exam",
-    "Pertinent Results",
-    "Discharge Instructions",
-)
+def _nothing_in(resources: Sequence[Resource]) -> str:
+    """Say why nothing can be written."""
+    for resource in resources:
+        attachments = [content.attachment for content in resource.content] + resource.presentedForm
+        for attachment in attachments:
+            kind = attachment.contentType.split(";")[0]
+            if attachment.data or attachment.url:
+                return (
+                    "holds nothing about a patient that can be read as a note: its document is no text"
+                    f" that stands in it ({kind:.40}); save the text as text/plain in 'data'"
+                )
+    return "holds nothing about a patient that can be read as a note"
 
 
 def _illness(resource: Resource, taxonomy: Taxonomy) -> str | None:
     """Return the illness that an active condition names, if it is one that dxtrace knows."""
     if resource.resourceType != "Condition":
         return None
-    if any(resource.clinicalStatus.has_code(code) for code in _PAST):
+    over = any(resource.clinicalStatus.has_code(code) for code in PAST)
+    if over or resource.abatementDateTime:
         return None
     node, category = find_diagnosis(resource.code.words, taxonomy)
     if node:
         return node.name
     return category
-
-
-def _documents(resource: Resource) -> list[str]:
-    """Return the texts that a resource holds as they were written."""
-    attachments = [content.attachment for content in resource.content] + resource.presentedForm
-    texts = []
-    for attachment in attachments:
-        texts.append(attachment.text())
-    found = []
-    for text in texts:
-        if text:
-            found.append(text)
-    if resource.resourceType == "Composition":
-        for part in resource.section:
-            found += _sections(part)
-    title = ""
-    if isinstance(resource.type, Concept):
-        title = resource.type.words
-    if "discharge instruction" in title.lower():
-        found = [f"Discharge Instructions:\n{text}" for text in found]
-    return found
-
-
-def _sections(part: Part) -> list[str]:
-    text = plain_text(part.text.div)
-    heading = part.title.strip() or "Note"
-    found = []
-    if text:
-        found.append(f"{heading}:\n{text}")
-    for below in part.section:
-        found += _sections(below)
-    return found
-
-
-def _lines(resource: Resource) -> list[tuple[str, str]]:
-    """Return what a resource says as lines, each with the heading that it stands under."""
-    write = _WRITERS.get(resource.resourceType)
-    if write is None:
-        return []
-    found: list[tuple[str, str]] = write(resource)
-    return found
-
-
-def _patient(resource: Resource, dates: Sequence[str]) -> str:
-    """Return who it is about; the age is that on the last day that is spoken of."""
-    words = resource.gender
-    born, last = resource.birthDate[:4], max(dates, default="")[:4]
-    if re.fullmatch("[0-9]{4}", born) and re.fullmatch("[0-9]{4}", last) and last >= born:
-        words = f"{int(last) - int(born)}-year-old {words}".strip()
-    if words:
-        return f"Patient: {words}."
-    return ""
-
-
-def _encounter(resource: Resource) -> list[tuple[str, str]]:
-    encounter = []
-    for reason in resource.reasonCode:
-        encounter.append(("Chief Complaint", reason.words))
-    return encounter
-
-
-def _condition(resource: Resource) -> list[tuple[str, str]]:
-    words = resource.code.words
-    for code in _PAST:
-        if words and resource.clinicalStatus.has_code(code):
-            words += f" ({code})"
-    return [("Past Medical History", words)]
-
-
-def _relative(resource: Resource) -> list[tuple[str, str]]:
-    who = resource.relationship.words or "Relative"
-    lines = []
-    for one in resource.condition:
-        if one.code.words:
-            lines.append(("Family History", f"{who}: {one.code.words}"))
-    return lines
-
-
-def _medicine(resource: Resource) -> list[tuple[str, str]]:
-    return [("Medications", resource.medicationCodeableConcept.words)]
-
-
-def _allergy(resource: Resource) -> list[tuple[str, str]]:
-    words = resource.code.words
-    signs = []
-    for reaction in resource.reaction:
-        for sign in reaction.manifestation:
-            if sign.words:
-                signs.append(sign.words)
-    if words and signs:
-        words += f" ({', '.join(signs)})"
-    return [("Allergies", words)]
-
-
-def _observation(resource: Resource) -> list[tuple[str, str]]:
-    heading = "Pertinent Results"
-    if resource.is_in("vital-signs"):
-        heading = "Vital Signs"
-    elif resource.is_in("exam"):
-        heading = "Physical Exam"
-    elif resource.is_in("social-history"):
-        heading = "Past Medical History"
-    value = check(Value, resource.model_extra or {}, "an observation")
-    name = resource.code.words
-    lines = []
-    if name and value.words:
-        lines.append((heading, f"{name}: {value.words}"))
-    pressures = []
-    for one in resource.component:
-        if "blood pressure" in one.code.words.lower():
-            pressures.append(one)
-    numbers = []
-    for one in pressures:
-        if one.valueQuantity and one.valueQuantity.value is not None:
-            numbers.append(f"{one.valueQuantity.value:.10g}")
-    if len(numbers) == 2:
-        order = sorted(numbers, key=float, reverse=True)
-        return [*lines, (heading, f"Blood pressure: {'/'.join(order)} mmHg")]
-    for one in resource.component:
-        if one.code.words and one.words:
-            lines.append((heading, f"{one.code.words}: {one.words}"))
-    return lines
-
-
-def _report(resource: Resource) -> list[tuple[str, str]]:
-    name = resource.code.words or "Report"
-    conclusion = " ".join(resource.conclusion.split())
-    if not conclusion:
-        return []
-    return [("Pertinent Results", f"{name}: {conclusion}")]
-
-
-_WRITERS: Mapping[str, Any] = {
-    "Encounter": _encounter,
-    "Condition": _condition,
-    "FamilyMemberHistory": _relative,
-    "MedicationRequest": _medicine,
-    "MedicationStatement": _medicine,
-    "MedicationAdministration": _medicine,
-    "AllergyIntolerance": _allergy,
-    "Observation": _observation,
-    "DiagnosticReport": _report,
-}
