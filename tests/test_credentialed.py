@@ -16,9 +16,13 @@ from support.cases import SHORT
 from support.commands import run
 
 from dxtrace.chain import Chain, ModelInfo, Span, Step
+from dxtrace.corpus import open_corpus
 from dxtrace.corpus.answer_cases import answer_row
+from dxtrace.corpus.readers.jsonl import write_jsonl
 from dxtrace.corpus.systems import Identity, System
 from dxtrace.errors import InputError
+from dxtrace.evaluate.reading import read_predictions
+from dxtrace.models import store
 from dxtrace.models.export import write_lora_gguf
 from dxtrace.models.opening import read_calibration, says_credentialed, shipped_adapter
 from dxtrace.notes.annotated import AnnotatedCase
@@ -26,11 +30,16 @@ from dxtrace.notes.case import Case
 from dxtrace.provenance import (
     CREDENTIALED_RULE,
     GGUF_PROVENANCE,
+    NO_LICENCE,
     WEIGHTS,
+    CorpusInfo,
+    Provenance,
     read_provenance,
     sha256_of,
 )
+from dxtrace.train.prepared import _origin
 from dxtrace.train.publish import check_publishable
+from dxtrace.train.recipe import Base
 
 RULE = CREDENTIALED_RULE[:30]
 CASE = Case.from_text(SHORT, "short")
@@ -185,11 +194,64 @@ def test_no_trick_makes_an_adapter_publishable(
 
 
 def test_the_shipped_adapter_may_be_published(tmp_path: Path) -> None:
-    shipped = shipped_adapter("smollm2-135m")
-    assert shipped is not None
-    folder = Path(shutil.copytree(shipped, tmp_path / "adapter"))
+    folder = copied(tmp_path)
     assert check_publishable(folder)
     made_from = replace(read_provenance(folder), base_model=str(tmp_path))
     (folder / "provenance.json").write_text(json.dumps(made_from.to_json()))
     with pytest.raises(InputError, match="a file of your own"):
         check_publishable(folder)
+
+
+def test_an_adapter_from_rows_without_a_licence_is_not_published(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    own = CorpusInfo("rows", "rows", "ab", NO_LICENCE)
+    made_from = read_provenance(folder).joined(Provenance(corpora=(own,)))
+    (folder / "provenance.json").write_text(json.dumps(made_from.to_json()))
+    with pytest.raises(InputError, match="'rows' states no licence"):
+        check_publishable(folder)
+
+
+@pytest.mark.parametrize("name", ["README.md", "calibration.json"])
+def test_a_link_is_not_published(tmp_path: Path, name: str) -> None:
+    folder = copied(tmp_path)
+    (folder / name).unlink()
+    (folder / name).symlink_to(DATA / "agentclinic.jsonl")
+    with pytest.raises(InputError, match="a link is not shared"):
+        check_publishable(folder)
+
+
+def test_a_base_of_ones_own_files_is_not_known_by_the_name_of_another(tmp_path: Path) -> None:
+    merged = tmp_path / "merged"
+    merged.mkdir()
+    name = "owner/base"
+    assert _origin(Base(model=str(merged), hub_id=name), "ab") == str(merged.resolve())
+    assert _origin(Base(model=name), None) == name
+    known = store.PACKAGED[0]
+    assert _origin(Base(model=known.name, hub_id=name), known.sha256) == name
+
+
+def test_rows_put_together_keep_the_mark_of_each(tmp_path: Path) -> None:
+    cases = {name: AnnotatedCase(CASE, chain(False), name, {}) for name in ("open", "closed")}
+    rows = []
+    for name, marked in (("open", False), ("closed", True)):
+        system = System(Identity("m"), lambda _, marked=marked: chain(marked))
+        rows.append(json.dumps(answer_row(system, name, cases[name])))
+    (tmp_path / "all.jsonl").write_text("\n".join(rows))
+    (tmp_path / "one.jsonl").write_text(rows[0])
+    assert read_predictions(tmp_path / "all.jsonl", cases).credentialed
+    assert not read_predictions(tmp_path / "one.jsonl", cases).credentialed
+
+
+def test_rows_written_and_read_again_keep_the_mark(tmp_path: Path) -> None:
+    corpus = open_corpus(f"direct:{DATA / 'direct'}")
+    write_jsonl(tmp_path / "rows.jsonl", corpus.cases)
+    assert open_corpus(str(tmp_path / "rows.jsonl")).info.credentialed
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "rows.jsonl")
+    assert open_corpus(str(tmp_path / "link.jsonl")).info.credentialed
+
+
+def copied(tmp_path: Path) -> Path:
+    """Return a copy of the shipped adapter, which may be published."""
+    shipped = shipped_adapter("smollm2-135m")
+    assert shipped is not None
+    return Path(shutil.copytree(shipped, tmp_path / "adapter"))

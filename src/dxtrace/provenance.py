@@ -34,6 +34,9 @@ CREDENTIALED_RULE = (
     "shared only on PhysioNet under the same agreement; notes go to no third party, online service or API."
 )
 
+#: The licence of a corpus of the user's own, of which nothing says whose the notes are.
+NO_LICENCE = "not stated"
+
 #: The option that allows credentialed data to leave this machine; its help text quotes the rule.
 SEND_FLAG = "--send-credentialed-data"
 

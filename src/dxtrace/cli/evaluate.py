@@ -458,7 +458,8 @@ def _write(
     published: Path | None,
 ) -> None:
     info = work.corpus.info if work.corpus else None
-    data = report_data(scored, settings, info, work.credentialed)
+    marked = any(one.answers is not None and one.answers.credentialed for one in scored)
+    data = report_data(scored, settings, info, work.credentialed or marked)
     page = html_report(data, scored, work.cases if show else None)
     text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
     for name, content in zip(REPORT, (text, page, markdown_table(data)), strict=True):

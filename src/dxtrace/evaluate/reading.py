@@ -53,7 +53,8 @@ class Answers:
     """What one system answered: accounts by case id, ids of broken rows, and the problems met.
 
     ``wordings`` counts answers by the wordings that their rows say were known; "" for none said.
-    ``flattered`` counts answers on a hard split for which all wordings were known.
+    ``flattered`` counts answers on a hard split for which all wordings were known. ``credentialed``:
+    one of them is marked, for its note or for its model.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Answers:
     model: dict[str, Any] = field(default_factory=dict)
     wordings: Counter[str] = field(default_factory=Counter)
     flattered: int = 0
+    credentialed: bool = False
 
     def note_missing(self, ids: Sequence[str]) -> None:
         """Name every case of ``ids`` that has neither an answer nor a broken row."""
@@ -242,6 +244,8 @@ def _take_answer(
     answers.broken.pop(id, None)
     answers.accounts[id] = account
     answers.model = answers.model or vars(chain.model)
+    if chain.model.credentialed or row.get("credentialed") is True:
+        answers.credentialed = True
     wordings = row.get("wordings")
     answers.wordings[wordings if wordings in ("all", "training") else ""] += 1
     if wordings == "all" and wordings_of(case) == "training":

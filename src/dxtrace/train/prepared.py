@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dxtrace.files import named_path
+from dxtrace.models import store
 from dxtrace.models.opening import says_credentialed
 from dxtrace.models.torch_base import BaseLocation
 from dxtrace.provenance import Provenance, read_provenance
 from dxtrace.train.corpora import Cases
 from dxtrace.train.encoded import Encoded
 from dxtrace.train.precision import ChosenPrecision, Device
-from dxtrace.train.recipe import Recipe
+from dxtrace.train.recipe import Base, Recipe
 from dxtrace.train.rows import Rows
 from dxtrace.train.shards import ShardedRows
 
@@ -64,7 +65,7 @@ class Prepared:
         base = self.recipe.base
         made = Provenance(
             corpora=self.cases.corpora,
-            base_model=base.hub_id or base.model,
+            base_model=_origin(base, self.located.sha256),
             base_sha256=self.located.sha256,
             recipe=self.recipe.name,
             seed=self.recipe.run.seed,
@@ -73,6 +74,17 @@ class Prepared:
         if self.start:
             return made.joined(read_provenance(self.start))
         return made
+
+
+def _origin(base: Base, sha256: str | None) -> str:
+    """Return what a base model is known by: its hub id; the path of files of the user's own, whatever a
+    recipe calls them, unless they are those of a packaged model.
+    """
+    packaged = {model.name: model.sha256 for model in store.PACKAGED}
+    path = named_path(base.model)
+    if base.model in packaged or sha256 in packaged.values() or not path.exists():
+        return base.hub_id or base.model
+    return str(path.resolve())
 
 
 def _is_marked(base: str) -> bool:

@@ -10,7 +10,14 @@ from typing import Any
 from dxtrace.errors import InputError, MissingExtra, ModelError
 from dxtrace.files import read_json
 from dxtrace.models.lora import adapter_folder
-from dxtrace.provenance import CREDENTIALED_RULE, PROVENANCE, WEIGHTS, Provenance, sha256_of
+from dxtrace.provenance import (
+    CREDENTIALED_RULE,
+    NO_LICENCE,
+    PROVENANCE,
+    WEIGHTS,
+    Provenance,
+    sha256_of,
+)
 
 #: Where the rule stands.
 RULE_SOURCE = (
@@ -32,8 +39,8 @@ def check_publishable(folder: Path) -> list[Path]:
     """Return the files of an adapter that would be shared.
 
     Raises:
-        InputError: it is no adapter, has no provenance or card, or was made from credentialed data;
-        quotes the rule.
+        InputError: it is no adapter, has no provenance or card, was made from credentialed data (quotes
+        the rule) or from what cannot show that it is open, or a file is a link.
     """
     folder = adapter_folder(folder)
     if not (folder / WEIGHTS).is_file():
@@ -55,16 +62,23 @@ def check_publishable(folder: Path) -> list[Path]:
         raise InputError(
             f"{folder}: its provenance names no corpus; what it was made from must be known before it is shared",
         )
+    for corpus in provenance.corpora:
+        if corpus.licence == NO_LICENCE:
+            raise InputError(
+                f"{folder}: not shared: the corpus {corpus.name!r} states no licence, so that nothing shows "
+                f"that it is open; what cannot show it counts as made from credentialed data ({RULE_SOURCE})"
+            )
     base = provenance.base_model or ""
     if Path(base).exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", base):
         raise InputError(
-            f"{folder}: its base model was a file of your own, of unknown origin; train on one of the hub, "
-            "or name it with base.hub_id",
+            f"{folder}: its base model was a file of your own, of unknown origin; train on one of the hub, by its id",
         )
     if not (folder / "README.md").is_file():
         raise InputError(f"{folder}: has no card (README.md); 'dxtrace card RUN' writes one")
     publishable = []
     for name in _SHARED:
+        if (folder / name).is_symlink():
+            raise InputError(f"{folder / name}: a link is not shared; put the file itself there")
         if (folder / name).is_file():
             publishable.append(folder / name)
     return publishable

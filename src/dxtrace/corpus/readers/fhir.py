@@ -33,6 +33,7 @@ from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.formats import is_json_lines
 from dxtrace.notes.reading import looks_like_json
+from dxtrace.provenance import NO_LICENCE
 
 #: Kinds of resources that may stand alone in a file.
 ALONE = ("Bundle", "DocumentReference", "DiagnosticReport")
@@ -94,7 +95,7 @@ def read_fhir(
             problems.append(Problem("bad-note", str(file), _placed(error, str(file)), file.stem))
     if not cases and problems and not path.is_dir():
         raise CorpusError(_placed(CorpusError(problems[0].message), str(path)))
-    return assemble(cases, problems, name=path.stem, id=path.stem, licence="not stated")
+    return assemble(cases, problems, name=path.stem, id=path.stem, licence=NO_LICENCE)
 
 
 read_fhir_with_diagnoses = partial(read_fhir, with_diagnoses=True)

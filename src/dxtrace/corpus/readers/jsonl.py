@@ -38,6 +38,7 @@ from dxtrace.files import read_jsonl as read_jsonl_lines
 from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.reading import case_from_json, own_id
+from dxtrace.provenance import NO_LICENCE
 
 
 def read_jsonl(
@@ -83,7 +84,7 @@ def read_jsonl(
         problems,
         name=path.stem,
         id=path.stem + (f":{split}" if split else ""),
-        licence="not stated",
+        licence=NO_LICENCE,
         credentialed=any(case.tags.get(CREDENTIALED) == "true" for case in cases),
     )
 

@@ -12,6 +12,7 @@ from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import Case
 from dxtrace.notes.reading import read_cases
 from dxtrace.notes.sections import section_named
+from dxtrace.provenance import NO_LICENCE
 
 _NOTE_KEYS = {"note", "text", "case", "case_prompt", "sections"}
 
@@ -38,7 +39,7 @@ def read_notes(
         else:
             id = getattr(case, "case_id", f"case-{number}")
             problems.append(Problem("bad-note", id, str(case), id))
-    return assemble(cases, problems, name=path.stem, id=path.stem, licence="not stated")
+    return assemble(cases, problems, name=path.stem, id=path.stem, licence=NO_LICENCE)
 
 
 def holds_notes(path: Path) -> bool:

@@ -20,6 +20,7 @@ from dxtrace.knowledge.taxonomy import Taxonomy
 from dxtrace.notes.annotated import AnnotatedCase
 from dxtrace.notes.case import MAX_CHARACTERS
 from dxtrace.notes.formats import NOTE_COLUMNS
+from dxtrace.provenance import NO_LICENCE
 
 #: Suffixes of tables.
 TABLES = (".csv", ".tsv")
@@ -71,7 +72,7 @@ def read_table(
         problems,
         name=path.stem,
         id=path.stem,
-        licence="not stated",
+        licence=NO_LICENCE,
         credentialed=credentialed,
     )
 
