@@ -117,6 +117,34 @@ def test_arbitrary_json_raises_only_case_error(data: object) -> None:
             },
         ),
         (
+            "SUBJECTIVE:, Chest pain.,ALLERGIES:, Codeine.,OBJECTIVE:, Thin.",
+            {
+                "history_of_present_illness": ", Chest pain.,",
+                "allergies": ", Codeine.,",
+                "physical_exam": ", Thin.",
+            },
+        ),
+        (
+            "CC - cough / Family history - stroke / Exam - thin",
+            {
+                "chief_complaint": "cough /",
+                "family_history": "stroke /",
+                "physical_exam": "thin",
+            },
+        ),
+        (
+            "CC: cough FAMILY HISTORY Type 1 diabetes PHYSICAL EXAM thin",
+            {
+                "chief_complaint": "cough",
+                "family_history": "Type 1 diabetes",
+                "physical_exam": "thin",
+            },
+        ),
+        (
+            "HE HAS FAMILY HISTORY OF GOUT",
+            {"history_of_present_illness": "HE HAS FAMILY HISTORY OF GOUT"},
+        ),
+        (
             "Seen again. Brain MRI: a mass",
             {"history_of_present_illness": "Seen again. Brain MRI: a mass"},
         ),
@@ -234,9 +262,9 @@ def test_every_example_reads(file: str) -> None:
         ("a.txt", b"", "the note is empty"),
         ("a.txt", b" \r\n\t \xef\xbb\xbf", "the note is empty"),
         ("a.txt", b"caf\xe9", "not UTF-8 text (byte 3)"),
-        ("a.txt", "cough".encode("utf-16"), "not UTF-8 text (byte 0)"),
+        ("a.txt", "cough".encode("utf-16"), "text in UTF-16; save it as UTF-8"),
         ("a.txt", "cough".encode("utf-16-le"), "control characters"),
-        ("a.txt", b"\x7fELF\x02\x01\x00", "control characters"),
+        ("a.txt", b"\x7fELF\x02\x01\x00", "a program"),
         ("a.json", b"", "not valid JSON (column 1)"),
         ("a.json", b'{"note": "cough"', "not valid JSON (column 17)"),
         ("a.json", b'{"note": 3}', "'note' is int, expected text"),

@@ -389,3 +389,10 @@ def test_a_result_of_years_ago_speaks_against_nothing(note: str, speaks_against:
 )
 def test_a_value_is_evidence_of_what_it_shows(note: str, finding: str, met: bool) -> None:
     assert any(id.endswith(f"/{finding}") for id in stated(note)) == met
+
+
+def test_a_troponin_of_no_named_kind_that_is_normal_does_not_speak_for_an_infarct() -> None:
+    pain = "Crushing chest pain at rest, ST depression V4-V6. Troponin"
+    normal = recogniser().read(Case.from_text(f"{pain} <0.01.")).scores
+    raised = recogniser().read(Case.from_text(f"{pain} 2.31.")).scores
+    assert normal["UA"] > normal["NSTEMI"] and raised["NSTEMI"] > raised["UA"]

@@ -38,7 +38,7 @@ DAYS = {
 class Quantity:
     """One quantity: the words that name it, its unit, factors from other units, and what a value of
     it can be. ``spoken``: names of everyday speech, which need the unit. ``peaks``: of several values
-    the highest counts.
+    the highest counts. ``kin``: what it measures, where other quantities measure the same.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Quantity:
     rescale_above: tuple[float, float] | None
     spoken: tuple[str, ...] = ()
     peaks: bool = False
+    kin: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,19 @@ def _quantity(name: str, entry: Mapping[str, Any]) -> Quantity:
         tuple(entry["rescale_above"]) if "rescale_above" in entry else None,
         tuple(entry.get("spoken", ())),
         entry.get("peaks", False),
+        entry.get("kin", ""),
     )
+
+
+@cache
+def kin_of(name: str) -> frozenset[str]:
+    """Return the quantities that measure the same as one, itself among them."""
+    kin = quantities()[name].kin
+    names = {name}
+    for other in quantities().values():
+        if kin and other.kin == kin:
+            names.add(other.name)
+    return frozenset(names)
 
 
 @cache

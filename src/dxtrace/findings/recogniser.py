@@ -26,6 +26,7 @@ from dxtrace.findings.evidence_span import quote_of
 from dxtrace.findings.lexicon import Lexicon
 from dxtrace.findings.pattern_index import Match, PatternIndex
 from dxtrace.findings.patterns import Limit, Pattern, PatternReader
+from dxtrace.findings.quantities import kin_of
 from dxtrace.findings.reader import Sentence, read_sentences
 from dxtrace.findings.similarity import FindingIndex, terms
 from dxtrace.findings.weights import ratios_of
@@ -249,10 +250,10 @@ class FindingRecogniser:
         pattern can meet them.
         """
         for row, clause in enumerate(clauses):
-            own = set()
+            own: set[str] = set()
             for start, end, name in measured:
                 if start < clause.end and clause.start < end:
-                    own.add(name)
+                    own |= kin_of(name)
             if own:
                 for number, names in self._known.limited.items():
                     if names & own:

@@ -80,8 +80,12 @@ _RESULT_LABEL = re.compile(
 
 _TESTS = {"ecg", "ekg", "cxr", "ct", "mri", "tte", "echo", "egd", "echocardiogram"}
 
+# Behind the end of a sentence (".," in exports of tables), a slash or a tag, or in capitals behind small letters; with
+# a colon, behind a slash a dash too, or two words in capitals before words that are not.
 _INLINE_HEADING = re.compile(
-    r"(?:(?<=[.;)] )|(?<=[a-z0-9] )(?=[A-Z]{3}))(?P<words>[A-Z][A-Za-z/&-]*(?: [A-Za-z/&]+){0,4}):(?=\s)",
+    r"(?:(?<=[.;)] )|(?<=[.;)],)|(?<=[.;)], )|(?<=/ )|(?<=>)|(?<=[a-z0-9] )(?=[A-Z]{3}))"
+    r"(?:(?P<words>[A-Z][A-Za-z/&-]*(?: [A-Za-z/&]+){0,4})(?P<mark>:(?=[\s,<])| -(?= ))"
+    r"|(?P<capitals>[A-Z]{2,}(?: [A-Z/&]+){1,4})(?=\s(?:[a-z\d]|[A-Z][a-z])))",
 )
 
 
@@ -186,9 +190,11 @@ def _all_headings(text: str) -> list[_Mark]:
 def inline_headings(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield where headings stand within a line, with their colon: "... for 2 h. FAMILY HISTORY: ..."."""
     for match in _INLINE_HEADING.finditer(text, start, end):
-        words = match["words"]
+        words, before = match["words"] or match["capitals"], text[match.start() - 2 : match.start()]
+        if match["mark"] == " -" and before != "/ ":
+            continue
         # "... the brain MRI: a mass ..." is one thing said.
-        runs_on = words.lower() in _TESTS and text[match.start() - 2] not in ".;)"
+        runs_on = words.lower() in _TESTS and not set(before) & set(".;)/>")
         if section_named(words) is not None and not runs_on:
             yield match.span()
 
