@@ -8,11 +8,15 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from support import ROOT
 
+from dxtrace.cli import app
 from dxtrace.corpus import open_corpus
 
 DOCS = ROOT / "docs"
@@ -68,6 +72,54 @@ def test_marked_blocks_run(tmp_path: Path, home: Path, threads: int, page: Path)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in LINK.findall(page.read_text("utf-8")):
         assert (page.parent / link).resolve().exists(), link
+
+
+GUIDES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *PAGES,
+    *sorted((ROOT / "src").rglob("*.md")),
+    *sorted((ROOT / "spaces").rglob("*.md")),
+    *sorted((ROOT / "notebooks").glob("*.ipynb")),
+    *sorted((ROOT / "src").rglob("*.yaml")),
+]
+
+#: A command in a console block or between backticks, up to where the shell or the sentence goes on.
+SAID = re.compile(r"(?:^\$ (?:\w+=\S+ )*|`)dxtrace ([^`|<>&#\n]+)", re.MULTILINE)
+
+
+def unknown_parts(line: str) -> Iterator[str]:
+    """Yield the command or the options of a line that dxtrace does not have."""
+    command: Any = typer.main.get_command(app)
+    for word in line.split():
+        if word in ("-", "COMMAND"):
+            continue
+        if word.startswith("-"):
+            name = word.partition("=")[0].rstrip(".,;")
+            known = {"-h", "--help"}
+            for parameter in command.params:
+                known |= {*parameter.opts, *parameter.secondary_opts}
+            if name not in known:
+                yield f"{command.name} {name}"
+        elif word in getattr(command, "commands", {}):
+            command = command.commands[word]
+        elif getattr(command, "commands", None) and command.name == "dxtrace":
+            yield word
+            return
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda file: f"{file.parent.name}-{file.name}")
+def test_every_command_that_is_named_exists_with_its_options(guide: Path) -> None:
+    for line in SAID.findall(guide.read_text("utf-8")):
+        assert not list(unknown_parts(line)), line
+
+
+def test_a_command_that_is_not_there_would_be_found() -> None:
+    found = [
+        SAID.findall(text) for text in ("$ A=b dxtrace raeson x\n", "`dxtrace view --ouput x`")
+    ]
+    assert [list(unknown_parts(line)) for (line,) in found] == [["raeson"], ["view --ouput"]]
 
 
 def test_every_page_is_in_the_navigation() -> None:
