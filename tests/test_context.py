@@ -227,6 +227,21 @@ def test_a_series_is_denied_behind_its_last_item(end: str) -> None:
     assert not affirmed(f"Hemoptysis, night sweats, weight loss, and fever {end}.")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Denies hemoptysis; night sweats; weight loss; fever.",
+        "ROS (-): hemoptysis, night sweats, weight loss, fever.",
+        "cough (denies hemoptysis, night sweats, weight loss, fever) for 3 days.",
+        "- Negative\n  - Hemoptysis\n  - Weight loss\n  - Fever",
+        "Symptoms not present\nHemoptysis\nFever",
+        "Symptom | Y | N\nHemoptysis |  | X\nFever |  | X",
+    ],
+)
+def test_a_denied_list_may_be_laid_out_otherwise(text: str) -> None:
+    assert not affirmed(text) & SYMPTOMS
+
+
 def test_a_series_ends_before_a_verb() -> None:
     assert "cough" in affirmed("He has had cough, and fever absent.")
 
@@ -236,7 +251,15 @@ def test_a_series_ends_before_a_verb() -> None:
     [
         "{} (no)", "{} (N)", "{} (neg)", "{} - no", "{} — no", "{},no", "{} -", "N: {}", "[N] {}", "No - {}",
         "[_] {}", "{} [ ]", "{}: Y[ ] N[x]", "◻ {}", "❌ {}", "{} Y/N: N", "{}: Y / [N]", "{}: Y / **N**",
-        "{}: -", "{} no", "{}:", "{}: ____", "{}: unknown", "{}: not assessed", "Q: Any {}?\nA: No", "{}? No.",
+        "{}: -", "{} no", "{}:", "{}: ____", "{} (Y/N): N",
+        "{} [Y/N] N",
+        "{} .... [No]",
+        "~~{}~~",
+        "{} -> no",
+        "{}::no",
+        "{}: never",
+        "{} 🚫",
+        "{}: unknown", "{}: not assessed", "Q: Any {}?\nA: No", "{}? No.",
     ],
 )  # fmt: skip
 def test_a_row_of_a_form_that_is_not_affirmed_states_nothing(row: str) -> None:

@@ -17,6 +17,7 @@ _NO = frozenset(
         "0",
         "false",
         "absent",
+        "never",
         "denied",
         "denies",
         "nil",
@@ -37,6 +38,8 @@ _BOXES = {
     "◯": False,
     "✗": False,
     "✘": False,
+    "🚫": False,
+    "👎": False,
     "☒": True,
     "☑": True,
     "✓": True,
@@ -71,6 +74,7 @@ def form_scopes(words: Sequence[str]) -> Iterator[Scope]:
     yield from _choice_scopes(words)
     yield from _bracket_scopes(words)
     yield from _sign_scopes(words)
+    yield from _struck_scopes(words)
 
 
 def _box_scopes(words: Sequence[str]) -> Iterator[Scope]:
@@ -162,7 +166,10 @@ def _reply_scopes(words: Sequence[str]) -> Iterator[Scope]:
         word, before = words[index], words[index - 1]
         if word not in _NO | _MINUS:
             continue
-        is_value = before in {":", "="}
+        asked = _begin_of_question(words, index)
+        is_value = (
+            before in {":", "=", "→"} or words[index - 2 : index] == ["-", ">"] or asked < index
+        )
         ends = _ends_item(words, index)
         if word in _MINUS:
             replies = is_value and ends
@@ -171,9 +178,9 @@ def _reply_scopes(words: Sequence[str]) -> Iterator[Scope]:
             bare = word in {"no", "n"} or (word == "0" and zeros > 1)
             replies = (ends or is_value) and (marked or (bare and before[-1:].isalpha()))
         if replies:
-            end = index
-            if not before[-1:].isalpha():
-                end = index - 1
+            end = asked
+            while end > 0 and words[end - 1] in {":", "=", "|", "[", ">", "→", *_MINUS}:
+                end -= 1
             yield Scope("denied", index, index, _begin_of_label(words, end), index)
 
 
@@ -191,19 +198,27 @@ def _count_replies(words: Sequence[str], reply: str) -> int:
 
 
 def _begin_of_label(words: Sequence[str], end: int) -> int:
-    """Return where the label of a reply begins: behind the reply, the mark or the number before it.
-
-    "Y/N" before it asks, and is no reply.
-    """
+    """Return where the label of a reply begins: behind the reply, the mark or the number before it."""
     start = end
-    if words[max(0, end - 2) : end] in (["y", "n"], ["yes", "no"]):
-        start = end - 2
     while start > 0:
         word = words[start - 1]
         if word in _NO | _YES | _ENDS_ITEM | {":", "="} or word.isdigit():
             break
         start -= 1
     return start
+
+
+def _begin_of_question(words: Sequence[str], index: int) -> int:
+    """Return where "Y/N", which asks and is no reply, begins before a reply, or ``index``."""
+    end = index
+    if end > 1 and words[end - 1] == ":":
+        end -= 1
+    bracketed = end > 3 and words[end - 1] in _CLOSING and words[end - 4] in _OPENING
+    if bracketed:
+        end -= 1
+    if tuple(words[max(0, end - 2) : end]) in {("y", "n"), ("yes", "no")}:
+        return end - 2 - bracketed
+    return index
 
 
 _MARKS = frozenset([*_OPENING, *_CLOSING, "*", "_"])
@@ -246,7 +261,8 @@ def _bracket_scopes(words: Sequence[str]) -> Iterator[Scope]:
         if words[reply] not in (_NO - {"0", "normal"}) | _MINUS and not square_zero:
             continue
         close = reply + 1
-        opens = leading or words[index - 1] in {",", ";", ":", "|"}
+        heads = words[close + 1 : close + 2] == [":"] or words[index - 1] == "ros"
+        opens = leading or heads or words[index - 1] in {",", ";", ":", "|"}
         if opens:
             end = close + 1
             while end < len(words) and words[end] not in _ENDS_FIELD - {","} | {"(", "[", "+"}:
@@ -254,6 +270,8 @@ def _bracket_scopes(words: Sequence[str]) -> Iterator[Scope]:
             yield Scope("denied", index, close, close + 1, end)
         elif words[index - 1] not in _YES | {"/"} and not words[index - 1][:1].isdigit():
             start = index
+            while start > 0 and words[start - 1] == ".":
+                start -= 1
             stops = {";", ".", ")", "|"} if both else {",", ";", ".", ")", "|"}
             while start > 0 and words[start - 1] not in stops:
                 start -= 1
@@ -310,3 +328,13 @@ def _ends_with_minus(words: Sequence[str]) -> bool:
     if words[-1] == ".":
         return words[-2] in _MINUS
     return words[-1] in _MINUS
+
+
+def _struck_scopes(words: Sequence[str]) -> Iterator[Scope]:
+    """Yield what is struck out: "~~fever~~"."""
+    marks = []
+    for index in range(len(words) - 1):
+        if words[index] == words[index + 1] == "~":
+            marks.append(index)
+    for first, last in zip(marks[::2], marks[1::2], strict=False):
+        yield Scope("denied", first, first + 1, first + 2, last)

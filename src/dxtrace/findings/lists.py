@@ -15,6 +15,12 @@ _OPENS_DENIAL = re.compile(
     r"(?:[ \t]+(?:any|all|of|the|these|below|following|symptoms?|signs?))*(?:[ \t]*\r?\n[^.;:\n]{0,60})?)[\s*_]*\Z",
     re.IGNORECASE,
 )
+# ... or is such a heading as a whole.
+_HEADS_DENIAL = re.compile(
+    r"\W*(?:symptoms?|findings?|complaints?|features)?\W*"
+    r"(?:negatives?|absent|denie[sd]|no|none|not (?:present|reported|found))\W*",
+    re.IGNORECASE,
+)
 _LINE = re.compile(r"[^\n\r]+")
 _MARK = re.compile(
     r"(?P<indent>[ \t]*)(?:(?P<bullet>[-*•+–−>◦▪●‣·](?!\*))|\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)])[ \t]*(?=\S)",
@@ -41,7 +47,9 @@ class _Item:
 
 def opens_denial(line: str) -> bool:
     """Return whether a line opens a list of what is denied."""
-    return _OPENS_DENIAL.search(line) is not None and not line.rstrip().endswith(".")
+    if line.rstrip().endswith("."):
+        return False
+    return _OPENS_DENIAL.search(line) is not None or _HEADS_DENIAL.fullmatch(line) is not None
 
 
 def denied_items(note: str) -> list[tuple[int, int]]:

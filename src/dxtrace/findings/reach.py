@@ -21,6 +21,9 @@ END = frozenset(cue_lists()["ends"])
 # ... or of a denial alone: "no cough before the fever began", "no source found to explain the anaemia".
 _ENDS_DENIAL = frozenset(["before", "since", "explain", "|"])
 _HAVING = frozenset(["had", "have", "noticed", "experienced", "reported", "developed"])
+_LISTS_WITH_SEMICOLONS = frozenset(
+    ["denies", "denied", "denying", "negative", "negatives", "absent"]
+)
 _SHORT_CUES = frozenset(["no", "not", "without", "negative", "neg", "denied"])
 _TELLS_MORE = frozenset(cue_lists()["tells_more"])
 AUXILIARIES = frozenset(cue_lists()["auxiliaries"])
@@ -41,6 +44,8 @@ def end_of_denial(words: Sequence[str], cue: int, start: int) -> int:
         short_cue = False
     for index in range(start, len(words)):
         word = words[index]
+        if word == ";" and words[cue] in _LISTS_WITH_SEMICOLONS and _is_list(words, start):
+            continue
         if word in END or (word in _ENDS_DENIAL and index > start):
             return index
         if word in {",", "and", ":", "-", "–", "("} and affirms(words, index + 1):
@@ -54,6 +59,24 @@ def end_of_denial(words: Sequence[str], cue: int, start: int) -> int:
         if words[cue] == "without" and index > start and word in _FINITE:
             return index
     return len(words)
+
+
+def _is_list(words: Sequence[str], start: int) -> bool:
+    """True if three short items or more stand between semicolons: "denies fever; night sweats; weight loss"."""
+    items: list[list[str]] = [[]]
+    for word in words[start:]:
+        if word == ".":
+            break
+        if word == ";":
+            items.append([])
+        else:
+            items[-1].append(word)
+    told = VERBS | _AFFIRMS | _SUBJECTS | _TELLS_MORE
+    for item in items:
+        numbered = any(word[:1].isdigit() for word in item)
+        if not item or len(item) > _ITEM_WORDS + 1 or numbered or told.intersection(item):
+            return False
+    return len(items) > 2
 
 
 def _list_goes_on(words: Sequence[str], start: int) -> bool:
@@ -99,7 +122,9 @@ def affirms(words: Sequence[str], index: int) -> bool:
         and following[1] in VERBS | _AFFIRMS | _SUBJECTS
     ):
         return True
-    rest = words[index : index + 5]
+    rest = list(words[index : index + 5])
+    if ")" in rest:
+        rest = rest[: rest.index(")")]
     if "," in rest:
         stop = rest.index(",")
     else:

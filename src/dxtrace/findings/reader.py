@@ -64,6 +64,10 @@ _ROW_OF_RELATIVE = re.compile(
 )
 _ITEM = re.compile(r"\s*(?:[-*•+–>]|\d{1,2}[.)])\s*|\s{2,}|\t")
 
+# Headings of the two columns of a table with a mark in one of them.
+_YES_COLUMN = frozenset({"yes", "y", "present", "positive", "pos"})
+_NO_COLUMN = frozenset({"no", "n", "absent", "negative", "neg", "denied"})
+
 #: Longest item of a list of what is denied, in words; and how far, in characters, the next one may
 #: stand.
 _ITEM_WORDS, _LIST_GAP = 6, 5
@@ -229,8 +233,9 @@ def _marked_no(text: str, state: _State) -> bool:
     cells = []
     for cell in re.split(r"\t|\|", text.rstrip("\r\n")):
         cells.append(cell.strip().lower())
-    if "yes" in cells and "no" in cells:
-        state.no_column = cells.index("no")
+    denied = [cell for cell in cells if cell in _NO_COLUMN]
+    if len(denied) == 1 and _YES_COLUMN.intersection(cells):
+        state.no_column = cells.index(denied[0])
         return False
     if len(cells) < 2:
         state.no_column = 0

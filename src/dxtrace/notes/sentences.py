@@ -93,7 +93,8 @@ _COLUMNS = re.compile(r"\S(?:\s{2,}|\t|\s*\.{3,}\s*)\S")
 
 # A line that ends with the answer to what it asks: "Fever,no", "Fever - no", "Fever -".
 _REPLIED = re.compile(
-    r"[\w)](?:[ \t]*(?:[,;:=|]|[-\u2013\u2014])[ \t]*(?:no|none|negative|absent|denied)|[ \t][-+\u2212])\s*\Z",
+    r"[\w)](?:[ \t]*(?:[,;=|]|::?|->|\u2192|[-\u2013\u2014])[ \t]*(?:no|none|negative|absent|denied)"
+    r"|[ \t][-+\u2212])\s*\Z",
     re.IGNORECASE,
 )
 
