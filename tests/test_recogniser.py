@@ -345,6 +345,11 @@ def test_a_type_is_named_if_it_is_more_likely_than_not(type_share: float, named:
         "His boss was diagnosed with tuberculosis.",
         "Her 4-year-old has fever, cough and wheezing.",
         "PGM: goiter, tremor.",
+        "Mo: seizures, Fa: tuberculosis.",
+        "Children: epilepsy.",
+        "The risk of stroke and melena on warfarin was explained.",
+        "We talked about melena and hematemesis as reasons to return.",
+        "Nitroglycerin SL PRN chest pain.",
     ],
 )
 def test_what_is_not_of_the_patient_now_is_no_complaint_or_sign(note: str) -> None:

@@ -14,6 +14,8 @@ _OTHERS = frozenset(cue_lists()["others"])
 # A person who tells of the patient, or does something with them, is not the one who has it.
 _TELLS = frozenset(cue_lists()["tells"])
 _TIME_UNITS = frozenset(cue_lists()["time_units"])
+# "Mo: asthma"
+_SHORT_RELATIVES = frozenset(["mo", "fa", "bro", "sis", "gm", "gf", "sib"])
 _HEADINGS = frozenset(["fh", "fhx", "famhx", "heredity", "hereditary", "relatives"])
 
 
@@ -25,7 +27,8 @@ def person_scopes(words: Sequence[str]) -> Iterator[Scope]:
         if plain in {"worker", "workers"} and words[index - 1 : index] == ["co"]:
             plain = "coworker"
         kind: Property | None = None
-        if plain in _RELATIVES:
+        labels = words[index + 1 : index + 2] == [":"]
+        if plain in _RELATIVES or (labels and plain in _SHORT_RELATIVES):
             kind = "family"
         elif plain in _OTHERS:
             kind = "other"
@@ -35,6 +38,7 @@ def person_scopes(words: Sequence[str]) -> Iterator[Scope]:
             ["her"],
             ["their"],
         )
+        the_patient = the_patient and not labels
         if kind is None or the_patient or _only_tells(words, index):
             continue
         yield Scope(

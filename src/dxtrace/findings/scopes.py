@@ -78,7 +78,10 @@ def find_scopes(words: Sequence[str]) -> Iterator[Scope]:
         # "VS:" and "VS -" open the vital signs.
         if words[first] == "vs" and words[last + 1 : last + 2] in ([":"], ["-"], ["–"]):
             continue
-        end = end_of_phrase(words, last + 1, list_too=True)
+        if words[first] == "prn" and not (first and words[first - 1].isalnum()):
+            continue
+        # What one medicine is taken for does not reach the next.
+        end = end_of_phrase(words, last + 1, list_too=words[first] != "prn")
         # "The suspected fracture was confirmed."
         if not _CONFIRMED.intersection(words[last + 1 : end]):
             yield Scope("uncertain", first, last, last + 1, end)

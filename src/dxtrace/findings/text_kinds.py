@@ -42,6 +42,8 @@ TEACHING = re.compile(
     r"|red flags? (?:\w+ ){0,2}(?:explained|discussed|reviewed|given)"
     r"|(?:discussed|explained|reviewed) (?:the )?(?:possible |potential |common )?(?:side effects|signs|symptoms|risks)"
     r"|(?:typical|common|classic) (?:features|symptoms|signs) (?:of|are|include)|information (?:sheet|leaflet)"
+    r"|reasons? to (?:return|call|come back)"
+    r"|(?:risks?|symptoms|signs|complications)\b.{0,80}\b(?:explained|reviewed|discussed)"
     r"|patients (?:\w+ly )?(?:often|usually|typically|commonly|may)"
     r"|should (?:he|she|they) (?:develop|have|experience|get|notice))\b"
     r"|\A\W*(?:explained|warned|counsel\w+|educated|reassured|taught|advised|safety|(?:to )?monitor)\b",
