@@ -6,12 +6,14 @@ import contextlib
 import json
 import random
 import time
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import DATA
 from support.commands import run
 from support.planted import FAULTS, pieces, plant, respell
 from support.strategies import json_values, plain_texts
@@ -19,6 +21,7 @@ from support.strategies import json_values, plain_texts
 from dxtrace.compose import Composer
 from dxtrace.errors import InputError
 from dxtrace.evaluate.verification import read_answer, verify_quotes
+from dxtrace.provenance import CREDENTIALED_RULE
 
 NOTE = """Chief Complaint:
 Cough
@@ -323,6 +326,31 @@ def test_many_answers_meet_their_notes_by_id(
     assert "b: 0 of 1 quotes stand" in out
     assert "c: no note of this id" in err
     assert "line 4: this case was not answered" in err
+
+
+@pytest.mark.parametrize("marked", [{}, {"credentialed": True}, {"model": {"credentialed": True}}])
+def test_a_page_of_credentialed_notes_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], marked: dict[str, Any]
+) -> None:
+    row = {"id": "a", "note": NOTE, "quotes": ["WBC 12.8"], **marked}
+    answers, _ = write(tmp_path, json.dumps(row), "answers.jsonl")
+    page = tmp_path / "page.html"
+    _, _, err = run(capsys, "verify", answers, "--page", page, "--text-only")
+    assert (CREDENTIALED_RULE in err) == bool(marked)
+    assert (escape(CREDENTIALED_RULE) in page.read_text("utf-8")) == bool(marked)
+
+
+def test_notes_come_from_a_table_and_from_any_corpus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "notes.csv"
+    table.write_text("id,note\na,He denies fever.\n", "utf-8")
+    answers, _ = write(tmp_path, json.dumps({"id": "a", "quotes": ["denies fever"]}), "a.jsonl")
+    assert run(capsys, "verify", answers, "--notes", table, "--text-only")[0] == 0
+    code, _, err = run(
+        capsys, "verify", answers, "--notes", f"direct:{DATA / 'direct'}", "--text-only"
+    )
+    assert code == 2 and "no note of this id" in err
 
 
 def test_a_folder_of_predictions_meets_a_folder_of_notes(

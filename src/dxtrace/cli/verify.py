@@ -19,6 +19,7 @@ from dxtrace.errors import InputError
 from dxtrace.files import atomic_write, refuse_to_replace
 from dxtrace.notes.case import Case
 from dxtrace.notes.reading import read_case
+from dxtrace.provenance import CREDENTIALED_RULE
 
 if TYPE_CHECKING:
     from dxtrace.evaluate.verification import AnswerCheck, QuoteCheck, QuotedAnswer
@@ -40,8 +41,11 @@ Answer = Annotated[
 ]
 Note = Annotated[Path | None, typer.Option(help="The note that is quoted: text or JSON.")]
 Notes = Annotated[
-    Path | None,
-    typer.Option(help="JSONL of cases (id and note), or a folder, for answers by id."),
+    str | None,
+    typer.Option(
+        metavar="SPEC",
+        help="The notes of answers by id: a JSONL or CSV file, a folder, or a corpus.",
+    ),
 ]
 
 
@@ -82,10 +86,11 @@ def verify(
         refuse_to_replace([page])
     read = read_answers(answer)
     one = None if note is None else read_case(note)
-    if notes is None:
-        by_id = {}
-    else:
-        by_id = read_notes(notes)
+    by_id: Mapping[str, Case] = {}
+    credentialed = any(found.credentialed for found in read.answers)
+    if notes is not None:
+        by_id, marked = read_notes(notes)
+        credentialed = credentialed or marked
     checks: list[AnswerCheck] = []
     for found in read.answers:
         case = _note_of(found, one, by_id)
@@ -95,11 +100,13 @@ def verify(
             checks.append(verify_quotes(found, case, reasons=reasons))
     if not checks:
         raise InputError(read.problems[0])
+    if credentialed:
+        STDERR.print(CREDENTIALED_RULE, style="yellow", highlight=False, soft_wrap=True)
     _show(checks, format)
     for problem in read.problems:
         STDERR.print(f"left out: {problem}", markup=False, highlight=False, soft_wrap=True)
     if page is not None:
-        atomic_write(page, page_of(checks))
+        atomic_write(page, page_of(checks, credentialed))
     doubtful = strict and any(quote.doubts for check in checks for quote in check.quotes)
     if read.problems or doubtful or not all(check.stands for check in checks):
         raise typer.Exit(1)

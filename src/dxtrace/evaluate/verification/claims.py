@@ -38,12 +38,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class QuotedAnswer:
-    """The claims of one answer. ``note`` is the text that the answer itself brings, if it does."""
+    """The claims of one answer. ``note`` is the text that the answer itself brings, if it does;
+    ``credentialed``: the answer says that its note or its model is.
+    """
 
     id: str
     form: Form
     claims: tuple[Claim, ...]
     note: str = ""
+    credentialed: bool = False
 
 
 def read_answer(data: Any, id: str = "answer") -> QuotedAnswer:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dxtrace.chain import parse
-from dxtrace.errors import CaseError, InputError
+from dxtrace.corpus import open_corpus
+from dxtrace.errors import InputError
 from dxtrace.evaluate.verification.claims import QuotedAnswer, read_answer
 from dxtrace.files import parse_json, read_bytes
 from dxtrace.notes.case import Case
 from dxtrace.notes.formats import is_json_lines
-from dxtrace.notes.reading import decode, read_cases
+from dxtrace.notes.reading import decode
 
 
 @dataclass
@@ -103,7 +103,17 @@ def _read(data: Any, place: str, id: str) -> QuotedAnswer:
             _require_published(data)
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
-    return answer
+    return replace(answer, credentialed=_says_credentialed(data))
+
+
+def _says_credentialed(data: Any) -> bool:
+    """Return whether an answer says of itself, or of its model, that it is credentialed."""
+    if not isinstance(data, dict):
+        return False
+    model = data.get("model")
+    return data.get("credentialed") is True or (
+        isinstance(model, dict) and model.get("credentialed") is True
+    )
 
 
 def _require_published(data: Any) -> None:
@@ -116,20 +126,15 @@ def _require_published(data: Any) -> None:
         ) from None
 
 
-def read_notes(path: Path) -> dict[str, Case]:
-    """Return the cases of a JSONL file or a folder by id.
+def read_notes(spec: str) -> tuple[dict[str, Case], bool]:
+    """Return the cases of a corpus, a table or a folder of notes by id, and whether they are
+    credentialed.
 
     Raises:
-        CaseError: it cannot be read, or one of its cases cannot.
+        CorpusError: it cannot be read, or holds no case.
     """
+    corpus = open_corpus(spec)
     notes = {}
-    for case in _cases(path):
-        notes[case.id] = case
-    return notes
-
-
-def _cases(path: Path) -> Iterator[Case]:
-    for case in read_cases(path):
-        if isinstance(case, CaseError):
-            raise case
-        yield case
+    for case in corpus.cases:
+        notes[case.id] = case.case
+    return notes, corpus.info.credentialed

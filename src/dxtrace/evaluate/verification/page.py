@@ -8,6 +8,7 @@ from html import escape
 from dxtrace.chain import DISCLAIMER, Chain, Span, Step
 from dxtrace.evaluate.verification.quotes import AnswerCheck, QuoteCheck
 from dxtrace.notes.case import Case
+from dxtrace.provenance import CREDENTIALED_RULE
 from dxtrace.view import STATIC_STYLE, static_case_html
 
 STANDS, FALLS = "Stands", "Does not stand"
@@ -23,15 +24,21 @@ _FOUND = {
 }
 
 
-def page_of(checks: Sequence[AnswerCheck]) -> str:
-    """Return one HTML page for the checks of one or many answers."""
+def page_of(checks: Sequence[AnswerCheck], credentialed: bool = False) -> str:
+    """Return one HTML page for the checks of one or many answers; one with credentialed notes quotes
+    the rule.
+    """
     articles = "".join(static_case_html(_chain(check)) for check in checks)
+    said = [DISCLAIMER]
+    if credentialed:
+        said.append(CREDENTIALED_RULE)
+    footer = "".join(f"<p>{escape(line)}</p>" for line in said)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>Quotes checked</title><style>{STATIC_STYLE}</style></head>"
-        f"<body><main>{articles}<footer><p>{escape(DISCLAIMER)}</p></footer></main></body></html>\n"
+        f"<body><main>{articles}<footer>{footer}</footer></main></body></html>\n"
     )
 
 
