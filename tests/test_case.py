@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -409,3 +410,23 @@ def test_a_note_has_a_greatest_length() -> None:
     assert len(Case.from_text("a" * MAX_CHARACTERS).note) == MAX_CHARACTERS
     with pytest.raises(CaseError, match="1,000,001 characters"):
         Case.from_text("a" * (MAX_CHARACTERS + 1))
+
+
+def test_a_folder_tells_what_it_cannot_look_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "A.TXT").write_text("cough", "utf-8")
+    (tmp_path / "b.JSON").write_text('{"note": "fever"}', "utf-8")
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refuse(folder: str) -> object:
+        if str(folder).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    error, *cases = read_cases(tmp_path)
+    assert isinstance(error, CaseError) and "closed: this folder cannot be read" in str(error)
+    notes = [case.note for case in cases if isinstance(case, Case)]
+    assert notes == ["cough", "fever"]

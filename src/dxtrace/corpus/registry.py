@@ -125,17 +125,17 @@ def guess_kind(path: str | Path) -> str:
         return "split"
     elif is_fhir_file(path):
         return "fhir"
-    elif path.suffix == ".jsonl":
+    elif path.suffix.lower() == ".jsonl":
         if _starts_with(path, b'"OSCE_Examination"'):
             return "agentclinic"
         return "jsonl"
-    elif path.suffix == ".parquet":
+    elif path.suffix.lower() == ".parquet":
         return "medcasereasoning"
     elif is_table(path):
         return "table"
     elif holds_notes(path):
         return "notes"
-    elif path.suffix == ".json":
+    elif path.suffix.lower() == ".json":
         return "direct"
     else:
         _refuse_other_format(path)
@@ -151,9 +151,9 @@ def is_table(path: Path) -> bool:
 
 def is_fhir_file(path: Path) -> bool:
     """Return whether a file holds a FHIR resource, or one a line."""
-    if path.suffix in NDJSON:
+    if path.suffix.lower() in NDJSON:
         return _starts_with(path, b'"resourceType"', 200)
-    if path.suffix != ".json" or not _starts_with(path, b'"resourceType"'):
+    if path.suffix.lower() != ".json" or not _starts_with(path, b'"resourceType"'):
         return False
     try:
         return is_fhir(read_json(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from dxtrace.files import parse_json, read_jsonl
 from dxtrace.notes.case import MAX_CHARACTERS, Case
 from dxtrace.notes.formats import refuse_binary, refuse_other_text
 from dxtrace.notes.sections import INVISIBLE, SECTIONS, section_named
+
+#: Suffixes of files that hold one case.
+_SUFFIXES = {".txt", ".json", ".md"}
 
 #: What standard input is called in messages.
 STDIN = "standard input"
@@ -105,7 +109,7 @@ def read_case(path: str | Path) -> Case:
         decode(data, name),
         name,
         Path(path).stem,
-        json_file=Path(path).suffix == ".json",
+        json_file=Path(path).suffix.lower() == ".json",
     )
 
 
@@ -169,21 +173,33 @@ def read_cases(path: str | Path) -> Iterator[Case | CaseError]:
     """
     path = Path(path)
     if path.is_dir():
-        found = sorted(
-            p for p in path.rglob("*") if p.suffix in {".txt", ".json", ".md"} and p.is_file()
-        )
-        files = []
-        for p in found:
-            if p.stem.lower() != "readme":
-                files.append(p)
-        if not files:
+        closed: list[OSError] = []
+        files = sorted(_note_files(path, closed))
+        for error in closed:
+            folder = Path(str(error.filename))
+            message = f"{folder}: this folder cannot be read ({error.strerror})"
+            yield with_id(CaseError(message), folder.relative_to(path).as_posix())
+        if not files and not closed:
             raise CaseError(f"{path}: no .txt, .md or .json file in this folder")
         for file in files:
             yield _attempt_file(file, file.relative_to(path).with_suffix("").as_posix())
-    elif path.suffix == ".jsonl":
+    elif path.suffix.lower() == ".jsonl":
         yield from _read_jsonl(path)
     else:
         yield read_case(path)
+
+
+def _note_files(path: Path, closed: list[OSError]) -> Iterator[Path]:
+    """Yield the files of a folder that may hold a note; what cannot be looked into goes to ``closed``."""
+    for folder, _, names in os.walk(path, onerror=closed.append):
+        for name in names:
+            file = Path(folder, name)
+            if (
+                file.suffix.lower() in _SUFFIXES
+                and file.stem.lower() != "readme"
+                and file.is_file()
+            ):
+                yield file
 
 
 def _attempt_file(file: Path, id: str) -> Case | CaseError:

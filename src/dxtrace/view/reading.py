@@ -77,7 +77,7 @@ def _read_folder(folder: Path, found: Found) -> None:
     files = sorted(
         p
         for p in folder.rglob("*")
-        if p.suffix in _SUFFIXES and p.name not in _NOT_CASES and p.is_file()
+        if p.suffix.lower() in _SUFFIXES and p.name not in _NOT_CASES and p.is_file()
     )
     if not files:
         raise InputError(f"{folder}: no .json, .jsonl, .txt or .md file in this folder")

@@ -75,7 +75,7 @@ def read_fhir(
     if path.is_dir():
         exports = sorted(path.rglob("*.ndjson"))
         files = sorted(path.rglob("*.json"))
-    elif path.suffix in NDJSON:
+    elif path.suffix.lower() in NDJSON:
         files = []
     else:
         exports = []

@@ -45,11 +45,11 @@ def read_notes(
 def holds_notes(path: Path) -> bool:
     """Return whether a file, or a folder by its first file, is a note or holds one under its name."""
     if path.is_file():
-        return path.suffix in (".txt", ".md") or _is_case_file(path)
+        return path.suffix.lower() in (".txt", ".md") or _is_case_file(path)
     for file in sorted(path.rglob("*")):
-        if file.suffix in (".txt", ".md") and file.stem.lower() != "readme":
+        if file.suffix.lower() in (".txt", ".md") and file.stem.lower() != "readme":
             return True
-        if file.suffix == ".json" and file.is_file():
+        if file.suffix.lower() == ".json" and file.is_file():
             return _is_case_file(file)
     return False
 
