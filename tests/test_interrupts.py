@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from dxtrace import cli
 from dxtrace.cli import _interrupts
 from dxtrace.engines.llamacpp import interruptible
 
@@ -81,6 +82,18 @@ def test_workers_leave_an_interrupt_to_their_parent(tmp_path: Path, how: signal.
         timeout=60,
     )
     assert (done.stdout, done.stderr) == ("[1, 2, 3]\n", "")
+
+
+def test_threads_that_wait_sleep_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_run", lambda _: 0)
+    monkeypatch.setattr(_interrupts, "catch", lambda: None)
+    for said, found in [(None, "10000"), ("7", "7")]:
+        monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+        if said:
+            monkeypatch.setenv("GOMP_SPINCOUNT", said)
+        with pytest.raises(SystemExit):
+            cli.main([])
+        assert os.environ["GOMP_SPINCOUNT"] == found
 
 
 def test_work_that_was_kept_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,14 @@ from support.training import command, environment, make_model, make_small_corpus
 
 from dxtrace.errors import ModelError, NotAModelError, UnknownName
 from dxtrace.models import store
-from dxtrace.models.export import adapter_folder, base_of, export_adapter, modelfile
-from dxtrace.models.verify import verify
+from dxtrace.models.export import (
+    adapter_folder,
+    base_of,
+    export_adapter,
+    load_plain,
+    modelfile,
+)
+from dxtrace.models.verify import _all_in_torch, verify
 from dxtrace.notes.case import Case
 from dxtrace.notes.prompt import SYSTEM, prompt_parts
 from dxtrace.provenance import Provenance, read_provenance
@@ -172,3 +178,10 @@ def test_what_another_program_made_is_compared(tmp_path: Path) -> None:
     assert left_out.table().endswith(left_out.verdict)
     with pytest.raises(NotAModelError):
         verify(adapter, base=str(base), exports=[tmp_path], notes=notes, tokens=8)
+    tokenizer, model, _ = load_plain(base)
+    written = _all_in_torch(model, tokenizer, notes, 8)
+    for one, other in zip(written, _all_in_torch(model, tokenizer, notes, 8, written), strict=True):
+        assert other.said == one.said  # asked at once, or written token by token
+    wrong = [replace(one, said=[*one.said[:3], 5, *one.said[4:]]) for one in written]
+    asked = _all_in_torch(model, tokenizer, notes, 8, wrong)
+    assert [one.said for one in asked] == [one.said[:4] for one in written]

@@ -33,6 +33,10 @@ from dxtrace.cli._help import CONTEXT, GroupedHelp, example
 from dxtrace.errors import DxtraceError, InputError, where
 from dxtrace.provenance import version
 
+#: Turns that a thread of PyTorch (libgomp) waits for the others before it sleeps. The default, thirty times
+#: as many, multiplies processor and wall time by eight where another process wants the cores too.
+_SPINS = "10000"
+
 app = typer.Typer(
     name="dxtrace",
     cls=GroupedHelp,
@@ -98,6 +102,7 @@ def _root(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     _interrupts.catch()
+    os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:

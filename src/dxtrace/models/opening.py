@@ -358,6 +358,15 @@ def thread_limit() -> int | None:
     return int(value)
 
 
+def limit_torch_threads() -> None:
+    """Let torch use no more threads than the user allows (``DXTRACE_THREADS``)."""
+    import torch
+
+    limit = thread_limit()
+    if limit is not None:
+        torch.set_num_threads(limit)
+
+
 def _known_sha256(source: _Source) -> str | None:
     for known in store.PACKAGED:
         if known.name == source.name:

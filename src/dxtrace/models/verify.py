@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from dxtrace.models.export import (
 )
 from dxtrace.models.gguf_files import rewrite
 from dxtrace.models.lora import adapter_folder
-from dxtrace.models.opening import require_llamacpp, thread_limit
+from dxtrace.models.opening import limit_torch_threads, require_llamacpp, thread_limit
 from dxtrace.notes.prompt import prompt_parts, readable, with_start_token
 
 #: Largest logit difference allowed, in 32-bit floats.
@@ -152,13 +152,19 @@ class Parity:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What one form says on one note: prompt ids, logits or log-probabilities by token, and greedy
-    ids.
+    """What one form says on one note: prompt ids, logits or log-probabilities of the first token,
+    and the tokens of its greedy text, with those that end it.
     """
 
     ids: list[int]
     scores: dict[int, float]
-    greedy: list[int]
+    said: list[int]
+    ends: frozenset[int]
+
+    @property
+    def greedy(self) -> list[int]:
+        """The greedy text without what ends it."""
+        return [token for token in self.said if token not in self.ends]
 
 
 def verify(
@@ -196,12 +202,13 @@ def verify(
     if is_gguf or any(path.suffix == ".gguf" for path in exports):
         require_llamacpp()
     tell = report or (lambda _what, _share: None)
+    limit_torch_threads()
     tell("the adapter in torch", 0.0)
     tokenizer, model = load_adapted(folder, name, report)
     reference = _all_in_torch(model, tokenizer, notes, tokens)
     tell("the merged model in torch", 0.25)
     merged = model.merge_and_unload()
-    answers = _all_in_torch(merged, tokenizer, notes, tokens)
+    answers = _all_in_torch(merged, tokenizer, notes, tokens, reference)
     found = [_compare("merged, torch", reference, answers, MERGED_LIMIT)]
     del model, merged
     skipped: list[str] = []
@@ -228,7 +235,7 @@ def _of_export(
     """Compare what another program made of the adapter."""
     if path.is_dir():
         tokenizer, model, exact = load_plain(path)
-        answers = _all_in_torch(model, tokenizer, notes, tokens)
+        answers = _all_in_torch(model, tokenizer, notes, tokens, reference)
         if exact:
             stored = MERGED_LIMIT
         else:
@@ -271,7 +278,7 @@ def _files(
     )
     rewrite(source, merged, "F32", folder)
     tokenizer, model = _read_gguf(merged)
-    answers = _all_in_torch(model, tokenizer, notes, tokens)
+    answers = _all_in_torch(model, tokenizer, notes, tokens, reference)
     found = [_compare("merged GGUF F32, read by torch", reference, answers, GGUF_LIMIT)]
     del model
     tell("merged GGUF in llama.cpp", 0.6)
@@ -337,16 +344,25 @@ def _read_gguf(file: Path) -> tuple[Any, Any]:
     return AutoTokenizer.from_pretrained(**where), model.eval()
 
 
-def _all_in_torch(model: Any, tokenizer: Any, notes: Sequence[str], tokens: int) -> list[_Answer]:
+def _all_in_torch(
+    model: Any,
+    tokenizer: Any,
+    notes: Sequence[str],
+    tokens: int,
+    reference: Sequence[_Answer] | None = None,
+) -> list[_Answer]:
+    """Return what a model says on every note; without ``reference`` it is the reference."""
     answers = []
-    for note in notes:
-        answers.append(_in_torch(model, tokenizer, note, tokens))
+    for number, note in enumerate(notes):
+        ids = _prompt_ids(tokenizer, note)
+        if reference is None:
+            answers.append(_generated(model, tokenizer, ids, tokens))
+        else:
+            answers.append(_confirmed(model, ids, reference[number]))
     return answers
 
 
-def _in_torch(model: Any, tokenizer: Any, note: str, tokens: int) -> _Answer:
-    import torch
-
+def _prompt_ids(tokenizer: Any, note: str) -> list[int]:
     ids: list[int] = []
     for text, special in prompt_parts(
         with_start_token(tokenizer.chat_template, tokenizer.bos_token),
@@ -358,18 +374,46 @@ def _in_torch(model: Any, tokenizer: Any, note: str, tokens: int) -> _Answer:
                 add_special_tokens=False,
                 split_special_tokens=not special,
             )
+    return ids
+
+
+def _generated(model: Any, tokenizer: Any, ids: list[int], tokens: int) -> _Answer:
+    """Let a model write its greedy text, token by token."""
+    import torch
+
     inputs = torch.tensor([ids])
     with torch.inference_mode():
         found = model.generate(
             input_ids=inputs, attention_mask=torch.ones_like(inputs), max_new_tokens=tokens, do_sample=False,
             use_cache=True, pad_token_id=tokenizer.eos_token_id, output_logits=True, return_dict_in_generate=True,
         )  # fmt: skip
-    logits = found.logits[0][0].float()
-    greedy = []
-    for token in found.sequences[0, len(ids) :]:
-        if int(token) != tokenizer.eos_token_id:
-            greedy.append(int(token))
-    return _Answer(ids, dict(enumerate(logits.tolist())), greedy)
+    said = found.sequences[0, len(ids) :].tolist()
+    ends = frozenset({tokenizer.eos_token_id})
+    return _Answer(ids, _scores(found.logits[0][0]), said, ends)
+
+
+def _confirmed(model: Any, ids: list[int], reference: _Answer) -> _Answer:
+    """Ask a model at once whether its greedy text is that of the reference.
+
+    It is if each token of it is the likeliest after those before: the check of speculative decoding
+    (Leviathan et al. 2023, arXiv 2211.17192), which reads the weights once for all of the text.
+    """
+    import torch
+
+    expected = reference.said
+    inputs = torch.tensor([ids + expected[:-1]])
+    with torch.inference_mode():
+        logits = model(input_ids=inputs, logits_to_keep=len(expected)).logits[0]
+    said = logits.argmax(dim=-1).tolist()
+    for number, token in enumerate(expected):
+        if said[number] != token:
+            said = said[: number + 1]  # what comes after it was not asked for
+            break
+    return _Answer(ids, _scores(logits[0]), said, reference.ends)
+
+
+def _scores(logits: Any) -> dict[int, float]:
+    return dict(enumerate(logits.float().tolist()))
 
 
 def _served(
@@ -409,11 +453,8 @@ def _in_llamacpp(engine: LlamaCppEngine, note: str, tokens: int) -> _Answer:
     scores = {}
     for entry in steps[0]["top_logprobs"]:
         scores[entry["id"]] = entry["logprob"]
-    return _Answer(
-        ids,
-        scores,
-        [step["id"] for step in steps if step["id"] not in engine.end_tokens],
-    )
+    said = [step["id"] for step in steps]
+    return _Answer(ids, scores, said, frozenset(engine.end_tokens))
 
 
 def _log_probabilities(answer: _Answer) -> _Answer:
@@ -422,7 +463,7 @@ def _log_probabilities(answer: _Answer) -> _Answer:
     logits = np.array([answer.scores[i] for i in range(len(answer.scores))])
     top = logits.max()
     total = top + np.log(np.exp(logits - top).sum())
-    return _Answer(answer.ids, dict(enumerate((logits - total).tolist())), answer.greedy)
+    return replace(answer, scores=dict(enumerate((logits - total).tolist())))
 
 
 def _compare(

@@ -23,6 +23,7 @@ from trl import SFTConfig
 
 from dxtrace.errors import EngineError
 from dxtrace.files import atomic_write, read_json
+from dxtrace.models.opening import limit_torch_threads
 from dxtrace.provenance import WEIGHTS, sha256_of
 from dxtrace.train import checkpoints
 from dxtrace.train.base import load_base, load_start
@@ -60,6 +61,7 @@ class Session:
         self.recipe = prepared.recipe
         self.folder = folder
         self.console = console
+        limit_torch_threads()
         if self.recipe.run.threads:
             torch.set_num_threads(self.recipe.run.threads)
 
