@@ -52,6 +52,8 @@ def _bounded_reader() -> Any:
     import numpy as np
 
     class BoundedReader(gguf.GGUFReader):  # type: ignore[misc]
+        data: Any
+
         def _get_field_parts(self, orig_offs: int, raw_type: int) -> Any:
             if raw_type == gguf.GGUFValueType.ARRAY:
                 count = int(self._get(orig_offs + 4, np.uint64)[0])
