@@ -89,6 +89,12 @@ def test_h_asks_for_help(capsys: pytest.CaptureFixture[str], command: str) -> No
     assert output(capsys, *words, "-h") == output(capsys, *words, "--help")
 
 
+def test_an_option_that_repeats_says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in EXAMPLES:
+        shown = output(capsys, *command.split(), "--help")
+        assert not re.search(r"^  --\S+ <list", shown, re.MULTILINE), command
+
+
 def test_a_shell_completes_commands() -> None:
     asked = {
         "_DXTRACE_COMPLETE": "complete_bash",

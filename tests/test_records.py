@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import run
 
 from dxtrace.corpus import open_corpus
 from dxtrace.corpus.source import read_one, read_tasks
@@ -207,3 +208,22 @@ def test_a_row_that_cannot_be_read_is_reported(tmp_path: Path, row: str, words: 
     assert [case.id for case in corpus.cases] == ["0"]
     (problem,) = corpus.problems
     assert words in problem.message and "row 2" in problem.place
+
+
+def test_a_row_that_cannot_be_read_keeps_its_id(tmp_path: Path) -> None:
+    file = tmp_path / "notes.csv"
+    file.write_text('id,note\na7,cough\nb8,""\n', "utf-8")
+    (problem,) = open_corpus(str(file)).problems
+    assert problem.lost == "b8"
+
+
+def test_an_empty_part_of_a_split_is_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "notes.csv"
+    file.write_text("id,note\na7,cough\n", "utf-8")
+    out = tmp_path / "parts"
+    code, said, err = run(capsys, "corpus", "split", file, "--out", out)
+    assert code == 0 and "train  1 cases" in said
+    assert f"{out}:test is empty" in err

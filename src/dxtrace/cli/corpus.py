@@ -259,6 +259,13 @@ def split(
     manifest = write_split(open_corpus(spec), kind, path, out, seed, _shares(shares))
     for name, rows in manifest["splits"].items():
         print(f"{out}:{name}  {len(rows):,} cases")
+        if not rows:
+            STDERR.print(
+                f"{out}:{name} is empty: too few patients for its share, or they share notes",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _audit(

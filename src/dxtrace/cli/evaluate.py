@@ -104,7 +104,7 @@ Adapter = Annotated[
 ]
 Baseline = Annotated[
     list[str] | None,
-    typer.Option(help=f"A baseline to run: {', '.join(BASELINES)}. Repeat."),
+    typer.Option(metavar="NAME", help=f"A baseline to run: {', '.join(BASELINES)}. Repeat."),
 ]
 Train = Annotated[str | None, typer.Option(metavar="SPEC", help="Cases that baselines learn from.")]
 JudgeObservations = Annotated[str, typer.Option(help=f"One of {', '.join(JUDGES)}.")]

@@ -35,7 +35,7 @@ def judge_agreement(
     ],
     judge: Annotated[
         list[str] | None,
-        typer.Option(help=f"One of {', '.join(JUDGES[1:])}. Repeat to compare."),
+        typer.Option(metavar="NAME", help=f"One of {', '.join(JUDGES[1:])}. Repeat to compare."),
     ] = None,
     task: Annotated[
         str,

@@ -26,7 +26,11 @@ _LOOKED_AT = 20
 
 Models = Annotated[
     list[str],
-    typer.Option("--model", help="A model to serve; may be repeated, the first is default."),
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="A model to serve; may be repeated, the first is default.",
+    ),
 ]
 Adapter = Annotated[
     str | None,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import filesize
 from rich.console import Console
 
 from dxtrace.cli._interrupts import keep
@@ -295,7 +296,7 @@ def publish(
     if dry_run:
         check_place(to)
         for file in check_publishable(folder):
-            print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+            print(f"{file}: {filesize.decimal(file.stat().st_size)}")
         if public:
             who = "everybody"
         else:

@@ -129,14 +129,13 @@ def _take(
         if len(cells) != len(heads):
             raise CorpusError(f"has {len(cells)} cells, and there are {len(heads)} columns")
         row = dict(_named(heads, cells)) | {"note": cells[note]}
+        id = row.get("id", id)
         if not cells[note].strip():
             raise CorpusError("its note is empty")
         tags = {}
         if row.pop(CREDENTIALED, "").lower() == "true":
             tags[CREDENTIALED] = "true"
-        case, found = row_to_case(
-            row | {"tags": tags}, place, row.get("id", id), taxonomy or Taxonomy.default()
-        )
+        case, found = row_to_case(row | {"tags": tags}, place, id, taxonomy or Taxonomy.default())
     except DxtraceError as error:
         message = str(error).removeprefix(f"{place}: ")
         problems.append(Problem("bad-note", place, message, id))
