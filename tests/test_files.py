@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from dxtrace.errors import InputError, RowError
+from dxtrace.corpus import load_corpus
+from dxtrace.errors import CorpusError, InputError, RowError
 from dxtrace.files import (
     MAX_DEPTH,
     RowStore,
@@ -218,3 +219,8 @@ def test_a_cache_that_cannot_be_written_costs_a_build(empty_home: Path) -> None:
     build = Builds()
     assert [derive("part", [b"one"], build) for _ in range(2)] == [b"index"] * 2
     assert build.count == 2
+
+
+def test_a_path_with_a_null_byte_is_one_clear_error() -> None:
+    with pytest.raises(CorpusError, match="no name of a file"):
+        load_corpus("jsonl", "rows\x00.jsonl")

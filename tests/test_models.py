@@ -29,6 +29,7 @@ from dxtrace.errors import InputError, ModelError, NotAModelError, UnknownName
 from dxtrace.files import open_gguf
 from dxtrace.models import store
 from dxtrace.models.gguf_files import rewrite
+from dxtrace.models.gguf_tokenizer import read_tokenizer
 from dxtrace.models.lora import LlamaShape, adapter_folder, read_lora
 from dxtrace.models.opening import open_model, read_calibration, shipped_adapter, thread_limit
 
@@ -332,6 +333,19 @@ def test_a_gguf_array_longer_than_its_file_is_refused_at_once(small_gguf: Path) 
     small_gguf.write_bytes(data[:at] + (2**40).to_bytes(8, "little") + data[at + 8 :])
     with pytest.raises(NotAModelError, match="not a GGUF file"):
         open_gguf(small_gguf)
+
+
+def test_a_gguf_whose_merges_name_no_token_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "odd.gguf"
+    writer = gguf.GGUFWriter(file, "llama")
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(["a", "b"])
+    writer.add_token_merges(["a x"])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    with pytest.raises(NotAModelError, match="its tokens and merges differ"):
+        read_tokenizer(file, open_gguf(file))
 
 
 def test_files_that_only_their_owner_can_read_are_told(

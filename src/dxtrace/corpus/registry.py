@@ -46,8 +46,9 @@ def load_corpus(
     """
     if name not in _READERS:
         raise UnknownName("corpus", name, NAMES)
-    with reading(path, CorpusError):
-        return _READERS[name](str(path), split, taxonomy or Taxonomy.default())
+    place = named_path(path, CorpusError)
+    with reading(place, CorpusError):
+        return _READERS[name](str(place), split, taxonomy or Taxonomy.default())
 
 
 def open_corpus(

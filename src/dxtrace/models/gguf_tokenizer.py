@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dxtrace.errors import ModelError
+from dxtrace.errors import ModelError, NotAModelError
 
 #: ``tokenizer.ggml.token_type`` of a control token, which plain text never holds, and of a token
 #: that a user added.
@@ -50,7 +50,11 @@ def read_tokenizer(file: Path, reader: Any) -> tuple[Any, str | None, list[int]]
     vocabulary = {}
     for index, token in enumerate(tokens):
         vocabulary[token] = index
-    tokenizer = Tokenizer(BPE(vocabulary, merges, ignore_merges=kind in _LLAMA_3))
+    try:
+        model = BPE(vocabulary, merges, ignore_merges=kind in _LLAMA_3)
+    except Exception:  # tokenizers raises plain exceptions
+        raise NotAModelError(f"{file}: damaged (its tokens and merges differ)") from None
+    tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = _words(kind)
     tokenizer.decoder = decoders.ByteLevel()
     for token, type_ in zip(tokens, types, strict=False):
