@@ -401,3 +401,9 @@ def test_a_troponin_of_no_named_kind_that_is_normal_does_not_speak_for_an_infarc
     normal = recogniser().read(Case.from_text(f"{pain} <0.01.")).scores
     raised = recogniser().read(Case.from_text(f"{pain} 2.31.")).scores
     assert normal["UA"] > normal["NSTEMI"] and raised["NSTEMI"] > raised["UA"]
+
+
+def test_a_complaint_is_quoted_without_what_stands_before_it() -> None:
+    note = "63F w/ HTN, 35 pk-yr (quit 2019) p/w substernal pressure radiating to L jaw."
+    quotes = stated(note)["acute-coronary-syndrome/pain-radiation"]
+    assert quotes == ["substernal pressure radiating to L jaw"]

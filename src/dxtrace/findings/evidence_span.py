@@ -138,6 +138,7 @@ def quote_of(note: str, sentence: Sentence, match: Match) -> Quote | None:
     if _qualified_from_outside(sentence, match):
         return None
     first, last = _whole_clauses(sentence, match)
+    first = max(first, _begin_of_complaint(sentence, match, first))
     first = min(first, _name_of_value(sentence, match))
     first, last = _with_qualifiers(sentence, match, first, last)
     tokens = sentence.tokens
@@ -229,6 +230,32 @@ def _whole_clauses(sentence: Sentence, match: Match) -> tuple[int, int]:
     while first > 1 and tokens[first - 1].text == "," and _adjective_run(sentence, first - 2):
         first = _adjective_run(sentence, first - 2) or first
     return first, last
+
+
+# What a complaint begins behind: "63F w/ HTN, 35 pk-yr p/w substernal pressure".
+_COMPLAINT = frozenset(
+    [
+        ("p", "w"),
+        ("c", "o"),
+        ("presents", "with"),
+        ("presented", "with"),
+        ("presenting", "with"),
+        ("admitted", "with"),
+        ("complains", "of"),
+        ("complained", "of"),
+        ("complaining", "of"),
+    ]
+)
+
+
+def _begin_of_complaint(sentence: Sentence, match: Match, first: int) -> int:
+    """Return where the complaint begins that the match belongs to, or ``first``."""
+    tokens = sentence.tokens
+    begin = first
+    for index in range(first, match.first - 1):
+        if (tokens[index].text, tokens[index + 1].text) in _COMPLAINT:
+            begin = index + 2
+    return begin
 
 
 def _name_of_value(sentence: Sentence, match: Match) -> int:
