@@ -4,9 +4,9 @@ steps.
     python benchmarks/train.py [--model smollm2-135m] [--data FOLDER] [--steps 3] [--threads 2]
 
 The plain script is what TRL's documentation shows: SFTTrainer on the same token ids and labels,
-PEFT's LoRA, padding by its own collator, 32-bit or bfloat16 (``--plain-precision``). Both see the
-same rows in the same order of steps. Tokens are those read; padding does not count. Prints a table
-and JSON. On a shared machine use ``--processor-time``.
+PEFT's LoRA, padding by its own collator, 32-bit or bfloat16 (``--plain-precision``). Both begin
+with the same adapter and see the same rows in the same order of steps. Tokens are those read;
+padding does not count. Prints a table and JSON. On a shared machine use ``--processor-time``.
 """
 
 from __future__ import annotations
@@ -61,8 +61,11 @@ def timer(processor: bool) -> Any:
     return Timer()
 
 
-def ours(ready: Any, processor: bool) -> tuple[float, list[float]]:
-    """Return seconds after the first step, and the losses, of dxtrace's run."""
+def ours(ready: Any, processor: bool, start: Path) -> tuple[float, list[float]]:
+    """Return seconds after the first step, and the losses, of dxtrace's run.
+
+    ``start``: the folder into which its new adapter is saved, for the other side.
+    """
     from rich.console import Console
 
     from dxtrace.train.session import Session
@@ -70,16 +73,24 @@ def ours(ready: Any, processor: bool) -> tuple[float, list[float]]:
     watch = timer(processor)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Session(ready, Path(folder), Console(quiet=True)).trainer([watch])
+        trainer.model.save_pretrained(start)
         trainer.train()
         losses = [row["token_loss"] for row in trainer.state.log_history if "token_loss" in row]
     return watch.at[-1] - watch.at[0], losses
 
 
-def plain(ready: Any, processor: bool, precision: str, batch: int) -> tuple[float, list[float]]:
-    """Return the same of a plain TRL script."""
+def plain(
+    ready: Any,
+    processor: bool,
+    precision: str,
+    batch: int,
+    start: Path,
+) -> tuple[float, list[float]]:
+    """Return the same of a plain TRL script; it begins with the adapter in ``start``."""
     import torch
     from datasets import Dataset
-    from peft import LoraConfig
+    from peft import LoraConfig, set_peft_model_state_dict
+    from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM
     from trl import SFTConfig, SFTTrainer
 
@@ -118,6 +129,7 @@ def plain(ready: Any, processor: bool, precision: str, batch: int) -> tuple[floa
             peft_config=lora,
             callbacks=[watch],
         )
+        set_peft_model_state_dict(trainer.model, load_file(start / "adapter_model.safetensors"))
         trainer.train()
         losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     return watch.at[-1] - watch.at[0], losses
@@ -152,20 +164,27 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     ready = prepared(arguments)
     tokens = sum(len(ready.train[i].ids) for i in order(ready)[8 : 8 * ready.steps])
-    sides = {
-        "dxtrace": ours(ready, arguments.processor_time),
-        "plain TRL": plain(
+    processor = arguments.processor_time
+    with tempfile.TemporaryDirectory() as folder:
+        start = Path(folder)
+        sides = {"dxtrace": ours(ready, processor, start)}
+        sides["plain TRL"] = plain(
             ready,
-            arguments.processor_time,
+            processor,
             arguments.plain_precision,
             arguments.plain_batch,
-        ),
-    }
+            start,
+        )
     speed = {name: tokens / seconds for name, (seconds, _) in sides.items()}
     print("| side | tokens/s | losses |\n|---|---|---|")
     for name, (_, losses) in sides.items():
         print(f"| {name} | {speed[name]:.0f} | {', '.join(f'{loss:.3f}' for loss in losses)} |")
+    apart = [
+        abs(one - other)
+        for one, other in zip(*(losses for _, losses in sides.values()), strict=True)
+    ]
     found = {
+        "losses_apart": max(apart),
         "tokens_per_s": speed,
         "ratio": speed["dxtrace"] / speed["plain TRL"],
         "precision": ready.precision.name,

@@ -33,8 +33,14 @@ SMALL = (
 )
 
 
-def make_model(folder: Path, corpus: Path, layers: int = 2, seed: int = 0) -> Path:
-    """Write a random Llama (width 64) and a tokenizer trained on the corpus."""
+def make_model(
+    folder: Path,
+    corpus: Path,
+    layers: int = 2,
+    seed: int = 0,
+    width: int = 64,
+) -> Path:
+    """Write a random Llama and a tokenizer trained on the corpus."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -63,8 +69,8 @@ def make_model(folder: Path, corpus: Path, layers: int = 2, seed: int = 0) -> Pa
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=192,
+        hidden_size=width,
+        intermediate_size=3 * width,
         num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,

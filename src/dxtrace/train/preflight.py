@@ -20,6 +20,9 @@ GIB = 2**30
 #: tensors.
 _USABLE = 0.92
 
+#: What Python, PyTorch, the libraries and their working memory take in a process (Linux, x86-64).
+_PROGRAM = round(0.85 * GIB)
+
 #: Modules of a model that reads images too (MedGemma) which are not its language model.
 IMAGES = r".*(?:vision|visual|multi_modal).*"
 
@@ -32,11 +35,12 @@ class Memory:
     adapter: int
     activations: int
     logits: int
+    program: int = 0
 
     @property
     def total(self) -> int:
         """The sum of the parts."""
-        return self.weights + self.adapter + self.activations + self.logits
+        return self.weights + self.adapter + self.activations + self.logits + self.program
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,9 @@ class Preflight:
     def lines(self) -> list[str]:
         """Return the report, one line a fact."""
         memory = self.memory
+        program = ""
+        if memory.program:
+            program = f" + the program itself {memory.program / GIB:.2f}"
         first = ""
         if self.looked_at < self.rows:
             first = f", the first {self.looked_at:,} rows"
@@ -108,7 +115,7 @@ class Preflight:
             f"adapter: {self.trainable:,} parameters, 32-bit",
             f"memory, estimated: {memory.total / GIB:.2f} GiB = weights {memory.weights / GIB:.2f} + adapter, "
             f"gradients and Adam {memory.adapter / GIB:.2f} + activations {memory.activations / GIB:.2f} + logits "
-            f"{memory.logits / GIB:.2f}",
+            f"{memory.logits / GIB:.2f}{program}",
             f"fits: {self.advice} ({memory.total / GIB:.2f} of {self.room / GIB:.2f} GiB)",
             f"device: {self.device}; precision {self.precision}: {self.precision_reason}",
         ]
@@ -195,7 +202,8 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
 
     Weights as they are stored (4-bit: 0.52 bytes for linear layers, QLoRA's table 1); adapter 16
     bytes a parameter (value, gradient, two moments, 32-bit); activations per token and layer 12
-    widths + 5 MLP widths, or one width with recomputation and one layer in full.
+    widths + 5 MLP widths, or one width with recomputation and one layer in full. On a CPU the
+    program itself counts too.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -230,11 +238,15 @@ def estimate_memory(prepared: Prepared) -> tuple[int, Memory]:
         kept = layer + deep * tokens * config.hidden_size * size
     # The head reads targets in pieces of 512 (see kernels.sparse_head).
     targets = min(512, batch * int(prepared.train.sample.targets.max()))
+    program = 0
+    if prepared.device.kind == "cpu":
+        program = _PROGRAM
     memory = Memory(
         weights=round(linear * small + (whole - linear) * size),
         adapter=16 * trainable,
         activations=kept,
         logits=targets * config.vocab_size * (4 + 4 + size),
+        program=program,
     )
     return trainable, memory
 

@@ -194,6 +194,9 @@ class Session:
         """
         trainer = self.trainer([])
         trainer.model.train()
+        if self.recipe.run.recompute:
+            # The trainer does so when it begins to train.
+            getattr(trainer.model, f"{_RECOMPUTE}_enable")()
         lengths = self.prepared.train.sample.lengths
         by_length = np.argsort(lengths, kind="stable")
         middle = int(by_length[len(by_length) // 2])

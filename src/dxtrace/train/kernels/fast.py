@@ -58,6 +58,9 @@ class Projection:
         # Outside the blocks of the adapters the right part stays zero: q's A feeds q's B alone.
         self.matrix = torch.zeros(len(frozen), self.width + rank, dtype=frozen.dtype)
         self.matrix[:, : self.width] = frozen
+        # The layers' own code reads the same weights: nothing is held twice.
+        for module, (rows, _) in zip(modules, self._blocks(), strict=True):
+            module.base_layer.weight.data = self.matrix[rows, : self.width]
         self.down = torch.empty(rank, self.width, dtype=frozen.dtype)
 
     @property
