@@ -294,7 +294,7 @@ def _sign_scopes(words: Sequence[str]) -> Iterator[Scope]:
     minus = [index for index in signs if words[index] != "+"]
     if not minus:
         return
-    listed = [index for index in minus if words[index - 1 : index] in ([","], [";"])]
+    listed = {index for index in minus if words[index - 1 : index] in ([","], [";"])}
     # One minus behind a bullet that is a plus is a dash: "+ poor diet - butter".
     many = len(minus) > 1 or bool(listed)
     leading = signs[0] == 0 and many and (words[0] == "+" or bool(listed))

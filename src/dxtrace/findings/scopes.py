@@ -102,11 +102,14 @@ def _question_scopes(words: Sequence[str]) -> Iterator[Scope]:
     """Yield doubts by a question mark: before a suspicion ("? pneumonia"), or behind what is asked, unless the
     answer is yes.
     """
+    if "?" not in words:
+        return
     begin = 0
-    interview = words[:1] and (words[0] in _ASKS or words[1:2] == [":"])
+    interview = words[0] in _ASKS or words[1:2] == [":"]
+    last_reply = max((at for at, word in enumerate(words) if word in _REPLIES - {"."}), default=-1)
     for index, word in enumerate(words):
         # "WBC 11.9, stress?" asks of the stress alone.
-        replied = set(_REPLIES - {"."}).intersection(words[index + 1 :])
+        replied = index < last_reply
         if word in {".", ";"} or (word == "," and not interview and not replied):
             begin = index + 1
         if word != "?":
