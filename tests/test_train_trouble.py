@@ -107,7 +107,7 @@ def test_the_preflight_says_whether_it_fits_and_what_to_change(
     run = ready(model, corpus, "batch=4", "accumulation=2")
     assert preflight.run_preflight(run).advice == "yes"
     memory = preflight.run_preflight(run).memory
-    room = round((memory.total - memory.activations / 2) / 0.92)
+    room = round((memory.total - memory.activations / 4) / 0.92)
     monkeypatch.setattr(preflight, "memory_of", lambda _device: room)
     advice = preflight.run_preflight(run).advice
     assert advice == "no; it does with run.recompute=true"
