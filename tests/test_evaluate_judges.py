@@ -297,7 +297,18 @@ def test_agreement_is_told_by_kappa_confusion_and_kind() -> None:
     assert found.balanced == 0.75
     assert found.by_kind == {"x": (1.0, 2), "y": (0.5, 2)}
     assert found.examples == (pairs[2],)
-    assert agree(pairs, [True] * 4, [True] * 4, ("a", "b")).kappa is None
+    same = agree(pairs, [True] * 4, [True] * 4, ("a", "b"))
+    assert (same.kappa, same.interval) == (None, None)
+
+
+def test_kappa_has_the_interval_of_the_known_formula() -> None:
+    first = [True] * 80 + [False] * 120
+    second = [True] * 60 + [False] * 20 + [True] * 30 + [False] * 90
+    pairs = [LabelledPair("a", "b", None, "")] * 200
+    found = agree(pairs, first, second, ("a", "b"))
+    assert found.kappa == pytest.approx(0.4898, abs=1e-4)
+    # Its large-sample standard error (Fleiss, Cohen and Everitt 1969) is 0.0620.
+    assert found.interval == pytest.approx((0.368, 0.612), abs=0.02)
 
 
 def test_the_default_judge_of_observations_compares_places_and_falls_back_to_wording() -> None:

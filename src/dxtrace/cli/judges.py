@@ -93,7 +93,8 @@ def _print_agreement(one: Any) -> None:
     if one.kappa is None:
         kappa = "–"
     else:
-        kappa = f"{one.kappa:.3f}"
+        low, high = one.interval
+        kappa = f"{one.kappa:.3f} ({low:.3f} to {high:.3f})"
     if one.balanced is None:
         balanced = "–"
     else:

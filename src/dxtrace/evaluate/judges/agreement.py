@@ -7,9 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dxtrace.errors import InputError
 from dxtrace.evaluate.judges.base import Judge, Pair, Statement
 from dxtrace.files import Line, read_jsonl
+
+_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,16 @@ class LabelledPair:
 class Agreement:
     """Agreement of two sides on the same pairs.
 
-    ``confusion`` counts (first, second) as yes-yes, yes-no, no-yes, no-no. ``balanced`` is the balanced accuracy of
-    the second
-    side if the first is the truth. ``by_kind`` is the share that the second side calls the same, with n.
+    ``interval`` holds kappa with 95 % confidence. ``confusion`` counts (first, second) as yes-yes,
+    yes-no, no-yes, no-no. ``balanced`` is the balanced accuracy of the second side if the first is
+    the truth. ``by_kind`` is the share that the second side calls the same, with n.
     """
 
     first: str
     second: str
     n: int
     kappa: float | None
+    interval: tuple[float, float] | None
     confusion: tuple[int, int, int, int]
     balanced: float | None
     by_kind: dict[str, tuple[float, int]]
@@ -121,6 +126,7 @@ def agree(
         second=names[1],
         n=len(cells),
         kappa=_kappa(yy, yn, ny, nn),
+        interval=_interval((yy, yn, ny, nn)),
         confusion=(yy, yn, ny, nn),
         balanced=(yy / (yy + yn) + nn / (ny + nn)) / 2 if yy + yn and ny + nn else None,
         by_kind={kind: (sum(said) / len(said), len(said)) for kind, said in by_kind.items()},
@@ -136,3 +142,21 @@ def _kappa(yy: int, yn: int, ny: int, nn: int) -> float | None:
     if chance < 1:
         return ((yy + nn) / n - chance) / (1 - chance)
     return None
+
+
+def _interval(confusion: tuple[int, int, int, int]) -> tuple[float, float] | None:
+    """Return the 95 % interval of kappa by the percentile bootstrap (Efron 1979) over pairs.
+
+    Pairs drawn with replacement have counts of a multinomial distribution. None where kappa is.
+    """
+    counts = np.array(confusion)
+    if _kappa(*confusion) is None:
+        return None
+    draws = np.random.default_rng(0).multinomial(counts.sum(), counts / counts.sum(), _RESAMPLES)
+    found = []
+    for yy, yn, ny, nn in draws.tolist():
+        kappa = _kappa(yy, yn, ny, nn)
+        if kappa is not None:
+            found.append(kappa)
+    low, high = np.percentile(found, (2.5, 97.5))
+    return float(low), float(high)
