@@ -22,6 +22,7 @@ from dxtrace.files import (
     named_path,
     read_jsonl,
     read_yaml,
+    whole_folder,
 )
 
 
@@ -224,3 +225,33 @@ def test_a_cache_that_cannot_be_written_costs_a_build(empty_home: Path) -> None:
 def test_a_path_with_a_null_byte_is_one_clear_error() -> None:
     with pytest.raises(CorpusError, match="no name of a file"):
         load_corpus("jsonl", "rows\x00.jsonl")
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+
+    def write(interrupted: bool) -> None:
+        with whole_folder(target) as part:
+            (part / "config.json").write_text("{}")
+            if interrupted:
+                raise KeyboardInterrupt
+            weights = part / "model.safetensors"
+            weights.touch(mode=0o600)
+
+    with pytest.raises(KeyboardInterrupt):
+        write(interrupted=True)
+    assert not list(tmp_path.iterdir())
+    before = os.umask(0o022)
+    try:
+        write(interrupted=False)
+    finally:
+        os.umask(before)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in target.iterdir()}
+    assert modes == {"config.json": 0o644, "model.safetensors": 0o644}
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file"), whole_folder(tmp_path / "file" / "model"):
+        raise AssertionError("nothing is written")

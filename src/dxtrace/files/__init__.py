@@ -21,11 +21,13 @@ from dxtrace.files.parsing import (
 from dxtrace.files.rows import Line, RowStore, read_jsonl, row_to_bytes
 from dxtrace.files.writing import (
     atomic_write,
+    follow_umask,
     named_path,
     read_bytes,
     read_text,
     reading,
     refuse_to_replace,
+    whole_folder,
     writing,
 )
 
@@ -38,6 +40,7 @@ __all__ = [
     "check",
     "decode_json",
     "derive",
+    "follow_umask",
     "gguf_content",
     "home",
     "named_path",
@@ -57,5 +60,6 @@ __all__ = [
     "refuse_to_replace",
     "row_to_bytes",
     "source_code",
+    "whole_folder",
     "writing",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,6 +114,40 @@ def atomic_write(
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to write files into; they move to ``path`` once all are there, and none does if
+    the block is left by an error or an interrupt.
+
+    All files may then be read by whom the umask lets: some libraries write for their owner alone.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    with writing(path):
+        beside = beside_of(path)
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        try:
+            yield beside
+            follow_umask(beside)
+            path.mkdir(parents=True, exist_ok=True)
+            for file in sorted(beside.iterdir()):
+                file.replace(path / file.name)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def follow_umask(folder: Path) -> None:
+    """Give the files of a folder the mode that new ones have."""
+    fresh = folder / ".mode"
+    fresh.touch()
+    for file in folder.iterdir():
+        if file.is_file():
+            shutil.copymode(fresh, file)
+    fresh.unlink()
 
 
 def refuse_to_replace(paths: Iterable[Path]) -> None:

@@ -16,7 +16,15 @@ from pydantic import BaseModel, PositiveInt
 
 from dxtrace.answering.calibration import CALIBRATION, GGUF_CALIBRATION
 from dxtrace.errors import MissingExtra, ModelError, NotAModelError, UnknownName
-from dxtrace.files import atomic_write, check, gguf_content, named_path, open_gguf, read_json
+from dxtrace.files import (
+    atomic_write,
+    check,
+    gguf_content,
+    named_path,
+    open_gguf,
+    read_json,
+    whole_folder,
+)
 from dxtrace.models import store
 from dxtrace.models.gguf_files import rewrite, shape_of
 from dxtrace.models.lora import (
@@ -65,21 +73,24 @@ def export_adapter(
         if form == "lora-gguf":
             return write_lora_gguf(folder, name, out, report)
         source = _gguf_of(name, report)
-        if form == "ollama":
-            target = out / "model.gguf"
-        else:
-            target = out
-        rewrite(
-            source,
-            target,
-            quantisation,
-            folder,
-            lambda done, total: tell("writing GGUF", done / total),
-            _records(folder),
-        )
-        if form == "ollama":
-            atomic_write(out / "Modelfile", modelfile(source))
-            _copy_papers(folder, out, None)
+
+        def write(target: Path) -> None:
+            rewrite(
+                source,
+                target,
+                quantisation,
+                folder,
+                lambda done, total: tell("writing GGUF", done / total),
+                _records(folder),
+            )
+
+        if form == "gguf":
+            write(out)
+            return out
+        with whole_folder(out) as part:
+            write(part / "model.gguf")
+            atomic_write(part / "Modelfile", modelfile(source))
+            _copy_papers(folder, part, None)
     except OSError as error:
         raise ModelError(f"{out}: cannot be written ({error.strerror})") from None
     return out
@@ -304,10 +315,10 @@ def _in_32_bits(where: str) -> tuple[Any, Any]:
 
 def _merged_folder(folder: Path, base: str, out: Path, report: store.Report | None) -> Path:
     tokenizer, model = load_merged(folder, base, report)
-    out.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
-    _copy_papers(folder, out, "transformers")
+    with whole_folder(out) as part:
+        model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        _copy_papers(folder, part, "transformers")
     return out
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dxtrace.errors import ModelError, NotAModelError
-from dxtrace.files import named_path
+from dxtrace.files import follow_umask, named_path
 from dxtrace.models import store
 from dxtrace.provenance import sha256_of
 
@@ -102,3 +102,4 @@ def _write_folder(gguf: Path, target: Path) -> None:
     if model.generation_config is not None:
         model.generation_config.save_pretrained(target)
     model.config.save_pretrained(target)
+    follow_umask(target)

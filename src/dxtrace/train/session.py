@@ -22,7 +22,7 @@ from transformers import PrinterCallback, TrainerState
 from trl import SFTConfig
 
 from dxtrace.errors import EngineError
-from dxtrace.files import atomic_write, read_json
+from dxtrace.files import atomic_write, follow_umask, read_json
 from dxtrace.models.opening import limit_torch_threads
 from dxtrace.provenance import WEIGHTS, sha256_of
 from dxtrace.train import checkpoints
@@ -309,6 +309,7 @@ class Session:
             provenance = json.dumps(made_from.to_json(), indent=1)
             atomic_write(beside / "provenance.json", provenance)
             (beside / "README.md").unlink(missing_ok=True)
+            follow_umask(beside)
             shutil.rmtree(adapter, ignore_errors=True)
             beside.replace(adapter)
         history = trainer.state.log_history
