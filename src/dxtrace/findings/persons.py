@@ -46,7 +46,7 @@ def person_scopes(words: Sequence[str]) -> Iterator[Scope]:
             index,
             index,
             _begin_of_person(words, index),
-            _end_of_person(words, index + 1, kind, _is_heading(words, index)),
+            _end_of_person(words, _end_of_owner(words, index), kind, _is_heading(words, index)),
         )
 
 
@@ -70,6 +70,7 @@ def _child_scopes(words: Sequence[str]) -> Iterator[Scope]:
 # How many words may stand between "his" and "brother" ("her 11-year-old son"), and which of them are no adjectives.
 _MOST_ADJECTIVES = 5
 _OWNERS = frozenset(["his", "her", "my", "their"])
+_OWNERS_BEHIND = frozenset(["his", "hers", "theirs", "mine", "patient", "patient's"])
 _NO_ADJECTIVES = END | VERBS | frozenset([",", "and", "or", "of", "by", "with", "to", "from"])
 
 _WORRIES = frozenset(["concerned", "worried", "afraid", "certain", "sure"])
@@ -97,6 +98,8 @@ def _only_tells(words: Sequence[str], index: int) -> bool:
             word in {"had", "has", "died", "diagnosed"} for word in words[index + 1 : index + 4]
         )
         return not (had or (before[-1] == "with" and "contact" in words))
+    if _end_of_owner(words, index) > index + 1:
+        return False
     # "father of two", "mother of three", "family physician": the patient, or a doctor.
     return words[index + 1 : index + 2] in (
         ["of"],
@@ -106,6 +109,17 @@ def _only_tells(words: Sequence[str], index: int) -> bool:
         ["practitioner"],
         ["planning"],
     )
+
+
+def _end_of_owner(words: Sequence[str], index: int) -> int:
+    """Return where the words behind a person begin, and behind whose person it is: "a neighbour of
+    his", "a friend of the patient".
+    """
+    if words[index + 1 : index + 2] == ["of"]:
+        for place in range(index + 2, min(index + 4, len(words))):
+            if words[place] in _OWNERS_BEHIND:
+                return place + 1
+    return index + 1
 
 
 def _begin_of_person(words: Sequence[str], index: int) -> int:

@@ -63,7 +63,7 @@ GENERAL = re.compile(
       |(?:advice|fact|information)\ sheet|textbook|wikipedia
       |lecture\ (?:today|on|about|of\ the)|lecture:|chapter\ (?:on|about)|in\ general,|generally\ speaking
       |(?:typical|key|classical?|cardinal|common)\ (?:features|signs|symptoms)\ (?:of|are|include)
-      |(?:typical|key|classical?|cardinal|common)\ (?:features|signs|symptoms):
+      |(?:typical|key|classical?|cardinal|common)\ (?:features|signs|symptoms)(?=:)
       |(?:often|usually|typically|commonly|frequently|classically)\ (?:causes?|presents?|manifests?|shows?|produces?
       |leads?\ to)
       |(?:is|are)\ (?:defined\ (?:by|as)|suggested\ by)|(?:should\ )?raises?\ suspicion
