@@ -301,7 +301,7 @@ def test_what_is_made_from_an_adapter_without_a_record_counts_as_credentialed(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("base.adapter=nowhere", "no adapter there"),
+        ("base.adapter=nowhere", "nowhere: not an adapter"),
         ("lora.rank=8", "set lora.rank=16"),
         ("lora.alpha=7", "lora.alpha"),
     ],
