@@ -121,4 +121,4 @@ def _asserted(text: str) -> str:
 
 def _read(note: str) -> str:
     case = Case.from_text(note)
-    return asserted_part(case).note
+    return asserted_part(case, recogniser().read(case).asserted).note

@@ -51,11 +51,12 @@ _UNDECIDED = 3
 
 @dataclass(frozen=True)
 class _Prompt:
-    """A case as the model reads it: prompt ids, and what of the note they hold."""
+    """A case as the model reads it: prompt ids, what of the note they hold, and what that states."""
 
     case: Case
     ids: list[int]
     fitted: Fitted
+    reading: Reading
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Reasoner:
         """Return every diagnosis with its probability on this case, highest first."""
         case = _case(case)
         prompt = self._prompt(case)
-        return self._rank(prompt, self.findings.read(case, prompt.fitted.keep))
+        return self._rank(prompt, prompt.reading)
 
     def reason(self, case: Case | str) -> Chain:
         """Return the verified chain on a case, or on the text of a note.
@@ -144,7 +145,7 @@ class Reasoner:
         started = time.perf_counter()
         before = replace(self.engine.work)
         prompt = self._prompt(case)
-        reading = self.findings.read(case, prompt.fitted.keep)
+        reading = prompt.reading
         differential = self._rank(prompt, reading)
         yield differential
         outcome = self._decide(reading, differential)
@@ -190,9 +191,10 @@ class Reasoner:
             raise CaseError(
                 "nothing in the note can be quoted: it needs at least one clause of words",
             )
-        text = text_of(asserted_part(case, fitted.keep), fitted)
+        reading = self.findings.read(case, fitted.keep)
+        text = text_of(asserted_part(case, reading.asserted, fitted.keep), fitted)
         parts = prompt_parts(self.engine.chat_template, text)
-        return _Prompt(case, self.engine.encode_prompt(parts), fitted)
+        return _Prompt(case, self.engine.encode_prompt(parts), fitted, reading)
 
     def _rank(self, prompt: _Prompt, reading: Reading) -> Differential:
         return rank_diagnoses(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from dxtrace.findings.reader import Sentence, read_sentences
+from dxtrace.findings.reader import Sentence
 from dxtrace.findings.scope import Property
 from dxtrace.findings.scopes import EXPECTED
 from dxtrace.findings.similarity import terms
@@ -82,15 +82,15 @@ def without(note: str, ranges: Iterable[Range]) -> str:
     return "".join(parts)
 
 
-def asserted_part(case: Case, keep: tuple[Range, ...] | None = None) -> Case:
+def asserted_part(case: Case, asserted: str, keep: tuple[Range, ...] | None = None) -> Case:
     """Return a case with blanks in place of what is not asserted. A case of which nothing is left
     stays whole.
 
     Args:
         case: the case.
-        keep: half-open ranges of the note to read (default: all of it).
+        asserted: its note with those blanks, as a reading of it holds it.
+        keep: half-open ranges of the note that were read (default: all of it).
     """
-    note = without(case.note, unasserted(read_sentences(case, keep)))
-    if not has_quote(note, keep):
+    if not has_quote(asserted, keep):
         return case
-    return replace(case, note=note)
+    return replace(case, note=asserted)

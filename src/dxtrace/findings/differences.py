@@ -75,18 +75,18 @@ def _pressure_gaps(words: Sequence[str]) -> Iterator[Measurement]:
     Two pressures and two postures belong together in their order, whichever is named first:
     "lying 130/80, standing 100/60", "130/80 lying and 100/60 standing".
     """
-    pressures = list(_pressures(words))
-    fall = _gap(words, pressures, _AT_REST, _UPRIGHT)
+    places = list(pressures(words))
+    fall = _gap(words, places, _AT_REST, _UPRIGHT)
     if fall is not None:
-        yield Measurement("postural_fall", fall, fall, *_extent(words, pressures))
+        yield Measurement("postural_fall", fall, fall, *_extent(words, places))
     if not _ARM.intersection(words):
         return
     # The arms are often told apart by the systolic pressure alone.
-    if not pressures and _PRESSURE.intersection(words):
-        pressures = list(_systolics(words))
-    gap = _gap(words, pressures, _RIGHT, _LEFT)
+    if not places and _PRESSURE.intersection(words):
+        places = list(_systolics(words))
+    gap = _gap(words, places, _RIGHT, _LEFT)
     if gap is not None:
-        yield Measurement("arm_gap", abs(gap), abs(gap), *_extent(words, pressures))
+        yield Measurement("arm_gap", abs(gap), abs(gap), *_extent(words, places))
 
 
 def _gap(
@@ -124,7 +124,7 @@ def _extent(words: Sequence[str], places: Sequence[int]) -> tuple[int, int]:
     return first, last
 
 
-def _pressures(words: Sequence[str]) -> Iterator[int]:
+def pressures(words: Sequence[str]) -> Iterator[int]:
     """Yield where a pressure such as "128/82" begins."""
     for index in range(len(words) - 2):
         if words[index + 1] == "/" and _is_systolic(words[index]) and is_number(words[index + 2]):

@@ -93,13 +93,15 @@ class Reading:
     ``scores``: for every diagnosis, what the note says for it, in nats. ``statements``: in the
     order of the note, one for each finding and piece. ``contrary``: what speaks against diagnoses.
     ``affirmed``: the clauses that say something clinical and deny nothing, whether they state a
-    known finding or not.
+    known finding or not. ``asserted``: the note with blanks in place of what it does not assert of
+    the patient.
     """
 
     statements: tuple[Statement, ...]
     contrary: tuple[ContraryStatement, ...]
     scores: Mapping[str, float]
     affirmed: tuple[Quote, ...] = ()
+    asserted: str = ""
 
 
 class FindingRecogniser:
@@ -171,6 +173,7 @@ class FindingRecogniser:
             tuple(contrary.values()),
             scores,
             tuple(affirmed),
+            left,
         )
 
     def _stated(self, note: str, sentence: Sentence) -> list[tuple[int, Quote]]:

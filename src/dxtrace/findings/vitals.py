@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from dxtrace.findings.differences import pressures
 from dxtrace.findings.numbers import is_number, number, word_lists
 from dxtrace.findings.quantities import Measurement
 
@@ -25,13 +26,13 @@ def read_vitals(words: Sequence[str]) -> Iterator[Measurement]:
     """Yield pressures such as "145/90" that have no name, and the vital signs in a row with the
     first: temperature before it, heart rate before or behind it, then breaths and saturation.
     """
-    pressures = list(_pressures(words))
-    for place in pressures:
+    places = list(_unnamed_pressures(words))
+    for place in places:
         yield Measurement("sbp", number(words[place]), number(words[place]), place, place + 2)
         low = number(words[place + 2])
         yield Measurement("dbp", low, low, place, place + 2)
-    if pressures:
-        yield from _row(words, pressures[0])
+    if places:
+        yield from _row(words, places[0])
 
 
 def _row(words: Sequence[str], pressure: int) -> Iterator[Measurement]:
@@ -63,10 +64,10 @@ def _measured(quantity: str, words: Sequence[str], place: int, factor: float) ->
     return Measurement(quantity, value, value, place, place)
 
 
-def _pressures(words: Sequence[str]) -> Iterator[int]:
-    for place in range(len(words) - 2):
-        high, slash, low = words[place : place + 3]
-        if slash != "/" or not _in(high, _SYSTOLIC) or not _in(low, _DIASTOLIC):
+def _unnamed_pressures(words: Sequence[str]) -> Iterator[int]:
+    for place in pressures(words):
+        high, low = words[place], words[place + 2]
+        if not _in(high, _SYSTOLIC) or not _in(low, _DIASTOLIC):
             continue
         least, most = _PULSE_PRESSURE
         if not least <= number(high) - number(low) <= most:
